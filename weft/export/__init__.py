@@ -1,7 +1,7 @@
-"""A run as the folder of a model that another library loads; one file of this folder is one library or format.
+"""Exports a run as a model of another library or format; each file of this folder is one library or format.
 
-A module has `write(run, folder, wanted)`: it writes what its library reads, or raises WeftError where the library
-has no such architecture. Adding a library is adding its file.
+A module has `write(run, folder, wanted)`: it writes the files of its library, or raises WeftError if the library
+has no such architecture. To add a library, add its file.
 """
 
 import importlib
@@ -19,13 +19,13 @@ from weft.export._library import Wanted
 from weft.runs.run import Run
 
 Write = Callable[[Run, Path, Wanted], Sequence[str]]
-"""Returns lines that a person should know."""
+"""Returns lines for the user."""
 
 _NAMES = {"sentence_transformers": "sentence-transformers"}
 
 
 def libraries() -> dict[str, Write]:
-    """The libraries by the names under which they are installed."""
+    """Name of each library, as it is installed -> its `write`."""
     names = [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
     found = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
     return {
@@ -43,10 +43,11 @@ def export(
     streams: Sequence[str] = (),
     int8: bool = False,
 ) -> list[str]:
-    """Writes the model of the run as `library` reads it into the new folder, whole or not at all.
+    """Writes the model of the run in the format of `library` into the new folder, completely or not at all.
 
-    streams: for onnx and pt2; int8: for onnx; see `Wanted`. Returns lines that a person should know, such as what had to be left
-    out. Raises WeftError where the folder is there or cannot be written, and where the library has no such architecture: which part it lacks.
+    streams: for onnx and pt2; int8: for onnx; see `Wanted`. Returns lines for the user, such as what had to be left
+    out. Raises WeftError if the folder exists, or if the library has no such architecture; the message names the
+    part that it lacks.
     """
     known = libraries()
     if library not in known:

@@ -19,9 +19,9 @@ from weft.modalities.published_media import clap_extractor
 
 
 def write_clap(model: Exported, folder: Path) -> Sequence[str]:
-    """config.json, model.safetensors, the tokenizer and preprocessor_config.json.
+    """Writes config.json, model.safetensors, the tokenizer and preprocessor_config.json.
 
-    Raises WeftError where the run has other parts than CLAP.
+    Raises WeftError if the run has other parts than CLAP.
     """
     from transformers import ClapConfig, ClapModel
 

@@ -1,4 +1,4 @@
-"""The JSON file beside an exported tower: what goes in, how it is prepared, what comes out."""
+"""The JSON file beside an exported tower: its inputs, how they are prepared, and its output."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from weft.runs.run import Run
 def describe(
     run: Run, stream: str, example: Field, graph: Graph, file: str, folder: Path
 ) -> dict[str, Any]:
-    """What the JSON file says. Writes what the modality learned of the training rows, such as a tokenizer, into the folder."""
+    """The content of the JSON file. Writes what the modality learned from the training rows, such as a tokenizer,
+    into the folder.
+    """
     modality: Any = run.modalities[stream]
     return {
         "stream": stream,
@@ -61,7 +63,7 @@ def _width(graph: Graph) -> int:
 
 
 def _preparation(modality: Modality, example: Field) -> str:
-    """How a value becomes a row of `values`, in words."""
+    """A description of how a value becomes a row of `values`."""
     mask = "" if example.mask is None else "; mask is true at what is real and false in the padding"
     config = getattr(modality, "config", None)
     if isinstance(config, ImageConfig):
@@ -88,7 +90,7 @@ def _preparation(modality: Modality, example: Field) -> str:
 
 
 def _learned(modality: Modality, stream: str, folder: Path) -> str | None:
-    """Writes it; gives the file's name."""
+    """Writes what the modality learned; returns the file's name."""
     if isinstance(modality, Text):
         name = f"{stream}.tokenizer.json"
         state = modality.state()["tokenizer"]

@@ -1,4 +1,4 @@
-"""Files that several libraries read: tokenizer, pictures, weights."""
+"""Files that several libraries use: tokenizer, picture processor, weights."""
 
 import json
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from weft.export._model import Exported
 from weft.modalities.image import ImageConfig
 
 _PILLOW = {"bilinear": 2, "bicubic": 3}
-"""Pillow's numbers of interpolations."""
+"""Pillow's codes of interpolations."""
 
 
 def write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
-    """A JSON file that people can read."""
+    """Writes an indented JSON file."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """A safetensors file of tensors of PyTorch."""
+    """Writes a safetensors file of PyTorch tensors."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"}
@@ -31,7 +31,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def write_tokenizer(model: Exported, folder: Path, *, masked: bool = True) -> None:
-    """tokenizer.json and tokenizer_config.json. masked: the model is told which tokens are padding."""
+    """Writes tokenizer.json and tokenizer_config.json. masked: the model gets an attention mask."""
     tokens, length = model.tokens, model.words.config.max_length
     tokens.tokenizer.no_padding()
     tokens.tokenizer.no_truncation()
@@ -61,7 +61,7 @@ def write_tokenizer(model: Exported, folder: Path, *, masked: bool = True) -> No
 
 
 def picture_processor(picture: ImageConfig, vision: ViTConfig, kind: str) -> dict[str, Any]:
-    """preprocessor_config.json of transformers. kind: CLIP or Siglip. Raises WeftError for fit pad."""
+    """The content of transformers' preprocessor_config.json. kind: CLIP or Siglip. Raises WeftError for fit pad."""
     if picture.fit == "pad":
         raise WeftError(
             "transformers crops or squashes a picture to a square, this run borders it (fit pad)"

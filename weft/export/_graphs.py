@@ -1,4 +1,4 @@
-"""Towers of a run -> files of one kind with their descriptions, each measured against the run."""
+"""Writes the towers of a run as files of one kind with their descriptions, and measures each against the run."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,16 +15,17 @@ from weft.export._tower import Graph, graph_of
 from weft.runs.run import Run
 
 ROWS = 64
-"""Values that an export is measured with."""
+"""Number of values with which an export is measured."""
 LEAST_COSINE = 0.99999
-"""Of any row, between a file in fp32 and the run; a file below it is not written."""
+"""Minimum cosine of any row between a file in fp32 and the run. A file below it is not written."""
 Description = dict[str, Any]
-"""What the JSON file says of how the tower computes, such as its precision."""
+"""Entries of the JSON file about the computation of the tower, such as its precision."""
 
 
 class Kind(NamedTuple):
-    """suffix: of the file. save: writes a graph, given the rows for calibration, one a Field; says how it computes.
-    load: opens what was written. least: cosine of any row to the run. calibration: how many rows of the run `save` needs.
+    """suffix: of the file. save: writes a graph, given the rows for calibration, one per Field; returns its
+    Description. load: opens the written file. least: minimum cosine of any row to the run. calibration: number of
+    the run's rows that `save` needs.
     """
 
     suffix: str
@@ -35,7 +36,9 @@ class Kind(NamedTuple):
 
 
 def streams_of(run: Run, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The streams that are wanted, or all that have embeddings. Raises WeftError where the run has none of that name."""
+    """The wanted streams, or all streams that have embeddings. Raises WeftError if the run has no stream of that
+    name.
+    """
     if not run.streams:
         raise WeftError(f"{run.folder}: this run has no embeddings, so it has no tower to export")
     for stream in wanted:
@@ -45,7 +48,9 @@ def streams_of(run: Run, wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 def write_towers(run: Run, folder: Path, wanted: Wanted, kind: Kind) -> list[str]:
-    """One file and one JSON file a stream. Lines: parity, and what was tried where no real rows are at hand."""
+    """Writes one file and one JSON file per stream. Returns lines: the parity, and what was measured instead if no
+    real rows are available.
+    """
     return [
         line
         for stream in streams_of(run, wanted.streams)

@@ -1,10 +1,10 @@
-"""A tower's ONNX file in fp32 -> one whose convolutions and linear layers compute in 8 bits.
+"""Converts a tower's ONNX file in fp32 to one whose convolutions and linear layers compute in 8 bits.
 
-Weights have one scale an output channel, symmetric; the input of a layer has one scale and zero point, from the least
-and the largest value over calibration rows. Both stand in the file as QuantizeLinear and DequantizeLinear, which
-OpenVINO computes in integers (Jacob et al. 2018, section 2.1; Nagel et al. 2021, section 2). Inputs after an activation
-are positive, so rounding the weights shifts the mean of a layer's output: the bias takes the shift back (Nagel et al.
-2019, section 4.2). Sums, norms and attention stay in fp32.
+Weights have one symmetric scale per output channel. The input of a layer has one scale and zero point, from its
+minimum and maximum over the calibration rows. Both are QuantizeLinear and DequantizeLinear nodes, which OpenVINO
+computes in integers (Jacob et al. 2018, section 2.1; Nagel et al. 2021, section 2). Inputs after an activation are
+positive, so rounding the weights shifts the mean of a layer's output; the bias is corrected by this shift (Nagel et
+al. 2019, section 4.2). Sums, norms and attention stay in fp32.
 """
 
 import copy
@@ -22,19 +22,21 @@ from weft.export._onnx_file import needed, session
 from weft.export._parity import parity
 
 AIM = 0.995
-"""Worst cosine of a calibration row to the file in fp32: layers stay in fp32 until it is reached. Higher than the
-0.99 that other rows must reach, because the scales were chosen on these rows."""
+"""Minimum cosine of a calibration row to the file in fp32; layers stay in fp32 until it is reached. It is above the
+0.99 that other rows must reach, because the scales were chosen on these rows.
+"""
 MOST_IN_FP32 = 0.5
-"""Share of the layers; with more of them the file would not be fast."""
+"""Maximum share of layers in fp32; with more the file would not be fast."""
 TRIED = 16
-"""Calibration rows on which each layer is tried alone."""
+"""Number of calibration rows on which each layer is tried alone."""
 
 
 def to_int8(path: Path, rows: Sequence[Field]) -> dict[str, int]:
-    """Replaces the file by its int8 form; rows: for calibration, one a Field. How many layers there are, and in fp32.
+    """Replaces the file by its int8 form. rows: for calibration, one per Field. Returns the number of layers, of
+    those in fp32, and of the rows.
 
-    Where all layers together are further from fp32 than `AIM`, those that lose most by themselves stay in fp32: one,
-    two, four and so on. Raises WeftError where half of the layers would have to.
+    If the file with all layers in int8 is further from fp32 than `AIM`, the layers with the largest error of their
+    own stay in fp32: one, two, four and so on. Raises WeftError if more than half of the layers would have to.
     """
     onnx = needed("onnx", "onnx", "an export to ONNX")
     model = onnx.load(str(path))
@@ -83,7 +85,7 @@ def with_int8(model: Any, layers: Collection[Layer], ranges: Mapping[str, Range]
 
 
 class _Graph:
-    """An ONNX model that is being changed: new nodes before and after its own, new constants."""
+    """An ONNX model that is modified: new nodes before and after its own, new constants."""
 
     def __init__(self, model: Any) -> None:
         self.onnx = needed("onnx", "onnx", "an export to ONNX")
@@ -95,7 +97,7 @@ class _Graph:
         self.rounded: dict[str, str] = {}
 
     def convert(self, layer: Layer, ranges: Mapping[str, Range]) -> None:
-        """Weights and input of the layer in 8 bits, and its bias with the shift."""
+        """Converts weights and input of the layer to 8 bits, and corrects its bias."""
         node = self.nodes[layer.place]
         name = node.output[0]
         source, range_ = node.input[0], ranges[node.input[0]]
@@ -133,7 +135,7 @@ class _Graph:
         node.input.append(self._constant(f"{name}/bias/shifted", shift))
 
     def close(self) -> None:
-        """The nodes in their order, and no constant that none of them reads."""
+        """Orders the nodes and removes constants that none of them reads."""
         ordered = [
             one
             for place, node in enumerate(self.nodes)

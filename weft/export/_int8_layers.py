@@ -1,4 +1,4 @@
-"""Layers of an ONNX graph whose weights are constants, and what their inputs are like over calibration rows."""
+"""Layers of an ONNX graph with constant weights, and statistics of their inputs over calibration rows."""
 
 import copy
 import tempfile
@@ -15,15 +15,16 @@ from weft.export._onnx_file import needed, outputs
 
 Floats = npt.NDArray[np.float32]
 STEPS = 255
-"""Of an input between its least and its largest value."""
+"""Number of steps between the minimum and the maximum of an input."""
 LARGEST_WEIGHT = 127
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A node whose weights are a constant. weights: (O, I, K) of output o, input channel i of its group, place k.
+    """A node with constant weights. weights: (O, I, K) of output o, input channel i of its group, position k.
 
-    place: of the node in the graph. axis: of the outputs in the file's weights; shape: of those with this axis first.
+    place: index of the node in the graph. axis: of the outputs in the file's weights; shape: of the weights with
+    this axis first.
     """
 
     place: int
@@ -34,17 +35,19 @@ class Layer:
 
     @property
     def scales(self) -> Floats:
-        """(O,) of the weights; any scale for a channel of zeros."""
+        """(O,) the scales of the weights; a channel of zeros has an arbitrary scale."""
         largest: Floats = np.abs(self.weights).max(axis=(1, 2))
         return np.where(largest > 0, largest / LARGEST_WEIGHT, 1).astype(np.float32)
 
     def rounded(self) -> npt.NDArray[np.int8]:
-        """In the shape of the file's weights."""
+        """The rounded weights, in the shape of the file's weights."""
         whole = np.rint(self.weights / self.scales[:, None, None]).astype(np.int8)
         return np.moveaxis(whole.reshape(self.shape), 0, self.axis)
 
     def shift(self, means: Floats) -> Floats:
-        """(O,) what rounding the weights takes off the mean output. means: (C,) of the channels of the input."""
+        """(O,) the change of the mean output by rounding the weights. means: (C,) means of the channels of the
+        input.
+        """
         scales = self.scales[:, None, None]
         lost = (self.weights - np.rint(self.weights / scales) * scales).sum(axis=2)
         of_group = means.reshape(self.groups, -1).repeat(len(lost) // self.groups, axis=0)
@@ -54,7 +57,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Range:
-    """Of a layer's input over the calibration rows: least and largest value, 0 between them, and (C,) means of channels."""
+    """Statistics of a layer's input over the calibration rows: minimum and maximum, with 0 between them, and (C,)
+    channel means.
+    """
 
     least: float
     largest: float
@@ -93,7 +98,9 @@ def layers_of(model: Any) -> list[Layer]:
 
 
 def ranges_of(model: Any, layers: Sequence[Layer], rows: Sequence[Field]) -> dict[str, Range]:
-    """Of the input of every layer, by its name. The graph itself takes least, largest and mean, so that little is kept."""
+    """Input name -> Range, for every layer. The graph itself computes minimum, maximum and mean, so that little
+    memory is used.
+    """
     onnx = needed("onnx", "onnx", "an export to ONNX")
     measured = copy.deepcopy(model)
     graph = measured.graph

@@ -1,4 +1,4 @@
-"""What a person wants of an export beside the run."""
+"""The options of an export."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from weft.core.errors import WeftError
 
 @dataclass(frozen=True)
 class Wanted:
-    """streams: whose towers; all that have embeddings if empty. int8: layers of 8 bits."""
+    """streams: whose towers are exported; if empty, all that have embeddings. int8: layers in 8 bits."""
 
     streams: tuple[str, ...] = ()
     int8: bool = False
 
     def require_whole(self, library: str) -> None:
-        """Raises WeftError where parts are wanted of a library that holds the whole model."""
+        """Raises WeftError if parts are wanted from a library that holds only the whole model."""
         if self.streams:
             raise WeftError(f"{library} holds the whole model, --stream is for onnx and pt2")
         self.require_floats(library)
 
     def require_floats(self, library: str) -> None:
-        """Raises WeftError where 8 bits are wanted of a format that has none here."""
+        """Raises WeftError if 8 bits are wanted for a format without them."""
         if self.int8:
             raise WeftError(f"{library} is written in fp32, --int8 is for onnx")

@@ -1,4 +1,4 @@
-"""Values that a tower is tried with where no rows are at hand."""
+"""Generated values to try a tower with when no rows are available."""
 
 from collections.abc import Callable
 from itertools import cycle, islice
@@ -26,12 +26,14 @@ WORDS = [
     "sea",
 ]
 LENGTHS = (10, 8, 12, 9, 3, 2, 7, 11, 4, 13, 6, 5)
-"""Words of the texts, in turn."""
+"""Number of words of the texts, in turn."""
 RATE = 16_000
 
 
 def made_up(modality: Modality, count: int) -> list[Any]:
-    """Texts, pictures, sounds or videos of several lengths, always the same; none for any other stream."""
+    """Generated texts, pictures, sounds or videos of several lengths, the same in each call; empty for any other
+    stream.
+    """
     make = _MAKERS.get(kind_of_stream(modality))
     generator = np.random.default_rng(0)
     lengths = islice(cycle(LENGTHS), count)

@@ -1,4 +1,6 @@
-"""What of a run other libraries can hold: towers, projections, temperature, pictures and tokenizer."""
+"""The parts of a run that other libraries can hold: towers, projections, temperature, picture settings and
+tokenizer.
+"""
 
 import logging
 import math
@@ -27,7 +29,7 @@ from weft.runs.run import Run
 
 log = logging.getLogger("weft.export")
 DEFAULT_SCALE = math.log(1 / 0.07)
-"""CLIP's at the start of its training, for a run without a contrastive loss."""
+"""CLIP's scale at the start of its training, for a run without a contrastive loss."""
 # Settings that change nothing in evaluation, or that stand elsewhere in a model's folder.
 _FREE = {
     *("mean", "std", "weights", "dropout", "attention_dropout", "drop_path", "drop_patches"),
@@ -39,9 +41,9 @@ _FREE = {
 class Exported:
     """The parts of a trained model by stream, without what only training needs.
 
-    towers: the modules, for their architecture alone. tensors: the weights of towers and projections under
-    the names of the model, adapters merged, with SCALE and, of a sigmoid loss, BIAS. modalities: how
-    pictures and texts are read.
+    towers: the modules, used only for their architecture. tensors: the weights of towers and projections by their
+    names in the model, with adapters merged, with SCALE and, for a sigmoid loss, BIAS. modalities: how pictures and
+    texts are read.
     """
 
     towers: Mapping[str, nn.Module]
@@ -62,14 +64,14 @@ class Exported:
 
     @property
     def sigmoid(self) -> bool:
-        """Whether it was trained by a sigmoid loss, which adds a bias."""
+        """Whether it was trained with a sigmoid loss, which has a bias."""
         return BIAS in self.tensors
 
     def dual(self, library: str) -> tuple[ViTConfig, TextTransformerConfig, int | None]:
-        """The configs of a tower of pictures and one of texts, and the width of the space of their linear maps;
-        None where their own vectors are compared.
+        """The configs of the picture tower and of the text tower, and the width of their linear projections; None
+        if their own vectors are compared.
 
-        Raises WeftError where the run has other parts than `library` can hold.
+        Raises WeftError if the run has other parts than `library` can hold.
         """
         image, text = self.towers.get("image"), self.towers.get("text")
         for stream, tower, kind in (("image", image, ViT), ("text", text, TextTransformer)):
@@ -99,8 +101,9 @@ class Exported:
         return cast(nn.Linear, cast(Projection, kinds["text"]).layers[0]).out_features
 
     def without_patch_bias(self) -> "Exported":
-        """The same model with the bias of the map of patches in the position embeddings, which are added to
-        the same tokens."""
+        """The same model with the bias of the patch embedding moved into the position embeddings, which are added
+        to the same tokens.
+        """
         image = self.towers.get("image")
         bias = self.tensors.get("encoders.image.patch.bias")
         if not isinstance(image, ViT) or bias is None:
@@ -116,7 +119,7 @@ class Exported:
 
     @property
     def picture(self) -> ImageConfig:
-        """How pictures are read."""
+        """The picture modality."""
         modality = self.modalities.get("image")
         if not isinstance(modality, Image):
             raise WeftError("the run has no stream 'image' of pictures")
@@ -124,7 +127,7 @@ class Exported:
 
     @property
     def words(self) -> Text:
-        """How texts are read."""
+        """The text modality."""
         modality = self.modalities.get("text")
         if not isinstance(modality, Text):
             raise WeftError("the run has no stream 'text' of texts")
@@ -137,7 +140,7 @@ class Exported:
 
 
 def check_holds(library: str, ours: Mapping[str, Any], theirs: DualEncoder) -> None:
-    """Raises WeftError for the first setting of a tower in which the library's differs from ours."""
+    """Raises WeftError for the first setting of a tower that differs from the library's."""
     for stream, tower in (("image", theirs.image), ("text", theirs.text)):
         own, other = (replace(c, mlp=c.transformer().hidden) for c in (ours[stream], tower))
         for field in fields(other):
@@ -149,14 +152,14 @@ def check_holds(library: str, ours: Mapping[str, Any], theirs: DualEncoder) -> N
 
 
 def _inside(encoder: nn.Module) -> nn.Module:
-    """The tower that is frozen or not."""
+    """The tower itself, without the wrapper of a frozen one."""
     while isinstance(encoder, Frozen | PartlyFrozen):
         encoder = encoder.encoder
     return encoder
 
 
 def _with_end(config: TextTransformerConfig, model: Exported) -> TextTransformerConfig:
-    """Of a tower that is read at the last token: each text ends with the same one, which the library looks for."""
+    """For a tower that is read at the last token: each text ends with the same token, which the library looks for."""
     end = model.tokens.special.get("sep")
     last = config.pooling == "eos" and config.filled_with is None
     return config.replace(eos_id=end) if last and config.eos_id is None else config
@@ -167,10 +170,10 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _numbers(run: Run) -> dict[str, Tensor]:
-    """SCALE and, of a sigmoid loss, BIAS, as they were learned with the weights.
+    """SCALE and, for a sigmoid loss, BIAS, as they were learned with the weights.
 
-    Of weights that were never trained, or were written before these numbers were kept: as the recipe
-    starts with them; that is said.
+    For weights that were never trained, or were written before these numbers were stored, the initial values of the
+    recipe; a line says so.
     """
     for name, config in run.recipe.objectives.items():
         if not isinstance(config, SoftmaxContrastiveConfig | SigmoidContrastiveConfig):

@@ -16,16 +16,16 @@ from weft.export._parity import Embed
 from weft.export._tower import Graph, inputs_of, quietly
 
 OPSET = 20
-"""Of 2024: read by ONNX Runtime 1.18 and OpenVINO 2024.1 and later."""
+"""From 2024: read by ONNX Runtime 1.18, OpenVINO 2024.1 and later versions."""
 OUTPUT = "embeddings"
-"""Not `embedding`: that is what torch calls a step inside a tower of texts."""
+"""Name of the output. Not `embedding`, which torch uses for a step inside a text tower."""
 INPUTS = ("values", "mask")
 ROWS, PLACES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), 8
-"""OpenVINO is given so many rows, and texts and other sequences whose length is a multiple of PLACES."""
+"""OpenVINO gets one of these numbers of rows, and sequences whose length is a multiple of PLACES."""
 
 
 def needed(package: str, extra: str, purpose: str) -> Any:
-    """The package. Raises MissingExtraError where it is not installed."""
+    """Imports the package. Raises MissingExtraError if it is not installed."""
     try:
         return importlib.import_module(package)
     except ImportError:
@@ -33,13 +33,13 @@ def needed(package: str, extra: str, purpose: str) -> Any:
 
 
 def require_exporter() -> None:
-    """Raises MissingExtraError where what writes ONNX files is not installed."""
+    """Raises MissingExtraError if the package that writes ONNX files is not installed."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         needed(package, "onnx", "an export to ONNX")
 
 
 def save_onnx(graph: Graph, path: Path) -> None:
-    """Writes the graph; of more than 2 GB its weights into a file beside it. Raises MissingExtraError."""
+    """Writes the graph; for more than 2 GB the weights go into a file beside it. Raises MissingExtraError."""
     require_exporter()
     inputs = list(INPUTS[: len(graph.program.graph_signature.user_inputs)])
     with quietly(), torch.no_grad():
@@ -56,7 +56,7 @@ def save_onnx(graph: Graph, path: Path) -> None:
 
 
 def _name_axes(model: Any, graph: Graph) -> None:
-    """`batch` and `length` in place of the names of torch's symbols."""
+    """Renames the symbols of torch to `batch` and `length`."""
     for value in (*model.graph.inputs, *model.graph.outputs):
         sizes = list(value.shape)
         sizes[0] = "batch"
@@ -67,7 +67,7 @@ def _name_axes(model: Any, graph: Graph) -> None:
 
 
 def session(path: Path, threads: int | None = None) -> Embed:
-    """The file, run by ONNX Runtime on the CPU. threads: torch's if None."""
+    """A function that runs the file with ONNX Runtime on the CPU. threads: torch's if None."""
     compute = outputs(path, [OUTPUT], threads)
 
     def embed(field: Field) -> Tensor:
@@ -79,7 +79,7 @@ def session(path: Path, threads: int | None = None) -> Embed:
 def outputs(
     path: Path, names: Sequence[str], threads: int | None = None
 ) -> Callable[[Field], list[np.ndarray[Any, Any]]]:
-    """As `session`, for outputs of these names."""
+    """Like `session`, for outputs with these names."""
     runtime = needed("onnxruntime", "onnx", "an ONNX file")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()
@@ -99,8 +99,10 @@ def outputs(
 def openvino(
     path: Path, threads: int | None = None, precision: str = "f32", longest: int = 0
 ) -> Embed:
-    """The file, run by OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 where the processor has it.
-    longest: most tokens of a row; 0, where it is not known: lengths stay as they are."""
+    """A function that runs the file with OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 if
+    the processor has it. longest: maximum number of tokens of a row; 0 if it is not known: lengths are then not
+    rounded.
+    """
     os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")
     core = library.Core()
@@ -123,8 +125,8 @@ def openvino(
 def of_few_sizes(
     given: Mapping[str, np.ndarray[Any, Any]], longest: int
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays, padded with zeros: rows up to the next of ROWS (above its last, up to a multiple of that), and
-    sequences with a mask up to a multiple of PLACES, at most `longest`.
+    """The arrays padded with zeros: rows to the next number in ROWS (above its last, to a multiple of the last),
+    and sequences with a mask to a multiple of PLACES, at most `longest`.
 
     OpenVINO prepares its kernels for each new size. For a short text this takes as long as the computation.
     """
@@ -140,5 +142,5 @@ def of_few_sizes(
 
 
 def arrays(field: Field) -> Mapping[str, np.ndarray[Any, Any]]:
-    """What the file takes, as numpy arrays."""
+    """The inputs of the file as numpy arrays."""
     return {name: tensor.cpu().numpy() for name, tensor in inputs_of(field).items()}

@@ -1,4 +1,4 @@
-"""How far the embeddings of an exported tower are from those of the run."""
+"""Measures how far the embeddings of an exported tower are from those of the run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ Embed = Callable[[Field], Tensor]
 
 
 def eager(model: Model, stream: str, device: torch.device | str = "cpu") -> Embed:
-    """As the run itself embeds, in fp32."""
+    """Embeds like the run itself, in fp32."""
 
     def embed(field: Field) -> Tensor:
         with evaluating(model, device, "fp32"):
@@ -27,10 +27,10 @@ def eager(model: Model, stream: str, device: torch.device | str = "cpu") -> Embe
 
 @dataclass(frozen=True)
 class Parity:
-    """Over `rows` rows: the worst and mean cosine to the run's own fp32 embeddings, and the largest difference of a number.
+    """Over `rows` rows: the worst and the mean cosine to the run's own fp32 embeddings, and the largest difference
+    of a number.
 
-    batches: the numbers of rows that were embedded at once. lengths: the shortest and longest batch; None of a stream
-    without a mask.
+    batches: the batch sizes. lengths: the shortest and longest batch; None for a stream without a mask.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class Parity:
     lengths: tuple[int, int] | None
 
     def line(self) -> str:
-        """For a person."""
+        """One line for the user."""
         width = "" if self.lengths is None else ", lengths {} to {}".format(*self.lengths)
         sizes = ", ".join(map(str, self.batches))
         return (
@@ -54,7 +54,7 @@ class Parity:
 
 
 def parity(found: Embed, expected: Embed, fields: Sequence[Field]) -> Parity:
-    """Compares two ways to embed these Fields. A cosine that is no number counts as -1."""
+    """Compares two functions that embed, on these Fields. A cosine of NaN counts as -1."""
     pairs = [(found(field).double(), expected(field).double()) for field in fields]
     ours, wanted = (torch.cat(side) for side in zip(*pairs, strict=True))
     cosines = torch.nn.functional.cosine_similarity(ours, wanted).nan_to_num(nan=-1.0)

@@ -1,4 +1,4 @@
-"""Real values of a stream, from the run's validation split, that an export is measured and calibrated with."""
+"""Values of a stream, from the run's validation split, to measure and calibrate an export."""
 
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
@@ -15,20 +15,20 @@ from weft.runs.run import Run
 
 MADE_UP = 16
 BATCHES = (1, 2, 3, 5, 8, 13)
-"""Rows of the batches of a measurement, in turn; a graph is traced with `TRACED` rows."""
+"""Batch sizes of a measurement, in turn; a graph is traced with `TRACED` rows."""
 TRACED = 4
 
 
 @dataclass(frozen=True)
 class Values:
-    """items: as the modality's `transform` gives them. real: of the run's own rows, or made up where the run has none."""
+    """items: outputs of the modality's `transform`. real: from the run's own rows; False: generated."""
 
     modality: Modality
     items: list[Tensor]
     real: bool
 
     def split(self, count: int) -> tuple["Values", "Values"]:
-        """Without so many items, spread over all, and these: at most half of them."""
+        """The values without `count` items, and these items: evenly spaced, at most half of all."""
         count = min(count, len(self.items) // 2)
         taken = {place * len(self.items) // count for place in range(count)} if count else set()
         parts: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -38,7 +38,7 @@ class Values:
         return first, second
 
     def fields(self) -> list[Field]:
-        """In batches of `BATCHES` rows."""
+        """The values in batches with the sizes of `BATCHES`."""
         ends = [0]
         while ends[-1] < len(self.items):
             size = BATCHES[(len(ends) - 1) % len(BATCHES)]
@@ -46,20 +46,20 @@ class Values:
         return [self.modality.collate(self.items[a:b]) for a, b in pairwise(ends)]
 
     def batches(self, rows: int) -> list[Field]:
-        """In batches of so many rows."""
+        """The values in batches of `rows` rows."""
         starts = range(0, len(self.items), rows)
         return [self.modality.collate(self.items[start : start + rows]) for start in starts]
 
     def traced(self) -> Field:
-        """The batch that a graph is traced with."""
+        """The batch with which a graph is traced."""
         items = [self.items[place % len(self.items)] for place in range(TRACED)]
         return self.modality.collate(items)
 
 
 def values_of(run: Run, stream: str, count: int) -> Values:
-    """The first views of `count` rows of the validation split, spread over it, or as many as there are.
+    """The first views of `count` evenly spaced rows of the validation split, or of fewer if it has fewer.
 
-    Rows that cannot be read are passed over. Where the run's rows are not at hand, pictures and texts are made up;
+    Rows that cannot be read are skipped. If the run's rows are not available, pictures and texts are generated;
     raises WeftError for other streams.
     """
     modality = run.modalities[stream]

@@ -1,4 +1,4 @@
-"""A stream's tower from the values of its Field to unit-length embeddings, as one graph of torch.export."""
+"""A stream's tower, from the values of its Field to unit-length embeddings, as one graph of torch.export."""
 
 import logging
 import warnings
@@ -20,12 +20,14 @@ from weft.layers.padded import padded
 
 
 def is_pixels(values: Tensor) -> bool:
-    """Whether the values of a Field are pictures, uint8 (B, ..., 3, H, W); a tower's file takes them channels last."""
+    """Whether the values of a Field are pictures, uint8 (B, ..., 3, H, W). A tower's file takes them with channels
+    last.
+    """
     return values.dtype == torch.uint8 and values.ndim >= 4
 
 
 def inputs_of(field: Field) -> dict[str, Tensor]:
-    """What a tower's file takes: `values`, pixels as (B, ..., H, W, C), and `mask` (B, T) where the Field has one."""
+    """The inputs of a tower's file: `values`, pixels as (B, ..., H, W, C), and `mask` (B, T) if the Field has one."""
     values = field.values.movedim(-3, -1) if is_pixels(field.values) else field.values
     found = {"values": values.contiguous()}
     return found if field.mask is None else {**found, "mask": field.mask}
@@ -34,7 +36,8 @@ def inputs_of(field: Field) -> dict[str, Tensor]:
 class Tower(nn.Module):
     """Encoder, pooling, projection and normalisation of one stream.
 
-    forward(values, mask=None): see `inputs_of`; gives (B, E) float32 of unit length, zeros for a row without a token.
+    forward(values, mask=None): see `inputs_of`. Returns (B, E) float32 of unit length; zeros for a row without a
+    token.
     """
 
     def __init__(self, model: Model, stream: str, *, pixels: bool) -> None:
@@ -53,18 +56,18 @@ class Tower(nn.Module):
 
 @dataclass(frozen=True)
 class Graph:
-    """program: of `Tower`. lengths: place of an axis in every input after the batch -> the least and the most that it
-    may be, for those that are of any size."""
+    """program: of `Tower`. lengths: index of a variable axis after the batch -> its minimum and maximum size."""
 
     program: ExportedProgram
     lengths: dict[int, tuple[int, int]]
 
 
 def graph_of(model: Model, stream: str, example: Field) -> Graph:
-    """The tower of a model in evaluation mode as a graph for any number of rows and, of a stream with a mask, of any length.
+    """Exports the tower of a model in evaluation mode, for any number of rows and, for a stream with a mask, any
+    length.
 
-    example: two rows or more, two places or more. A length that torch.export cannot leave open is that of the example.
-    Raises WeftError for a tower that is no graph, with its reason.
+    example: at least two rows and two positions. If torch.export cannot keep a length variable, it is fixed to that
+    of the example. Raises WeftError with the reason if the tower cannot be exported.
     """
     inputs = inputs_of(example)
     tower = Tower(model, stream, pixels=is_pixels(example.values)).eval()
@@ -86,7 +89,7 @@ def graph_of(model: Model, stream: str, example: Field) -> Graph:
 
 
 def _lengths(program: ExportedProgram) -> dict[int, tuple[int, int]]:
-    """The open axes of the first input after the batch."""
+    """The variable axes of the first input, without the batch."""
     ranges = {str(symbol): found for symbol, found in program.range_constraints.items()}
     values: Any = next(
         node for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0]
@@ -100,7 +103,7 @@ def _lengths(program: ExportedProgram) -> dict[int, tuple[int, int]]:
 
 
 def _int(bound: Any) -> int:
-    """Of an open end, which sympy has no int for, a large number."""
+    """A bound as an int; an infinite bound, for which sympy has no int, becomes a large number."""
     try:
         return min(int(bound), MOST)
     except (
@@ -117,7 +120,7 @@ MOST = 1 << 31
 
 @contextmanager
 def _quickly() -> Iterator[None]:
-    """torch writes down where in Python every node comes from, which takes half of an export's time."""
+    """Turns off torch's recording of the Python source of every node, which takes half of an export's time."""
     kept = fx_config.do_not_emit_stack_traces
     fx_config.do_not_emit_stack_traces = True
     try:
@@ -129,7 +132,7 @@ def _quickly() -> Iterator[None]:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without what torch says of its own insides: packages that it looks for, names that it will change."""
+    """Suppresses torch's internal messages: packages that it looks for, names that will change."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)  # "torchvision is not installed"

@@ -1,4 +1,6 @@
-"""How a tower is computed for many callers: each way is tried for a moment, and the fastest that says the same is taken."""
+"""Chooses the backend that embeds a stream in a server: each is timed, and the fastest with the same result is
+used.
+"""
 
 import copy
 import importlib.util
@@ -29,15 +31,15 @@ from weft.modalities.text import Text
 from weft.runs.trained import TrainedModel
 
 LEAST_COSINE = 0.99
-"""To what the model says in fp32; a way that is further from it is not taken."""
+"""Minimum cosine to the model in fp32; a backend below it is not used."""
 LEAST_GAIN = 1.1
-"""How many times as fast as the ways before it a way has to be: the timing is short."""
+"""Minimum speed-up over the backends before it, since the timing is short."""
 ROWS = 4
-"""Of the trial: what a server answers together while it is half busy."""
+"""Rows of the trial: the batch of a server at about half of its load."""
 LARGEST = 1 << 30
-"""Bytes of a tower's weights above which no file of it is written."""
+"""Bytes of a tower's weights above which it is not exported to a file."""
 INT8 = "openvino int8"
-"""Of a file that `weft export --to onnx --int8` left in the run's folder."""
+"""Backend from a file that `weft export --to onnx --int8` has written into the run's folder."""
 EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
 Open = Callable[[Path], Compute]
@@ -45,7 +47,7 @@ Open = Callable[[Path], Compute]
 
 @dataclass(frozen=True)
 class Backend:
-    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: what was measured."""
+    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: the measurement."""
 
     name: str
     why: str
@@ -53,7 +55,7 @@ class Backend:
 
 
 def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
-    """The fastest way to embed this stream, by a trial of about so many seconds."""
+    """The fastest backend for this stream, by a trial of about `seconds` seconds."""
     ways: dict[str, Compute] = {"fp32": _eager(run, stream)}
     if run.device.type == "cuda":
         return Backend("fp32", "the model is on a GPU", ways["fp32"])
@@ -83,7 +85,7 @@ def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
 def _of_files(
     run: TrainedModel, stream: str, example: Field
 ) -> tuple[dict[str, Compute], list[str]]:
-    """The ways of an ONNX file, and why those that are missing are."""
+    """The backends that run an ONNX file, and the reasons why others are missing."""
     missing = {
         extra: [name for name in packages if importlib.util.find_spec(name) is None]
         for extra, packages in EXTRAS.items()
@@ -117,7 +119,9 @@ def _of_files(
 
 
 def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
-    """The tower as ONNX, written into the run's folder the first time. Raises WeftError where it is none for any length."""
+    """The tower as ONNX, written into the run's folder the first time. Raises WeftError if it cannot be exported
+    for any length.
+    """
     path = kept(run.folder, stream)
     if path.exists():
         return path
@@ -147,7 +151,7 @@ def _eager(run: TrainedModel, stream: str) -> Compute:
 
 
 def _bf16(run: TrainedModel, stream: str) -> Compute:
-    """With weights that are bf16 already: casting them takes longer than a short text."""
+    """The model with weights cast to bf16 in advance: casting takes longer than a short text."""
     model = Model(
         {stream: copy.deepcopy(run.model.encoders[stream])},
         projections={stream: copy.deepcopy(run.model.projections[stream])},
@@ -165,7 +169,7 @@ def _computing(model: Model, stream: str, run: TrainedModel, precision: Precisio
 
 
 def _examples(run: TrainedModel, stream: str) -> list[Field]:
-    """Some values of the stream, made up, and one by itself that may be shorter; none of a kind of which nothing is known."""
+    """Some generated values of the stream, and a single one that may be shorter; empty for an unknown kind."""
     modality = run.modalities[stream]
     values = made_up(modality, ROWS + 1)
     if not values:
@@ -179,7 +183,7 @@ def _examples(run: TrainedModel, stream: str) -> list[Field]:
 
 
 def _cosine(way: Compute, examples: list[Field], expected: list[Tensor]) -> float:
-    """The least of the rows; 0 where it cannot be computed so."""
+    """The minimum over the rows; 0 if this backend fails."""
     try:
         found = [way(example) for example in examples]
     except (
@@ -191,7 +195,7 @@ def _cosine(way: Compute, examples: list[Field], expected: list[Tensor]) -> floa
 
 
 def _seconds(ways: dict[str, Compute], example: Field, seconds: float) -> dict[str, float]:
-    """The median time of each, by turns."""
+    """The median time of each backend, measured in turns."""
     took: dict[str, list[float]] = {name: [] for name in ways}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or not all(took.values()):

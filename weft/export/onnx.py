@@ -1,4 +1,4 @@
-"""Whole towers as ONNX, one file a stream, with a JSON file beside each; in fp32, or with layers of 8 bits."""
+"""Whole towers as ONNX, one file per stream, with a JSON file beside each; in fp32, or with layers in 8 bits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +15,17 @@ from weft.export._tower import Graph
 from weft.runs.run import Run
 
 LEAST_COSINE_INT8 = 0.99
-"""Of any row, between a file of 8 bits and the run in fp32."""
+"""Minimum cosine of any row between a file in 8 bits and the run in fp32."""
 CALIBRATION = 64
-"""Rows of the validation split; others than those that the file is measured with."""
+"""Number of rows of the validation split; the file is measured with other rows."""
 
 
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
-    """STREAM.onnx and STREAM.json of each stream, with its tokenizer. Lines: how far it is from the run.
+    """Writes STREAM.onnx and STREAM.json for each stream, with its tokenizer. Returns lines: how far the file is
+    from the run.
 
-    A file in int8 is left in the run's folder as well, where `weft serve` finds it.
-    Raises WeftError where a tower is no graph, and where the file gives other embeddings.
+    A file in int8 is also copied into the run's folder, where `weft serve` finds it. Raises WeftError if a tower
+    cannot be exported, or if the file gives other embeddings.
     """
     if not wanted.int8:
         return write_towers(run, folder, wanted, Kind(".onnx", _fp32, session))
@@ -45,7 +46,9 @@ def _int8(graph: Graph, path: Path, rows: Sequence[Field]) -> Description:
 
 
 def _keep(run: Run, stream: str, folder: Path) -> str:
-    """Copies the file and its description to where the server looks; says so, or why not."""
+    """Copies the file and its description into the run's folder for the server. Returns a line about it, or about
+    why it failed.
+    """
     place = kept(run.folder, stream, "int8")
     try:
         place.parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ _RESIZING = {"crop": "shortest", "squash": "squash", "pad": "longest"}
 
 
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
-    """open_clip_config.json, open_clip_model.safetensors and the tokenizer; `local-dir:` opens them."""
+    """Writes open_clip_config.json, open_clip_model.safetensors and the tokenizer; load them with `local-dir:`."""
     wanted.require_whole("open_clip")
     model = Exported.of(run)
     image, text, width = model.dual("open_clip")
@@ -45,7 +45,7 @@ def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
 def _model(
     model: Exported, image: ViTConfig, text: TextTransformerConfig, width: int | None
 ) -> dict[str, Any]:
-    """The model_cfg."""
+    """The model_cfg of open_clip."""
     siglip = image.pooling == "attention"
     quick = {image.activation, text.activation} == {"quick_gelu"}
     return {
@@ -121,13 +121,13 @@ def _shape(config: ViTConfig | TextTransformerConfig) -> dict[str, Any]:
 
 
 def _ratio(hidden: int, width: int) -> float:
-    """The ratio of which open_clip makes `hidden` again by int(width * ratio)."""
+    """The ratio from which open_clip computes `hidden` by int(width * ratio)."""
     ratio = hidden / width
     return ratio if int(width * ratio) == hidden else (hidden + 0.5) / width
 
 
 def _pictures(picture: ImageConfig, image: ViTConfig) -> tuple[dict[str, Any], list[str]]:
-    """The preprocess_cfg, and what it cannot say."""
+    """The preprocess_cfg, and lines about what it cannot express."""
     lines = []
     if picture.fit == "crop" and picture.eval_crop != 1:
         lines.append(

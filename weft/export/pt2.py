@@ -1,4 +1,4 @@
-"""Whole towers as archives of torch.export, one file a stream, with a JSON file beside each."""
+"""Whole towers as archives of torch.export, one file per stream, with a JSON file beside each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,10 @@ from weft.runs.run import Run
 
 
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
-    """STREAM.pt2 and STREAM.json of each stream, with its tokenizer. Lines: how far it is from the run.
+    """Writes STREAM.pt2 and STREAM.json for each stream, with its tokenizer. Returns lines: how far the file is
+    from the run.
 
-    Raises WeftError where a tower is no graph, and for int8.
+    Raises WeftError if a tower cannot be exported, and for int8.
     """
     wanted.require_floats("pt2")
     return write_towers(run, folder, wanted, Kind(".pt2", _fp32, _loaded))
@@ -35,7 +36,7 @@ def _fp32(graph: Graph, path: Path, rows: Sequence[Field]) -> Description:  # no
 
 
 def _loaded(path: Path) -> Embed:
-    """Only for a file that this process has just written: weft opens no archive of others."""
+    """Loads a file that this process has just written; weft opens no other archives."""
     with quietly():
         module = torch.export.load(path).module()
 

@@ -31,7 +31,9 @@ _ACTIVATIONS: dict[type, str] = {
 
 
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
-    """modules.json with what it names. Of a run whose picture tower has no place there, the texts alone."""
+    """Writes modules.json and the files that it names. If the picture tower cannot be represented, only the text
+    tower is written.
+    """
     wanted.require_whole("sentence-transformers")
     model = Exported.of(run)
     image = model.towers.get("image")
@@ -47,7 +49,7 @@ def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
 
 
 def _dual(model: Exported, folder: Path) -> Sequence[str]:
-    """CLIP or SigLIP as transformers reads them. SigLIP needs sentence-transformers 5.4 or newer."""
+    """CLIP or SigLIP in the form of transformers. SigLIP needs sentence-transformers 5.4 or newer."""
     lines = transformers.write_model(model, folder)
     _, text, width = model.dual("sentence-transformers")
     modality = {
@@ -69,7 +71,7 @@ def _dual(model: Exported, folder: Path) -> Sequence[str]:
 
 
 def _texts(model: Exported, folder: Path) -> None:
-    """A text tower, its pooling, its projection, and vectors of length 1."""
+    """A text tower, its pooling, its projection, and normalisation to length 1."""
     tower = model.towers.get("text")
     if isinstance(tower, TextTransformer) and tower.config.norm == "post":
         _write_bert(model, tower.config, folder)
@@ -112,7 +114,7 @@ def _own_settings(tower: HuggingFaceTower) -> dict[str, Any]:
 
 
 def _layers(model: Exported) -> list[nn.Module]:
-    """The projection of texts, layer by layer."""
+    """The text projection, layer by layer."""
     projection = model.projections.get("text")
     if projection is None or isinstance(projection, Pooled):
         return []
@@ -124,7 +126,7 @@ def _layers(model: Exported) -> list[nn.Module]:
 def _write_layers(
     layers: list[nn.Module], width: int, folder: Path, start: int
 ) -> list[tuple[str, str]]:
-    """Norms, and linear maps with the activation that follows; (path, module) of each."""
+    """Writes norms, and linear maps with the activation that follows. Returns (path, module) of each."""
     modules: list[tuple[str, str]] = []
     for place, layer in enumerate(layers):
         following = layers[place + 1] if place + 1 < len(layers) else None
@@ -159,7 +161,7 @@ def _linear(layer: nn.Linear) -> dict[str, Tensor]:
 
 
 def _write_bert(model: Exported, config: TextTransformerConfig, folder: Path) -> None:
-    """The tower as a BertModel of transformers: one type of token, its pooler unused and zero."""
+    """Writes the tower as a BertModel of transformers: one token type, its unused pooler zero."""
     settings = {
         "model_type": "bert",
         "architectures": ["BertModel"],

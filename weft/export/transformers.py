@@ -25,13 +25,13 @@ ACTIVATION_NAMES = {
 
 
 def write(run: Run, folder: Path, wanted: Wanted) -> Sequence[str]:
-    """config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
+    """Writes config.json, model.safetensors, the tokenizer and preprocessor_config.json."""
     wanted.require_whole("transformers")
     return write_model(Exported.of(run), folder)
 
 
 def write_model(model: Exported, folder: Path) -> Sequence[str]:
-    """The same of a model that is no run any more."""
+    """Like `write`, for a model that has been taken out of its run."""
     if "audio" in model.towers:
         return write_clap(model, folder)
     image, text, width = model.dual("transformers")
@@ -59,7 +59,7 @@ def _left_out(model: Exported, dual: DualEncoder) -> list[str]:
 def config_of(
     model: Exported, image: ViTConfig, text: TextTransformerConfig, width: int | None
 ) -> dict[str, Any]:
-    """The config.json of CLIP, or of SigLIP where a tower pools by attention."""
+    """The config.json of CLIP, or of SigLIP if a tower pools by attention."""
     siglip = image.pooling == "attention"
     kind = "siglip" if siglip else "clip"
     special = model.tokens.special

@@ -1,4 +1,4 @@
-"""A live index of embeddings: SQLite holds what is true, and search structures are derived from it."""
+"""A live index of embeddings: a SQLite database is the truth, and search structures are derived from it."""
 
 from weft.index.build import build_index
 from weft.index.cutoff import Cutoff

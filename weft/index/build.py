@@ -1,4 +1,4 @@
-"""Rows of a data set -> an index of one of their streams."""
+"""Builds an index of one stream from the rows of a data set."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,10 +41,10 @@ def build_index(
     config: InferenceConfig | None = None,
     device: torch.device | str = "cpu",
 ) -> Index:
-    """Embeds the data set's `stream` and writes the index; each caption of a list is an entry of its own.
+    """Embeds the data set's `stream` and writes the index; each caption of a list is a separate entry.
 
-    weights: the checksum of the member's. metadata: the columns that become metadata; see `taken_columns`.
-    Raises WeftError where nothing can be read or written; an index that is there then stays.
+    weights: the checksum of the member's weights. metadata: the columns that become metadata; see `taken_columns`.
+    Raises WeftError if nothing can be read or written; an existing index then stays unchanged.
     """
     check_kind(kind)
     columns = taken_columns(dataset, metadata, tuple(member.sources))
@@ -115,7 +115,7 @@ def shown_entry(
     source: str = "",
     metadata: Mapping[str, Scalar | None] | None = None,
 ) -> Entry:
-    """The entry of that id, with what shows its raw value: a preview, or its text."""
+    """The entry with that id, with a preview of its raw value, or its text."""
     with once():
         display = modality.show(raw)
         preview = preview_of(display)
@@ -131,10 +131,10 @@ def shown_entry(
 
 
 def _where(raw: Any, source: str) -> str:
-    """The file of a picture that is one; else the place of the row."""
+    """The path of a picture that is a file; otherwise the source of the row."""
     return str(raw.path) if isinstance(raw, Media) and raw.path is not None else source
 
 
 def _storable(text: str) -> str:
-    """Half a surrogate pair, as in a file's name that is not Unicode, as JSON spells it."""
+    """The text with half surrogate pairs, as in a file's name that is not Unicode, escaped as in JSON."""
     return text.encode(errors="backslashreplace").decode()

@@ -1,7 +1,7 @@
-"""A file of arrays that are derived from an index, and can be made again at any time.
+"""A file of arrays that are derived from an index and can be computed again at any time.
 
-A header of fixed size says in JSON what the arrays are and where they lie; it and each of them has a CRC-32. Arrays are
-mapped into memory, not read. A file that is damaged or of another content counts as none.
+A header of fixed size describes the arrays and their positions in JSON. The header and each array have a CRC-32.
+Arrays are memory-mapped, not read. A damaged file, or one of another content, is ignored.
 """
 
 import json
@@ -28,7 +28,7 @@ Shapes = Mapping[str, tuple[str, tuple[int, ...]]]
 def written(
     path: Path, about: Mapping[str, Any], shapes: Shapes
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yields arrays to be filled; the file is there, whole, once they are. Raises WeftError where it cannot be."""
+    """Yields arrays to fill; the file is complete once they are filled. Raises WeftError if it cannot be written."""
     with atomic_path(path) as temporary:
         start, places = HEADER, {}
         for name, (kind, shape) in shapes.items():
@@ -55,7 +55,8 @@ def written(
 def read(
     path: Path, about: Mapping[str, Any], checked: tuple[str, ...] | None = None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-    """What the file says, and its arrays, where `about` is part of what it says; None of a damaged or missing one.
+    """The description in the file, and its arrays, if the description contains `about`; None if the file is missing
+    or damaged.
 
     checked: the arrays whose checksum is compared; all if None.
     """
@@ -80,7 +81,7 @@ def read(
 
 
 def _mark(content: bytes) -> bytes:
-    """Its CRC-32, as 8 letters."""
+    """The CRC-32 as 8 characters."""
     return f"{zlib.crc32(content):08x}".encode()
 
 

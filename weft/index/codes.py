@@ -1,7 +1,7 @@
-"""Vectors as 8-bit codes in a file that is mapped into memory: a quarter of their size, and none of it read at once.
+"""Vectors as 8-bit codes in a memory-mapped file: a quarter of their size, and not loaded into memory.
 
-A code is the rounded vector over its largest component times 127, so that a row's scale is that component over 127. Codes
-find candidates; scores are those of the vectors in the database.
+A code is the vector divided by its largest component, times 127, rounded; a row's scale is that component divided
+by 127. Codes find candidates; scores are computed from the vectors in the database.
 """
 
 import sqlite3
@@ -19,18 +19,22 @@ from weft.index.structure import Stopped
 from weft.index.writing import decoded
 
 CHUNK = 1024
-"""Rows that are read, or compared, at once: their numbers stay in the processor's cache."""
+"""Rows that are read, or compared, at once, so that they fit into the processor's cache."""
 SCORES = 2**22
-"""Scores that are held at once."""
+"""Maximum number of scores in memory."""
 SPARE, LEAST_SPARE = 2, 20
-"""So many times more candidates than are wanted, and so many more, make up for the rounding."""
+"""Candidates beyond the wanted number, as a factor and as a minimum, to make up for the rounding."""
 CHECKED = ("numbers", "items", "scales")
-"""Arrays whose checksum is compared at once. A wrong code loses a candidate, but gives no wrong score."""
+"""Arrays whose checksum is compared when the file is opened. A wrong code can lose a candidate, but gives no wrong
+score.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """numbers, items: (N,) int64, scales: (N,) float32, codes: (N, E) int8, all in a file. at: how far the database was."""
+    """numbers, items: (N,) int64, scales: (N,) float32, codes: (N, E) int8, all in a file. at: the State of the
+    database.
+    """
 
     numbers: np.ndarray
     items: np.ndarray
@@ -57,7 +61,7 @@ class Codes:
         return np.zeros(0, np.int64)
 
     def save(self, path: Path) -> None:
-        """It is in its file."""
+        """Does nothing, since the codes are already in their file."""
 
     def nearest(
         self,
@@ -96,7 +100,9 @@ class Codes:
 
 
 def write_codes(connection: sqlite3.Connection, path: Path, stopped: Stopped) -> bool:
-    """Codes of all rows, a chunk of them in memory at a time; within a transaction that reads. False where stopped."""
+    """Writes the codes of all rows, one chunk in memory at a time, within a read transaction. False if it was
+    stopped.
+    """
     holds, at = about(connection, path), state(connection)
     (count,) = connection.execute("SELECT count(*) FROM vectors").fetchone()
     said = {"kind": "int8", "generation": at.generation, "at": list(at)}
@@ -139,7 +145,7 @@ def _fill(
 
 
 def load_codes(path: Path, generation: str) -> Codes | None:
-    """None where there are none of this generation, or they are damaged."""
+    """The codes of this generation; None if there are none, or they are damaged."""
     found = cache_file.read(path, {"kind": "int8", "generation": generation}, CHECKED)
     if found is None:
         return None

@@ -1,6 +1,6 @@
-"""Connections to the file of an index, and what SQLite says goes wrong with it.
+"""Connections to the file of an index, and SQLite's errors as clear errors.
 
-The write-ahead log is synced at every commit, so a write that has returned outlives a crash
+The write-ahead log is synced at every commit, so a completed write survives a crash
 (https://www.sqlite.org/wal.html).
 """
 
@@ -15,12 +15,12 @@ from urllib.parse import quote
 from weft.index.database import FILE, REBUILD, IndexFileError
 
 PATIENCE = 60.0
-"""Seconds that a writer waits for the others."""
+"""Seconds for which a writer waits for other writers."""
 
 
 @contextmanager
 def clear_errors(path: Path) -> Iterator[None]:
-    """What SQLite raises inside becomes one clear IndexFileError."""
+    """Within it SQLite's errors become one clear IndexFileError."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -39,7 +39,7 @@ def clear_errors(path: Path) -> Iterator[None]:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """As `connect`; on a read-only disk too, where nobody can be writing. Raises sqlite3.Error."""
+    """Like `connect`; works also on a read-only disk, where nobody can write. Raises sqlite3.Error."""
     connection = None
     try:
         connection = connect(path)
@@ -56,7 +56,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    """mode: rw, or rwc to make the file. Raises sqlite3.Error."""
+    """Opens a connection. mode: rw, or rwc to create the file. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}",
         uri=True,
@@ -76,7 +76,7 @@ def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """All of what is done inside is kept, or nothing. kind: DEFERRED of what only reads."""
+    """All statements inside are committed together, or none. kind: DEFERRED for reading only."""
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -88,7 +88,7 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
 
 
 class Database:
-    """Two connections to an open index, one that reads and one that writes, for all threads of a process."""
+    """Two connections to an open index, one for reading and one for writing, for all threads of a process."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
@@ -97,7 +97,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Everything read inside is of one moment."""
+        """All reads inside see the same state."""
         with (
             clear_errors(self.path),
             self._reader.use() as connection,
@@ -107,13 +107,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """What is written inside is durable at the end, or none of it is there."""
+        """All writes inside are durable at the end, or none is made."""
         with clear_errors(self.path), self._writer.use() as connection, transaction(connection):
             yield connection
 
     @contextmanager
     def apart(self) -> Iterator[sqlite3.Connection]:
-        """As `reading`, of a connection of its own, so that what takes long holds up no search."""
+        """Like `reading`, on a separate connection, so that a long read delays no search."""
         with (
             clear_errors(self.path),
             closing(connect_to_read(self.path)) as connection,
@@ -127,9 +127,10 @@ class Database:
 
 
 class _Held:
-    """A connection that one thread at a time uses; opened anew in a forked process, and where another file lies there.
+    """A connection that one thread at a time uses. It is opened again in a forked process, and if another file is
+    at its path.
 
-    SQLite allows a forked process neither to use nor to close a connection of its parent, so it is only kept.
+    SQLite does not allow a forked process to use or close a connection of its parent, so it is left open.
     """
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
@@ -160,7 +161,7 @@ class _Held:
 
 
 def _identity(path: Path) -> tuple[int, int, int]:
-    """The process, and the file at `path`. Raises IndexFileError where there is none."""
+    """The process, and the file at `path`. Raises IndexFileError if there is no file."""
     try:
         found = os.stat(path)
     except OSError as error:

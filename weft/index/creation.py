@@ -1,4 +1,4 @@
-"""A new index in the place of whatever is in a folder."""
+"""Creates an index, and replaces an existing one."""
 
 import importlib.util
 import shutil
@@ -19,17 +19,17 @@ from weft.index.records import KINDS, Entry, Kind
 from weft.index.writing import write
 
 WORK = ".index-"
-"""How the names of folders begin in which indexes are made."""
+"""Prefix of the folders in which indexes are made."""
 ABANDONED = 86_400.0
-"""Seconds after which such a folder is that of a process that was killed."""
+"""Seconds after which such a folder counts as left by a killed process."""
 CHECKPOINT_MS = 2000
-"""Until the write-ahead log is left as large as the index."""
+"""Time limit of a checkpoint of the write-ahead log; after it the log stays as large as the index."""
 MANY = 20_000
-"""Entries from which on a search structure is worth it."""
+"""Minimum number of entries for a search structure."""
 
 
 def check_kind(kind: str | None) -> None:
-    """Raises WeftError where it is none of KINDS; None is `fitting_kind`."""
+    """Raises WeftError if it is none of KINDS; None: `fitting_kind`."""
     if kind is not None and kind not in KINDS:
         raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
     if kind in ("ivf", "hnsw"):
@@ -37,7 +37,7 @@ def check_kind(kind: str | None) -> None:
 
 
 def fitting_kind(entries: int) -> Kind:
-    """flat; hnsw for MANY entries where faiss is installed."""
+    """flat; hnsw for at least MANY entries if faiss is installed."""
     return "hnsw" if entries >= MANY and importlib.util.find_spec("faiss") else "flat"
 
 
@@ -78,16 +78,16 @@ def create(
 
 
 def _clear(folder: Path) -> None:
-    """Removes what processes that were killed have left."""
+    """Removes the folders that killed processes have left."""
     for old in folder.glob(f"{WORK}*"):
         if time.time() - old.stat().st_mtime > ABANDONED:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def _replace_content(source: Path, target: Path) -> None:
-    """Puts the content of the index `source` in the place of that of `target`, at once for every process.
+    """Replaces the content of the index `target` by that of `source`, at once for every process.
 
-    What lies at `target` and is no database goes.
+    A file at `target` that is not a database is removed.
     """
     with closing(connect(source)) as made, clear_errors(target):
         try:

@@ -1,9 +1,9 @@
-"""Where the hits of a query end: a cut-off that nonsense seldom reaches, and real queries do.
+"""The cut-off of a query's hits: a score that nonsense seldom reaches, and real queries usually do.
 
-The best cosine alone does not tell nonsense from sense: some strings of letters lie as near to a picture as an unusual
-caption does. Nonsense lies far from all that was ever asked, though. So the cut-off of a query falls the nearer it is to
-known queries, which is the distance to the nearest neighbours of out-of-distribution detection (Sun et al. 2022,
-arXiv:2204.06507), beside the cosine.
+The best cosine alone does not separate nonsense from real queries: some strings of letters are as near to a picture
+as an unusual caption. Nonsense, however, is far from all known queries. So the cut-off of a query is lower the
+nearer it is to known queries: beside the cosine, it uses the distance to the nearest neighbours, as in
+out-of-distribution detection (Sun et al. 2022, arXiv:2204.06507).
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,22 @@ from torch import Tensor
 from weft.core.shapes import check_shape
 
 NEIGHBOURS = 5
-"""Known queries whose mean cosine says how known a query is."""
+"""Number of known queries whose mean cosine measures the familiarity of a query."""
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""How much that counts beside a hit's cosine; the one is taken by which the fewest real queries are refused."""
+"""Candidates for the weight of the familiarity beside a hit's cosine; the one that refuses the fewest real queries
+is used.
+"""
 ANSWERED = 0.03
-"""Share of the nonsense that is answered nevertheless."""
+"""Share of the nonsense that is still answered."""
 REFUSED = 0.1
-"""A cut-off that refuses more of the real queries tells nothing apart, so none is set."""
+"""Maximum share of refused real queries; a cut-off above it separates nothing, so none is set."""
 
 
 @dataclass(frozen=True)
 class Cutoff:
-    """Cosines that are hits: at least `threshold - weight * familiarity of the query`.
+    """A cosine is a hit if it is at least `threshold - weight * familiarity of the query`.
 
-    known: (N, E) embeddings of known queries, of unit length; of none of them every query has the familiarity 0.
+    known: (N, E) embeddings of known queries, of unit length; if there are none, every query has the familiarity 0.
     """
 
     threshold: float
@@ -35,13 +37,15 @@ class Cutoff:
     known: Tensor
 
     def of(self, queries_QE: Tensor) -> Tensor:
-        """(Q,) the cosine from which on something is a hit of that query, of unit length."""
+        """(Q,) the minimum cosine of a hit for each query; queries of unit length."""
         return self.threshold - self.weight * familiarity(queries_QE, self.known)
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """cutoff: None where it would refuse too many. answered: share of the nonsense. refused: of the real queries."""
+    """cutoff: None if it would refuse too many. answered: share of the nonsense. refused: share of the real
+    queries.
+    """
 
     cutoff: Cutoff | None
     answered: float
@@ -49,7 +53,7 @@ class Calibrated:
 
 
 def familiarity(queries_QE: Tensor, known_NE: Tensor) -> Tensor:
-    """(Q,) the mean cosine of each query with the nearest of the known ones; 0 where none are known."""
+    """(Q,) the mean cosine of each query to the nearest known queries; 0 if none are known."""
     if not len(known_NE):
         return queries_QE.new_zeros(len(queries_QE))
     found: Tensor = (queries_QE @ known_NE.T).topk(min(NEIGHBOURS, len(known_NE))).values.mean(1)
@@ -64,10 +68,10 @@ def calibrated(
     best_M: Tensor,
     most: float = REFUSED,
 ) -> Calibrated:
-    """The cut-off that answers `ANSWERED` of the nonsense and refuses the fewest of the real queries.
+    """The cut-off that answers the share `ANSWERED` of the nonsense and refuses the fewest real queries.
 
-    nonsense_NE, real_ME: queries that are not among the known ones. known_KE: see `Cutoff`. best_N, best_M: the cosine
-    of each one's best hit. All of unit length. most: share of the real queries that it may refuse.
+    nonsense_NE, real_ME: queries that are not among the known ones. known_KE: see `Cutoff`. best_N, best_M: the
+    cosine of each query's best hit. All of unit length. most: maximum share of the real queries that it may refuse.
     """
     check_shape(best_N, "N", "best hits of nonsense", N=len(nonsense_NE))
     check_shape(best_M, "M", "best hits of real queries", M=len(real_ME))

@@ -1,4 +1,4 @@
-"""The cut-offs that are kept with an index: one for each stream of queries."""
+"""The stored cut-offs of an index: one for each stream of queries."""
 
 import sqlite3
 import uuid
@@ -13,13 +13,13 @@ from weft.index.cutoff import Cutoff
 
 
 class CutoffTable:
-    """The table `cutoffs` of a database; known queries that were read last are kept."""
+    """The table `cutoffs` of a database; it caches the known queries of the last read."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, Tensor]] = {}
 
     def read(self, connection: sqlite3.Connection, stream: str, dim: int) -> Cutoff | None:
-        """Of queries of that stream, where it is known. Raises sqlite3.DatabaseError for a damaged one."""
+        """The cut-off for queries of that stream, or None. Raises sqlite3.DatabaseError if it is damaged."""
         row = connection.execute(
             "SELECT made, threshold, weight FROM cutoffs WHERE stream = ?", (stream,)
         ).fetchone()
@@ -42,7 +42,7 @@ class CutoffTable:
     def write(
         self, connection: sqlite3.Connection, stream: str, cutoff: Cutoff | None, dim: int
     ) -> None:
-        """Within a transaction; None: it is not known."""
+        """Stores the cut-off, within a transaction; None: removes it."""
         connection.execute("DELETE FROM cutoffs WHERE stream = ?", (stream,))
         if cutoff is not None:
             check_shape(cutoff.known, "N E", "known queries", E=dim)

@@ -1,8 +1,8 @@
-"""The file of an index: a SQLite database, its tables, and how far it is.
+"""The file of an index: a SQLite database, its tables, and its state.
 
-A row's number is never used again and rows are never changed: an entry that is replaced gets a new number. So an
-open index catches up with what other threads and processes wrote by reading the rows above the last number that
-it knows and the marks of what was removed since.
+Row numbers are never used again and rows are never changed: a replaced entry gets a new number. So an open index
+follows the writes of other threads and processes by reading the rows above the last number that it knows, and the
+removals since then.
 """
 
 import sqlite3
@@ -41,11 +41,13 @@ their structure breaks."""
 
 
 class IndexFileError(WeftError):
-    """The file of an index is damaged, cannot be read or written, or holds something else now: no fault of a query."""
+    """The file of an index is damaged, cannot be read or written, or has other content now; the query is not at
+    fault.
+    """
 
 
 class About(NamedTuple):
-    """What an index holds. dim: E. weights: the checksum of the weights that embedded it, where it is known."""
+    """The description of an index. dim: E. weights: the checksum of the weights that embedded it, if it is known."""
 
     kind: str
     dim: int
@@ -56,7 +58,7 @@ class About(NamedTuple):
 
 
 class State(NamedTuple):
-    """How far the file is: the generation, the last number given to a row, the last mark of a removal."""
+    """The state of the file: the generation, the last number of a row, the last number of a removal."""
 
     generation: str
     number: int
@@ -64,7 +66,7 @@ class State(NamedTuple):
 
 
 def about(connection: sqlite3.Connection, path: Path) -> About:
-    """Raises IndexFileError where the file is no index, or of another format."""
+    """Reads the description. Raises IndexFileError if the file is not an index, or has another format."""
     found = dict(connection.execute("SELECT name, value FROM about"))
     sealed = {name: found.get(name) for name in ("format", *About._fields)}
     if found.get("format") != FORMAT:
@@ -95,7 +97,7 @@ def written_about(holds: About) -> dict[str, str | None]:
 
 
 def state(connection: sqlite3.Connection) -> State:
-    """One cheap look."""
+    """Reads the state; a cheap query."""
     row = connection.execute(
         "SELECT (SELECT value FROM about WHERE name = 'generation'),"
         " (SELECT seq FROM sqlite_sequence WHERE name = 'entries'),"

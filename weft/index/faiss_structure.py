@@ -1,7 +1,7 @@
 """IVF and HNSW of faiss (Douze et al. 2024, arXiv:2401.08281) as search structures.
 
-How hard a search tries (efSearch of HNSW, nprobe of IVF) is chosen when the structure is made: as hard as it takes
-to find RECALL of what an exact search finds, for queries that lie as far from the vectors as those of another stream do.
+The effort of a search (efSearch of HNSW, nprobe of IVF) is chosen when the structure is made: the least that finds
+the share RECALL of an exact search, for queries that are as far from the vectors as those of another stream.
 """
 
 import importlib.util
@@ -25,26 +25,27 @@ EFFORTS = {
 RECALL, AT = 0.995, 10
 SAMPLES = 300
 NOISE = 0.5
-"""Length of what is added to a vector of the index to make a query that its effort is chosen by."""
+"""Length of the noise that is added to a vector of the index, to make a query for the choice of the effort."""
 LINKS, CONSTRUCTION = 32, 40
 """M and efConstruction of HNSW."""
 CELLS_BY_ROOT = 4
-"""Cells of IVF by the root of the number of rows, as faiss's guide to choosing an index says."""
+"""Number of IVF cells divided by the square root of the number of rows, from faiss's guide to choosing an index."""
 TRAINED_ON = 64
-"""Rows a cell that the cells are made from."""
+"""Rows per cell from which the cells are computed."""
 AT_ONCE = 2000
-"""Rows that are added before anybody is asked whether to stop."""
+"""Rows that are added before the next check whether to stop."""
 
 
 def require_faiss(kind: str) -> None:
-    """Raises MissingExtraError where it is not installed."""
+    """Raises MissingExtraError if faiss is not installed."""
     if importlib.util.find_spec("faiss") is None:
         raise MissingExtraError("faiss", extra="index", purpose=f"an index of kind {kind}")
 
 
 class FaissStructure:
-    """index: of faiss, over the vectors of the rows of `numbers`, in that order. effort: see the module; None where
-    none is enough, and all rows are compared."""
+    """index: a faiss index over the vectors of the rows `numbers`, in that order. effort: see the module; None if
+    none is enough, and all rows are compared.
+    """
 
     def __init__(
         self, kind: str, index: Any, numbers: np.ndarray, effort: int | None, generation: str
@@ -79,7 +80,7 @@ class FaissStructure:
         return np.where(found >= 0, places[found], -1)
 
     def _places(self, rows: Rows) -> np.ndarray:
-        """(J,) where each of its rows stands, -1 of those that are gone."""
+        """(J,) the position of each of its rows; -1 for removed rows."""
         epoch, places = self._placed
         if epoch != rows.epoch:
             at = np.searchsorted(rows.numbers, self._numbers).clip(max=len(rows) - 1)
@@ -88,7 +89,7 @@ class FaissStructure:
         return places
 
     def _mask(self, places: np.ndarray, allowed: np.ndarray | None) -> np.ndarray | None:
-        """(J,) bool: which of its rows may be found; None for all."""
+        """(J,) bool: which of its rows may be found; None: all."""
         if allowed is None:
             return None if not len(places) or places.min() >= 0 else places >= 0
         mask = places >= 0
@@ -101,7 +102,7 @@ class FaissStructure:
         return np.asarray(rows.numbers[:end][rows.alive[:end] & ~there])
 
     def extended(self, rows: Rows, stopped: Stopped) -> "FaissStructure | None":
-        """With the rows behind; None where it was stopped."""
+        """The structure with the new rows added; None if it was stopped."""
         import faiss
 
         end = int(np.searchsorted(rows.numbers, self.last, side="right"))
@@ -122,7 +123,7 @@ class FaissStructure:
 
 
 def load(path: Path, kind: str, generation: str) -> FaissStructure | None:
-    """What `save` wrote; None where it is of another index, damaged, or faiss is not installed."""
+    """Loads the output of `save`; None if it belongs to another index, is damaged, or faiss is not installed."""
     found = cache_file.read(path, {"kind": kind, "generation": generation})
     if found is None or importlib.util.find_spec("faiss") is None:
         return None
@@ -134,7 +135,7 @@ def load(path: Path, kind: str, generation: str) -> FaissStructure | None:
 
 
 def build(rows: Rows, kind: str, stopped: Stopped) -> FaissStructure | None:
-    """A structure over the rows that are not removed; None where it was stopped, or there are none."""
+    """A structure over the rows that are not removed; None if it was stopped, or there are no rows."""
     import faiss
 
     numbers = rows.numbers[rows.alive].copy()
@@ -164,7 +165,7 @@ def _add(index: Any, vectors: np.ndarray, stopped: Stopped) -> bool:
 
 
 def _effort(index: Any, kind: str, vectors: np.ndarray) -> int | None:
-    """The least effort that finds RECALL of the nearest AT."""
+    """The least effort that finds the share RECALL of the AT nearest."""
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randperm(len(vectors), generator=generator)[:SAMPLES].numpy()
     known = torch.from_numpy(np.ascontiguousarray(vectors[drawn]))
@@ -182,7 +183,7 @@ def _effort(index: Any, kind: str, vectors: np.ndarray) -> int | None:
 def _search(
     index: Any, queries_QE: Tensor, count: int, effort: int, mask: np.ndarray | None
 ) -> np.ndarray:
-    """(Q, count) places in the structure, -1 where there are no more."""
+    """(Q, count) positions in the structure, -1 if there are fewer."""
     import faiss
 
     words: dict[str, Any] = {}

@@ -5,19 +5,19 @@ import torch
 from torch import Tensor
 
 CHUNK = 2**22
-"""Scores that are held at once."""
+"""Maximum number of scores in memory."""
 LEAST_CHUNK = 1024
-"""Rows that are compared at once, at least."""
+"""Minimum number of rows that are compared at once."""
 SPARSE = 4
-"""Where at most one row in so many may be found, those are gathered first."""
+"""If at most one row in this number may be found, these rows are gathered first."""
 
 
 def nearest(
     vectors_NE: np.ndarray, queries_QE: Tensor, count: int, allowed: np.ndarray | None
 ) -> np.ndarray:
-    """(Q, M) int64: the places of the `count` nearest rows of each query, or of all where there are fewer.
+    """(Q, M) int64: the positions of the `count` nearest rows of each query, or of all rows if there are fewer.
 
-    allowed: (N,) bool, the rows that may be found; None for all.
+    allowed: (N,) bool, the rows that may be found; None: all.
     """
     places = None if allowed is None else np.flatnonzero(allowed)
     if places is not None and len(places) * SPARSE <= len(vectors_NE):

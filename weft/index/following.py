@@ -1,4 +1,4 @@
-"""The rows of an index and its search structure, kept up with the file."""
+"""The rows of an index and its search structure in memory, kept up to date with the file."""
 
 import json
 import logging
@@ -19,13 +19,13 @@ from weft.index.where import Where, allowed_numbers
 from weft.index.writing import VECTOR, decoded, rows_of
 
 GROWN = 4
-"""A structure that would hold so many times more rows than when it was made is made anew."""
+"""A structure is rebuilt when it would have grown by this factor since it was made."""
 KEPT_FILTERS = 16
 log = logging.getLogger("weft.index")
 
 
 class Seen(NamedTuple):
-    """What a search sees. allowed: (N,) bool, the rows that may be found; None for all."""
+    """The state that a search uses. allowed: (N,) bool, the rows that may be found; None: all."""
 
     rows: Rows
     structure: Structure | None
@@ -33,7 +33,9 @@ class Seen(NamedTuple):
 
 
 class Follower:
-    """For all threads of a process. A stale structure is made anew in a thread of its own, while searches go on."""
+    """Shared by all threads of a process. A stale structure is rebuilt in a separate thread while searches
+    continue.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,7 +51,7 @@ class Follower:
             self._start(about(connection, database.path))
 
     def _start(self, now: About) -> None:
-        """With what is kept of a structure, and no other rows."""
+        """The start: a saved structure, and no other rows."""
         self.about = now
         generation, self._epoch = now.generation, self._epoch + 1_000_000
         self._structure: Structure | None = None
@@ -62,7 +64,7 @@ class Follower:
             self._structure = faiss_structure.load(self._cache, now.kind, generation)
 
     def checked(self, connection: sqlite3.Connection) -> About:
-        """What the file holds at this moment. Raises IndexFileError where it was built again by other weights."""
+        """The present state of the file. Raises IndexFileError if it was built again by other weights."""
         if state(connection).generation == self.about.generation:
             return self.about
         now, path = about(connection, self._database.path), self._database.path
@@ -76,7 +78,7 @@ class Follower:
         return now
 
     def _caught_up(self, connection: sqlite3.Connection) -> Rows:
-        """The rows of this moment, within the lock."""
+        """The rows at present; call it with the lock held."""
         now = self.checked(connection)
         if now is not self.about:
             self._start(now)
@@ -84,7 +86,7 @@ class Follower:
         return self._rows
 
     def seen(self, where: Where | None = None) -> Seen:
-        """Everything as it is now. Raises WeftError for a filter that does not fit, and for damage."""
+        """The present state. Raises WeftError for an invalid filter, and for damage."""
         with self._database.reading() as connection, self._lock:
             rows = self._caught_up(connection)
             if rows is not self._counted:
@@ -99,7 +101,7 @@ class Follower:
         return Seen(rows, structure, allowed)
 
     def _allowed(self, connection: sqlite3.Connection, rows: Rows, where: Where) -> np.ndarray:
-        """(N,) bool; of filters that were asked last it is kept until something is written."""
+        """(N,) bool; results for the last filters are cached until the next write."""
         key = json.dumps(where, sort_keys=True, default=repr)
         kept = self._filters.get(key)
         if kept is None or kept[0] is not rows:
@@ -111,7 +113,7 @@ class Follower:
         return kept[1]
 
     def vectors(self, rows: Rows, places: np.ndarray) -> np.ndarray:
-        """(M, E) float32; zeros of rows that are not there any more."""
+        """(M, E) float32; zeros for rows that no longer exist."""
         if rows.first == 0:
             return np.asarray(rows.vectors[places])
         found = np.zeros((len(places), self.about.dim), np.float32)
@@ -148,7 +150,7 @@ class Follower:
             self._thread = None
 
     def refresh(self, stopped: Stopped = lambda: False) -> None:
-        """Makes or extends the structure where it is stale, and keeps it in its file. Raises WeftError."""
+        """Makes or extends the structure if it is stale, and saves it. Raises WeftError."""
         if self.about.kind == "flat":
             return
         with self._making:

@@ -1,4 +1,4 @@
-"""`Index`: a folder with things to find, open for searching and writing at the same time."""
+"""`Index`: a folder of searchable entries, open for searching and writing at the same time."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,14 +26,14 @@ from weft.index.where import Where, columns
 from weft.index.writing import VECTOR, decoded, read, read_preview, remove, rows_of, write
 
 ATTEMPTS = 5
-"""A search begins again where entries that it has found are removed before they could be read."""
+"""Number of attempts of a search whose entries are removed before they can be read."""
 
 
 class Index:
-    """Every write is durable when it returns; a search sees all that was written before it by any thread or process."""
+    """Every write is durable when it returns. A search sees all earlier writes of any thread or process."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Opens the index in `folder`. Raises WeftError where there is none, or a damaged one."""
+        """Opens the index in `folder`. Raises WeftError if there is none, or if it is damaged."""
         self.folder = Path(folder)
         if not (self.folder / FILE).is_file() or not (self.folder / FILE).stat().st_size:
             raise WeftError(f"{self.folder}: holds no index; {REBUILD}")
@@ -57,12 +57,12 @@ class Index:
         kind: Kind | None = None,
         entries: Iterable[Entry] = (),
     ) -> "Index":
-        """Makes an index that holds `entries`, and opens it.
+        """Makes an index with `entries`, and opens it.
 
-        An index that is in the folder stays whole until all entries are written, then the new content takes its
-        place, also in processes that have it open; of other weights, of another stream they say so. weights: the checksum of those that embedded the entries. kind: see
-        `fitting_kind` if None.
-        Raises WeftError where it cannot be written.
+        An existing index in the folder stays complete until all entries are written. Then the new content replaces
+        it, also in processes that have it open; if it is of other weights or of another stream, they report this.
+        weights: the checksum of the weights that embedded the entries. kind: `fitting_kind` if None. Raises
+        WeftError if it cannot be written.
         """
         create(Path(folder), dim=dim, stream=stream, weights=weights, kind=kind, entries=entries)
         made = cls(folder)
@@ -87,36 +87,36 @@ class Index:
         return self._follower.about.kind
 
     def __len__(self) -> int:
-        """Entries."""
+        """The number of entries."""
         return int(self._follower.seen().rows.alive.sum())
 
     @property
     def items(self) -> int:
-        """Different things that can be found."""
+        """The number of different items."""
         rows = self._follower.seen().rows
         return len(np.unique(rows.items[rows.alive]))
 
     def ids(self) -> list[str]:
-        """Of all entries, in the order in which they were written."""
+        """The ids of all entries, in the order in which they were written."""
         with self._database.reading() as connection:
             return [row[0] for row in connection.execute("SELECT id FROM entries ORDER BY number")]
 
     def add(self, entries: Iterable[Entry]) -> Changed:
-        """Adds all entries or, where it raises WeftError, none; one with a known id takes the place of that one."""
+        """Adds all entries or, if it raises WeftError, none. An entry with a known id replaces the old one."""
         entries = list(entries)
         with self._database.writing() as connection:
             return write(connection, entries, self._follower.checked(connection).dim)
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Removes the entries of these ids, all at once; how many there were."""
+        """Removes the entries with these ids, all at once; returns how many there were."""
         with self._database.writing() as connection:
             return remove(connection, ids)
 
     def search(self, queries: Tensor, k: int, *, where: Where | None = None) -> list[list[Hit]]:
-        """The k nearest things of each query (Q, E), best first; fewer where there are no more.
+        """The k nearest items of each query (Q, E), best first; fewer if there are no more.
 
-        Of several entries of one item the best is given. where: see `weft.index.where`. Raises WeftError for a
-        filter that does not fit the columns, and for a query of zeros.
+        If an item has several entries, the best one is returned. where: see `weft.index.where`. Raises WeftError
+        for a filter that does not fit the columns, and for a query of zeros.
         """
         check_shape(queries, "Q E", "queries", E=self.dim)
         if k < 1:
@@ -136,7 +136,7 @@ class Index:
         return [hits or [] for hits in found]
 
     def _search(self, queries_QE: Tensor, k: int, where: Where | None) -> list[list[Hit | None]]:
-        """None in the place of an entry that was removed meanwhile, also by a new build."""
+        """The hits; None for an entry that was removed meanwhile, also by a new build."""
         rows, structure, allowed = self._follower.seen(where)
         candidates = Candidates(
             lambda wanted, count: nearest(rows, structure, wanted, count, allowed),
@@ -154,11 +154,11 @@ class Index:
         ]
 
     def refresh(self) -> None:
-        """Makes or extends the search structure now where it is stale; a search has that done beside it."""
+        """Makes or extends the search structure now if it is stale; a search does this in the background."""
         self._follower.refresh()
 
     def vectors(self, ids: Sequence[str]) -> Tensor:
-        """(N, E) float32, of unit length. Raises WeftError for an id that is not there."""
+        """(N, E) float32, of unit length. Raises WeftError for an unknown id."""
         query = f"SELECT id, {VECTOR} FROM entries JOIN vectors USING (number)"
         with self._database.reading() as connection:
             rows = list(rows_of(connection, query, list(dict.fromkeys(ids)), "id"))
@@ -170,7 +170,7 @@ class Index:
         return torch.from_numpy(vectors[[places[name] for name in ids]].copy())
 
     def entry(self, name: str) -> Entry | None:
-        """The entry of that id."""
+        """The entry with that id."""
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT {VECTOR} FROM entries JOIN vectors USING (number) WHERE id = ?",
@@ -183,13 +183,13 @@ class Index:
             return replace(found, vector=vector, preview=read_preview(connection, row[0]))
 
     def preview(self, name: str) -> Preview | None:
-        """What shows the entry of that id; None where it has none, or is not there."""
+        """The preview of the entry with that id; None if it has none or does not exist."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT number FROM entries WHERE id = ?", (name,)).fetchone()
             return None if row is None else read_preview(connection, row[0])
 
     def columns(self) -> tuple[Column, ...]:
-        """What the metadata holds, for filters; kept until something is written."""
+        """The columns of the metadata, for filters; cached until the next write."""
         with self._database.apart() as connection:
             now = state(connection)
             if self._columns is None or self._columns[0] != now:
@@ -197,7 +197,7 @@ class Index:
             return self._columns[1]
 
     def cutoff(self, stream: str) -> Cutoff | None:
-        """Where the hits of a query of that stream end, where that is known."""
+        """The cut-off for queries of that stream, if it is known."""
         with self._database.reading() as connection:
             return self._cutoffs.read(connection, stream, self.dim)
 
@@ -209,13 +209,13 @@ class Index:
             return tuple(stream for (stream,) in rows)
 
     def set_cutoff(self, stream: str, cutoff: Cutoff | None) -> None:
-        """Keeps the cut-off with the index; None: it is not known."""
+        """Stores the cut-off with the index; None removes it."""
         with self._database.writing() as connection:
             dim = self._follower.checked(connection).dim
             self._cutoffs.write(connection, stream, cutoff, dim)
 
     def verify(self) -> Findings:
-        """Looks at every row. Raises WeftError where the file cannot be read at all."""
+        """Checks every row. Raises WeftError if the file cannot be read at all."""
         return self._follower.verified()
 
     def close(self) -> None:

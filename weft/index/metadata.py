@@ -1,4 +1,4 @@
-"""Columns of rows -> metadata of entries."""
+"""Converts columns of rows to metadata of entries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,13 +13,13 @@ from weft.data.schema import infer
 from weft.index.records import ColumnType, Scalar
 
 LONGEST_DEFAULT = 80
-"""Characters of the values of a column that becomes metadata without being named."""
+"""Maximum length, in characters, of the values of a column that becomes metadata by default."""
 BY_DEFAULT = ("number", "category", "date")
-"""Kinds of such columns."""
+"""Kinds of columns that become metadata by default."""
 
 
 class Taken(NamedTuple):
-    """A column that becomes metadata, and as what."""
+    """A column that becomes metadata, and its type."""
 
     name: str
     type: ColumnType
@@ -31,10 +31,11 @@ def taken_columns(
     streams: Sequence[str],
     known: Mapping[str, ColumnType] | None = None,
 ) -> tuple[Taken, ...]:
-    """The columns `names`; None for those of numbers, categories and dates that are short and no stream of the model.
+    """The columns `names`; None: the columns of numbers, categories and dates that are short and not a stream of
+    the model.
 
-    known: types of columns that the index has, which are taken where the rows have them.
-    Raises WeftError for a name that no row has, and for a column of pictures, lists and the like.
+    known: types of columns that the index already has; they are used if the rows have them. Raises WeftError for a
+    name that no row has, and for a column of pictures, lists and the like.
     """
     schema = infer(dataset)
     known = known or {}
@@ -78,7 +79,7 @@ def _type(name: str, values: Sequence[Any]) -> ColumnType:
 
 
 def metadata_of(items: Mapping[str, Any], columns: Sequence[Taken]) -> dict[str, Scalar | None]:
-    """What a row has of the columns."""
+    """The row's values in these columns."""
     found: dict[str, Scalar | None] = {}
     for name, kind in columns:
         value = items.get(name)

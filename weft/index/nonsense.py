@@ -1,4 +1,4 @@
-"""Queries that mean nothing, of each kind of stream, by which a cut-off is calibrated."""
+"""Queries without meaning, for each kind of stream, to calibrate a cut-off."""
 
 import random
 import string
@@ -11,14 +11,14 @@ WORDS, LETTERS = (1, 8), (2, 9)
 MASHED = (4, 30)
 KEYS = string.ascii_letters + string.digits + string.punctuation
 SIDE = 96
-"""Pixels of the side of a picture."""
+"""Side of a picture in pixels."""
 RATE, SECONDS = 16000, (0.5, 2.0)
 
 
 def nonsense(kind: str, count: int, seed: int, known: Sequence[Any] = ()) -> list[Any]:
-    """`count` values of a stream of that kind, the same for the same seed; none of a kind that is not known.
+    """`count` values of a stream of that kind, the same for the same seed; empty for an unknown kind.
 
-    known: values that mean something; nonsense of texts has their letters, too.
+    known: real values; nonsense texts use their letters, too.
     """
     drawn = _DRAWN.get(kind)
     if drawn is None:
@@ -29,7 +29,7 @@ def nonsense(kind: str, count: int, seed: int, known: Sequence[Any] = ()) -> lis
 
 
 def _text(chance: random.Random, letters: Sequence[str]) -> str:
-    """Words of random letters, or keys hit at random."""
+    """Words of random letters, or random keys."""
     if chance.random() < 0.3:
         return _joined(chance, KEYS, MASHED)
     alphabet = string.ascii_lowercase if chance.random() < 0.5 else letters
@@ -41,7 +41,7 @@ def _joined(chance: random.Random, letters: Sequence[str], length: tuple[int, in
 
 
 def _picture(chance: random.Random, letters: Sequence[str]) -> Any:  # noqa: ARG001
-    """Noise of coarse or fine grain, over one colour."""
+    """Coarse or fine noise over one colour."""
     random_numbers = np.random.default_rng(chance.getrandbits(32))
     cells = chance.choice((2, 4, 8, 16, 32, SIDE))
     strength = chance.choice((0.0, 0.3, 1.0))
@@ -52,7 +52,7 @@ def _picture(chance: random.Random, letters: Sequence[str]) -> Any:  # noqa: ARG
 
 
 def _sound(chance: random.Random, letters: Sequence[str]) -> Any:  # noqa: ARG001
-    """White noise, and tones that do not change."""
+    """White noise, or constant tones."""
     random_numbers = np.random.default_rng(chance.getrandbits(32))
     times = np.arange(int(RATE * chance.uniform(*SECONDS))) / RATE
     samples = random_numbers.normal(size=len(times)) * chance.choice((0.001, 0.02, 0.2))
@@ -67,4 +67,4 @@ _DRAWN: dict[str, Callable[[random.Random, Sequence[str]], Any]] = {
     "audio": _sound,
 }
 KINDS = tuple(_DRAWN)
-"""Of streams, of which nonsense is known."""
+"""Kinds of streams that have nonsense values."""

@@ -1,4 +1,4 @@
-"""Something small that shows a thing, made when it is indexed, so that no file is opened when it is found."""
+"""Small previews of entries, made when they are indexed, so that a search opens no file."""
 
 import io
 
@@ -14,21 +14,22 @@ from weft.modalities.image_decoding import read_image
 from weft.modalities.video_decoding import read_frames, video_facts
 
 SIDE = 320
-"""Pixels of the longer side of a picture."""
+"""Longer side of a picture, in pixels."""
 QUALITY = 80
 LARGEST = 2**28
-"""Pixels of a picture that is read."""
+"""Maximum number of pixels of a picture that is read."""
 LOSSLESS = 64
-"""Pixels of the longer side of pictures whose every pixel matters, such as icons."""
+"""Longer side, in pixels, up to which pictures such as icons are stored without loss."""
 MEDIA_TYPES = ("image/jpeg", "image/png", "audio/mpeg")
-"""Of all previews."""
+"""The media types of all previews."""
 RATE, SECONDS = 16_000, 10.0
-"""Samples a second and length of a sound."""
+"""Sample rate and length of a sound."""
 
 
 def preview_of(display: Display) -> Preview | None:
-    """Of a picture JPEG, of a sound its first `SECONDS` as MP3, of a video a frame; None of words and of what cannot
-    be decoded."""
+    """For a picture a JPEG, for a sound its first `SECONDS` as MP3, for a video a frame; None for texts and for
+    values that cannot be decoded.
+    """
     try:
         if display.pictures:
             return picture(display.pictures[0].pixels)
@@ -41,7 +42,7 @@ def preview_of(display: Display) -> Preview | None:
 
 
 def picture(pixels: np.ndarray | Media) -> Preview:
-    """At most SIDE pixels wide and high. Raises WeftError for what cannot be decoded."""
+    """At most SIDE pixels wide and high. Raises WeftError if it cannot be decoded."""
     if isinstance(pixels, Media):
         pixels = read_image(pixels.load(), max_pixels=LARGEST, min_side=SIDE)
     image = Image.fromarray(pixels)
@@ -56,7 +57,7 @@ def picture(pixels: np.ndarray | Media) -> Preview:
 
 
 def frame(media: Media) -> Preview:
-    """The frame after a tenth of the video: the first one is often black. Raises WeftError."""
+    """The frame after a tenth of the video, since the first is often black. Raises WeftError."""
     seconds = min(video_facts(media).seconds, 3600.0)
     return picture(read_frames(media, [seconds / 10], min_side=SIDE)[0])
 

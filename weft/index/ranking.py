@@ -1,4 +1,4 @@
-"""Candidates -> the k best things with their exact scores."""
+"""Ranks candidates: the k best items with their exact scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ from torch import Tensor
 from weft.index.rows import Rows
 
 WIDER = 4
-"""So many times more candidates are asked for where too few different items are among them."""
+"""Factor for the number of candidates if too few of them are different items."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """nearest(queries (Q, E), count): (Q, M) places, -1 where there are no more; the nearest `count` rows that may be
-    found are among them, or nearly all. vectors(places (M,)): (M, E) float32. allowed: (N,) bool, the rows that may be; None for all."""
+    """nearest(queries (Q, E), count): (Q, M) positions, -1 if there are fewer; they contain all or nearly all of
+    the `count` nearest rows that may be found. vectors(places (M,)): (M, E) float32. allowed: (N,) bool, the rows
+    that may be found; None: all.
+    """
 
     nearest: Callable[[Tensor, int], np.ndarray]
     vectors: Callable[[np.ndarray], np.ndarray]
@@ -26,7 +28,7 @@ class Candidates:
 def ranked(
     rows: Rows, queries_QE: Tensor, k: int, candidates: Candidates
 ) -> list[list[tuple[float, int]]]:
-    """The exact score and the place of the best row of each of the k best items, best first."""
+    """The exact score and the position of the best row of each of the k best items, best first."""
     total = len(rows) if candidates.allowed is None else int(candidates.allowed.sum())
     found: list[list[tuple[float, int]]] = [[] for _ in queries_QE]
     left, count = list(range(len(queries_QE))), k

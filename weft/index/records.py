@@ -1,4 +1,4 @@
-"""What goes into an index and what comes out of it."""
+"""The inputs and results of an index."""
 
 import math
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from torch import Tensor
 from weft.core.errors import WeftError, brief
 
 Kind = Literal["flat", "ivf", "hnsw", "int8"]
-"""How an index is searched. flat: exactly. ivf, hnsw: with faiss. int8: by 8-bit codes on disk."""
+"""How candidates are found. flat: exactly. ivf, hnsw: with faiss. int8: with 8-bit codes on disk."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scalar = str | float | int | bool
 ColumnType = Literal["text", "number", "bool"]
 LONGEST = {"id": 1000, "item": 1000, "source": 10_000, "text": 1_000_000}
-"""Characters of each string of an entry."""
+"""Maximum length of each string of an entry, in characters."""
 LONGEST_COLUMN, LONGEST_VALUE = 1000, 10_000
-"""Characters of the name of a column of metadata, and of a value."""
+"""Maximum length of the name of a metadata column, and of a value, in characters."""
 
 
 class Preview(NamedTuple):
-    """Something small that shows the thing: encoded bytes, and their media type, such as image/jpeg."""
+    """A small picture or sound of the entry: encoded bytes, and their media type, such as image/jpeg."""
 
     data: bytes
     media_type: str
@@ -30,11 +30,11 @@ class Preview(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One thing to find.
+    """One searchable entry.
 
-    vector: (E,), of any length but 0; the index keeps it at unit length. item: what it shows, by its id;
-    a search gives one hit an item. item is the id where it is "". metadata: column -> value; None and
-    not-a-number are as good as no value. text: what it says, of a text.
+    vector: (E,), of any length but 0; the index normalises it. item: the id of the item that it belongs to; a
+    search returns one hit per item. If item is "", it is the id. metadata: column -> value; None and NaN count as
+    missing. text: the text, for an entry of a text.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Entry:
 
 
 class Hit(NamedTuple):
-    """One thing that was found. score: the cosine of the query and the stored vector."""
+    """One search result. score: the cosine of the query and the stored vector."""
 
     score: float
     id: str
@@ -57,7 +57,7 @@ class Hit(NamedTuple):
 
 
 def check_entry(entry: Entry) -> None:
-    """Raises WeftError for what an index cannot keep."""
+    """Raises WeftError for an entry that an index cannot store."""
     if not entry.id:
         raise WeftError("an entry has an empty id, expected a name of its own")
     for name, most in LONGEST.items():
@@ -79,7 +79,7 @@ def check_entry(entry: Entry) -> None:
 
 
 class Changed(NamedTuple):
-    """How many entries were new, and how many took the place of one with their id."""
+    """The number of new entries, and of entries that replaced one with the same id."""
 
     added: int
     replaced: int
@@ -87,7 +87,7 @@ class Changed(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the metadata. values: the most frequent ones with their counts; least, most: of numbers."""
+    """A column of the metadata. values: the most frequent values with their counts; least, most: for numbers."""
 
     name: str
     type: ColumnType
@@ -97,7 +97,7 @@ class Column:
 
 
 def type_of(value: Any, where: str) -> ColumnType | None:
-    """The type of a value of metadata; None of what counts as no value. Raises WeftError for anything else."""
+    """The type of a metadata value; None for a missing value. Raises WeftError for anything else."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, str):
@@ -115,7 +115,7 @@ def type_of(value: Any, where: str) -> ColumnType | None:
 
 
 def _check_unicode(text: str, where: str) -> None:
-    """Raises WeftError for half a surrogate pair, which no file can hold."""
+    """Raises WeftError for half of a surrogate pair, which no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -123,7 +123,7 @@ def _check_unicode(text: str, where: str) -> None:
 
 
 def unit_vectors(vectors: Tensor, dim: int, what: str) -> Tensor:
-    """(N, E) float32 of unit length. Raises WeftError for another E, for zeros and for what is no number."""
+    """(N, E) float32 of unit length. Raises WeftError for another E, for zeros and for NaN."""
     if vectors.ndim != 2 or vectors.shape[1] != dim:
         raise WeftError(f"{what} has shape {tuple(vectors.shape)}, expected (N, {dim})")
     vectors = vectors.detach().to("cpu", torch.float32)

@@ -10,17 +10,16 @@ from weft.index.writing import decoded
 
 CHUNK = 4096
 ROOM = 1.25
-"""How much more room than rows is made when room runs out."""
+"""Factor by which the arrays grow when they are full."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """N rows at one moment. numbers: (N,) int64, ascending. items: (N,) int64. vectors: (N, E) float32.
-    alive: (N,) bool, False of rows that are removed. at: how far the file was. first: the vectors of so many rows are
-    not in memory, `vectors` are those of the rest. epoch: places are those of before where it is the same.
+    """N rows at one moment. numbers: (N,) int64, ascending. items: (N,) int64. vectors: (N, E) float32. alive: (N,)
+    bool, False for removed rows. at: the state of the file. first: the number of rows at the start whose vectors
+    are not in memory; `vectors` are those of the rest. epoch: positions stay valid while it is the same.
 
-    The arrays are views with room behind them. Rows are only ever added behind the last one, so whoever holds a `Rows`
-    sees no change.
+    The arrays are views of larger arrays. Rows are only ever appended, so whoever holds a `Rows` sees no change.
     """
 
     numbers: np.ndarray
@@ -41,20 +40,22 @@ class Rows:
         return len(self.numbers)
 
     def places(self, numbers: np.ndarray) -> np.ndarray:
-        """Where those of the numbers stand that are here."""
+        """The positions of those of the numbers that are present."""
         if not len(self):
             return np.zeros(0, np.int64)
         places = np.searchsorted(self.numbers, numbers).clip(max=len(self) - 1)
         return np.asarray(places[self.numbers[places] == numbers])
 
     def mask(self, numbers: np.ndarray) -> np.ndarray:
-        """(N,) bool: True of the rows of these numbers that are not removed."""
+        """(N,) bool: True for the rows with these numbers that are not removed."""
         found = np.zeros(len(self), bool)
         found[self.places(numbers)] = True
         return np.asarray(found & self.alive)
 
     def caught_up(self, connection: sqlite3.Connection) -> "Rows":
-        """With what was written since, in the same generation. Raises sqlite3.DatabaseError for a damaged vector."""
+        """The rows with all writes since then, in the same generation. Raises sqlite3.DatabaseError for a damaged
+        vector.
+        """
         now = state(connection)
         if now == self.at:
             return self
@@ -108,7 +109,7 @@ class Rows:
 
 
 def check_count(connection: sqlite3.Connection, rows: Rows) -> None:
-    """Raises sqlite3.DatabaseError where there are not as many as were written."""
+    """Raises sqlite3.DatabaseError if the number of rows is not the number that was written."""
     row = connection.execute("SELECT value FROM about WHERE name = 'count'").fetchone()
     found, expected = int(rows.alive.sum()), int(row[0]) if row else 0
     if found != expected:
@@ -121,9 +122,9 @@ def _removed_since(connection: sqlite3.Connection, mark: int) -> np.ndarray:
 
 
 def _with_room(array: np.ndarray, rows: int) -> np.ndarray:
-    """The array with room for so many rows, whose first rows are those of `array`.
+    """An array with room for `rows` rows, which starts with the rows of `array`.
 
-    The room behind `array` itself serves where there is enough, since only the newest `Rows` is ever extended.
+    The room behind `array` itself is used if it is large enough, since only the newest `Rows` is ever extended.
     """
     base = array.base
     if (

@@ -1,4 +1,4 @@
-"""Search structures: they find candidates among the first rows of an index; the rows behind are searched exactly."""
+"""Search structures find candidates among the first rows of an index; later rows are searched exactly."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +11,18 @@ from weft.index import flat
 from weft.index.rows import Rows
 
 CACHE = "search.cache"
-"""The file of a structure, beside the database."""
+"""Name of a structure's file, beside the database."""
 DENSE = 0.1
-"""Where a smaller share of the rows may be found, they are compared one by one."""
+"""If a smaller share of the rows may be found, they are compared one by one."""
 MANY_WANTED = 8
-"""Where more than one row in so many is wanted, all are compared."""
+"""If more than one row in this number is wanted, all rows are compared."""
 BEHIND, LEAST_BEHIND = 0.2, 2000
-"""A structure is stale where so large a share of the rows, and so many, are not in it, or are removed but still in it."""
+"""A structure is stale if this share and this number of rows is not in it, or removed but still in it."""
 Stopped = Callable[[], bool]
 
 
 class Structure(Protocol):
-    """What was derived from the rows up to one of them."""
+    """A structure over the rows up to one of them."""
 
     @property
     def last(self) -> int:
@@ -31,17 +31,17 @@ class Structure(Protocol):
 
     @property
     def size(self) -> int:
-        """Rows that it holds, those that were removed since too."""
+        """The number of its rows, including those removed since."""
         ...
 
     def nearest(
         self, rows: Rows, queries_QE: Tensor, count: int, allowed: np.ndarray | None
     ) -> np.ndarray:
-        """(Q, M) places in `rows`, -1 where there are no more: candidates for the `count` nearest."""
+        """(Q, M) positions in `rows`, -1 if there are fewer: candidates for the `count` nearest."""
         ...
 
     def missing(self, rows: Rows) -> np.ndarray:
-        """Numbers of rows up to `last` that it lacks and are not removed: none, unless it is damaged."""
+        """Numbers of rows up to `last` that it lacks and that are not removed; empty unless it is damaged."""
         ...
 
     def save(self, path: Path) -> None: ...
@@ -54,7 +54,7 @@ def nearest(
     count: int,
     allowed: np.ndarray | None,
 ) -> np.ndarray:
-    """(Q, M) places in `rows`, -1 where there are no more: candidates for the `count` nearest of each query."""
+    """(Q, M) positions in `rows`, -1 if there are fewer: candidates for the `count` nearest of each query."""
     if rows.first == 0 and (structure is None or _exactly(structure, count, allowed)):
         return flat.nearest(rows.vectors, queries_QE, count, allowed)
     assert structure is not None
@@ -77,7 +77,7 @@ def _exactly(structure: Structure, count: int, allowed: np.ndarray | None) -> bo
 
 
 def is_stale(rows: Rows, structure: Structure | None) -> bool:
-    """Whether a new structure would be worth its while."""
+    """Whether the structure should be rebuilt or extended."""
     alive = int(rows.alive.sum())
     if structure is None:
         return alive >= LEAST_BEHIND

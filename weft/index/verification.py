@@ -1,4 +1,4 @@
-"""Whether an index is whole: every entry has its vector, and nothing else is there."""
+"""Checks that an index is complete: every entry has its vector, and nothing else is in the file."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ OTHER_TABLES = ("vectors", "previews", "cells")
 
 @dataclass(frozen=True)
 class Findings:
-    """What `Index.verify` found.
+    """The result of `Index.verify`.
 
     lost: ids of entries that no search can find. ghosts: numbers of rows that belong to no entry. damaged: ids, or
-    numbers, of rows that are not as they were written. broken: what SQLite says of the file. behind: entries that the search structure does not
-    hold yet, which are searched exactly.
+    numbers, of rows that differ from what was written. broken: SQLite's own report on the file. behind: entries
+    that the search structure does not contain yet; they are searched exactly.
     """
 
     entries: int
@@ -52,8 +52,9 @@ class Findings:
 def verified(
     connection: sqlite3.Connection, rows: Rows | None, structure: Structure | None, dim: int
 ) -> Findings:
-    """Looks at every row, within a transaction that reads. rows, structure: what a search sees at this moment; no rows
-    where damage keeps it from seeing anything."""
+    """Checks every row, within a read transaction. rows, structure: the state that a search uses at present; no
+    rows if damage prevents it.
+    """
     broken = [
         message
         for (message,) in connection.execute("PRAGMA integrity_check(20)")
@@ -87,7 +88,7 @@ def verified(
 
 
 def _damaged(connection: sqlite3.Connection, numbers: list[int], dim: int) -> Iterator[int]:
-    """The numbers of the rows that are not as they were written."""
+    """The numbers of the rows that differ from what was written."""
     for start in range(0, len(numbers), CHUNK):
         part = numbers[start : start + CHUNK]
         try:
@@ -101,7 +102,7 @@ def _damaged(connection: sqlite3.Connection, numbers: list[int], dim: int) -> It
 
 
 def _check(connection: sqlite3.Connection, numbers: list[int], dim: int) -> None:
-    """Raises sqlite3.DatabaseError where one of these rows, all next to each other, is damaged."""
+    """Raises sqlite3.DatabaseError if one of these consecutive rows is damaged."""
     first, last = numbers[0], numbers[-1]
     vectors = decoded(
         connection.execute(

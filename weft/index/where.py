@@ -1,4 +1,4 @@
-"""Filters by metadata: which rows may be found, and what the columns hold."""
+"""Filters by metadata: the rows that may be found, and the columns."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from weft.index.records import Column, Scalar, type_of
 Where = Mapping[str, Scalar | Sequence[Scalar] | Mapping[str, Scalar]]
 """Column -> the value, one of several values, or {"min": ..., "max": ...}, both inclusive. All must hold."""
 MOST_VALUES = 1000
-"""Values of a column that a filter may name."""
+"""Maximum number of values of a column in a filter."""
 SHOWN_VALUES = 50
-"""Values of a column that are listed, the most frequent first."""
+"""Maximum number of values of a column that are listed, the most frequent first."""
 
 
 def allowed_numbers(connection: sqlite3.Connection, where: Where) -> np.ndarray:
-    """int64, ascending: the numbers of the rows that the filter lets pass.
+    """int64, ascending: the numbers of the rows that match the filter.
 
-    Raises WeftError for a column that no entry has, and for values of another type than its own.
+    Raises WeftError for a column that no entry has, and for values of another type than the column's.
     """
     known = _columns(connection)
     found: np.ndarray | None = None
@@ -39,7 +39,7 @@ def allowed_numbers(connection: sqlite3.Connection, where: Where) -> np.ndarray:
 
 
 def _condition(name: str, kind: str, wanted: Any) -> tuple[str, list[Any]]:
-    """SQL with a place for each value."""
+    """SQL with a placeholder for each value."""
     if isinstance(wanted, Mapping):
         if not wanted or wanted.keys() - {"min", "max"} or kind == "bool":
             raise WeftError(
@@ -65,7 +65,7 @@ def _checked(name: str, kind: str, value: Any) -> Any:
 
 
 def columns(connection: sqlite3.Connection) -> tuple[Column, ...]:
-    """The columns of the entries that are there, in the order in which they came."""
+    """The columns of the present entries, in the order in which they were added."""
     found = []
     for name, (number, kind) in _columns(connection).items():
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""Entries -> rows of the database, and back."""
+"""Converts entries to rows of the database, and back."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from weft.core.samples import group_key
 from weft.index.records import Changed, Entry, Preview, Scalar, check_entry, type_of, unit_vectors
 
 CHUNK = 1000
-"""Entries that are written together, and numbers that are asked for together."""
+"""Entries that are written together, and numbers that are queried together."""
 VECTOR = "number, vectors.item, vector, checksum"
-"""Columns of the table `vectors` as `decoded` takes them."""
+"""Columns of the table `vectors`, in the order of `decoded`."""
 TABLES = ("entries", "vectors", "previews", "cells")
 
 
 def write(connection: sqlite3.Connection, entries: Iterable[Entry], dim: int) -> Changed:
-    """Adds the entries within a transaction; one with a known id takes the place of that one.
+    """Adds the entries within a transaction; an entry with a known id replaces the old one.
 
     Raises WeftError for vectors of another dimension, and for metadata of another type than its column.
     """
@@ -94,7 +94,7 @@ def _column(
     value: Scalar | None,
     columns: dict[str, tuple[int, str]],
 ) -> int:
-    """The number of the column, which is made where it is new."""
+    """The number of the column; a new column is created."""
     kind = type_of(value, "")
     if name not in columns:
         made = connection.execute("INSERT INTO columns(name, type) VALUES (?, ?)", (name, kind))
@@ -109,14 +109,14 @@ def _column(
 
 
 def remove(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
-    """Removes the entries of these ids; how many there were."""
+    """Removes the entries with these ids; returns how many there were."""
     removed = sum(_remove_one(connection, name) for name in dict.fromkeys(ids))
     _count(connection, -removed)
     return removed
 
 
 def _count(connection: sqlite3.Connection, change: int) -> None:
-    """Keeps count of the entries, by which a search notices that some are lost."""
+    """Updates the stored number of entries, by which a search notices lost ones."""
     connection.execute(
         "INSERT INTO about VALUES ('count', ?) ON CONFLICT(name) DO UPDATE SET value = value + ?",
         (change, change),
@@ -134,7 +134,7 @@ def _remove_one(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def digest_of(entry: Entry, item: str, cells: Mapping[str, Scalar | None]) -> bytes:
-    """8 bytes of all that a row says beside its vector and its preview, by which damage is noticed."""
+    """8 bytes over all fields of a row except its vector and its preview, to detect damage."""
     # True and 1 are one value to SQLite.
     values = sorted((n, int(v) if isinstance(v, bool) else v) for n, v in cells.items())
     said = json.dumps([entry.id, item, entry.source, entry.text, values])
@@ -142,17 +142,19 @@ def digest_of(entry: Entry, item: str, cells: Mapping[str, Scalar | None]) -> by
 
 
 def vector_checksum(number: int, item: int, vector: bytes) -> int:
-    """Differs where the vector is another one, or that of another row."""
+    """A checksum of the vector and its row number."""
     return zlib.crc32(vector, (number ^ item) & 0xFFFFFFFF)
 
 
 def preview_checksum(number: int, preview: Preview) -> int:
-    """As `vector_checksum`."""
+    """Like `vector_checksum`, for a preview."""
     return zlib.crc32(preview.data, zlib.crc32(preview.media_type.encode(), number & 0xFFFFFFFF))
 
 
 def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, Entry]:
-    """number -> its entry without vector and preview; those that are there. Raises sqlite3.DatabaseError for a damaged one."""
+    """number -> its entry without vector and preview, for existing rows. Raises sqlite3.DatabaseError if one is
+    damaged.
+    """
     found: dict[int, Entry] = {}
     cells = _cells(connection, numbers)
     for number, name, item, source, text, digest in rows_of(
@@ -166,7 +168,7 @@ def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, En
 
 
 def read_preview(connection: sqlite3.Connection, number: int) -> Preview | None:
-    """The preview of that row, where it has one. Raises sqlite3.DatabaseError for a damaged one."""
+    """The preview of that row, if it has one. Raises sqlite3.DatabaseError if it is damaged."""
     row = connection.execute(
         "SELECT data, media_type, checksum FROM previews WHERE number = ?", (number,)
     ).fetchone()
@@ -179,7 +181,7 @@ def read_preview(connection: sqlite3.Connection, number: int) -> Preview | None:
 
 
 def damaged_row(number: int) -> sqlite3.DatabaseError:
-    """The error for a row that is not as it was written, in the words of SQLite's own errors."""
+    """The error for a row that differs from what was written, in the wording of SQLite's own errors."""
     return sqlite3.DatabaseError(
         f"row {number} is not as it was written; `weft index verify` lists all such rows"
     )
@@ -212,7 +214,7 @@ def rows_of(
 
 
 def decoded(rows: Sequence[tuple[int, int, bytes, int]], dim: int) -> np.ndarray:
-    """(R, E) float32 of rows of the table `vectors`. Raises sqlite3.DatabaseError for a damaged one."""
+    """(R, E) float32 from rows of the table `vectors`. Raises sqlite3.DatabaseError if one is damaged."""
     for number, item, vector, checksum in rows:
         if len(vector) != 4 * dim or vector_checksum(number, item, vector) != checksum:
             raise damaged_row(number)
