@@ -1,4 +1,4 @@
-"""What objectives of drawn values share: the head, and the true values of its rows."""
+"""Shared by objectives of generated values: the head, and the true values of its rows."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ from weft.objectives._presence import rows_of
 
 
 def drawer(head: HeadReader, name: str) -> tuple[Drawer, DrawnOutput]:
-    """The decoder of a head that draws, and its output. Raises ValueError where the head does not draw."""
+    """The decoder of a head that generates values, and its output. Raises ValueError if the head does not generate."""
     if not isinstance(head.output, DrawnOutput) or not isinstance(head.decoder, Drawer):
         raise ValueError(
             f"head '{name}' has a {type(head.output).__name__} and a {type(head.decoder).__name__}, "
@@ -24,9 +24,10 @@ def drawer(head: HeadReader, name: str) -> tuple[Drawer, DrawnOutput]:
 def rows_to_draw(
     model: Reader, batch: Batch, streams: EncodedStreams, name: str
 ) -> tuple[Batch, EncodedStreams, Tensor | None]:
-    """The rows that have what the head reads and what it draws, and the true values (B, *shape) in the decoder's scale.
+    """The rows that have the head's context and the stream that it generates, and the true values (B, *shape) in
+    the decoder's scale.
 
-    None for the values where the batch lacks the stream.
+    The values are None if the batch lacks the stream.
     """
     _, output = drawer(model.head(name), name)
     batch, streams = rows_of(model, batch, streams, name, (output.stream,))
@@ -42,16 +43,16 @@ def rows_to_draw(
 
 
 def context_of(model: Reader, name: str, streams: EncodedStreams) -> Features:
-    """What the head reads; without a fusion no other stream is encoded for it."""
+    """The head's context; without a fusion no other stream is encoded for it."""
     head = model.head(name)
     return streams.features(head.context) if model.fusion is None else head.reads(streams.fused())
 
 
 def per_row(costs_BX: Tensor) -> Tensor:
-    """(B,) the mean over all but the rows."""
+    """(B,) the mean over all dimensions but the rows."""
     return costs_BX.flatten(1).mean(dim=1) if costs_BX.ndim > 1 else costs_BX
 
 
 def column(values_B: Tensor, like: Tensor) -> Tensor:
-    """(B,) -> (B, 1, ...), to be multiplied with values of that many dimensions."""
+    """(B,) -> (B, 1, ...), to multiply it with values of that many dimensions."""
     return values_B.view(-1, *(1,) * (like.ndim - 1))

@@ -1,4 +1,4 @@
-"""What masked objectives share: an input is altered, and the model reads it beside the others."""
+"""Shared by masked objectives: an input is altered, and the model reads it with the other streams."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from weft.core.records import Batch, Features, Field
 
 
 def input_field(model: Reader, batch: Batch, stream: str) -> Field | None:
-    """The batch's raw input of that stream, which can be altered; None where no row has it."""
+    """The batch's raw input of that stream, which can be altered; None if no row has it."""
     value = batch.inputs.get(stream)
     if value is None and stream not in model.encoders:
         known = ", ".join(model.encoders)
@@ -27,10 +27,9 @@ def input_field(model: Reader, batch: Batch, stream: str) -> Field | None:
 def encode_masked(
     model: Reader, batch: Batch, streams: EncodedStreams, stream: str, altered: Field
 ) -> Features:
-    """The stream's features of the altered input, fused with the other streams as they are.
+    """The stream's features for the altered input, fused with the unaltered other streams.
 
-    Read straight from the encoder where the model has no fusion. The tokens must stand where those of
-    the input stand.
+    Without a fusion, the features of the encoder. The tokens must be in the same positions as those of the input.
     """
 
     def read(part: Field, others: Mapping[str, Features]) -> Features:
@@ -43,7 +42,7 @@ def encode_masked(
 
 
 def real(field: Field) -> Tensor:
-    """(B, T) True at the tokens that are there, in rows that have the stream."""
+    """(B, T) True at real tokens of rows that have the stream."""
     shape, device = field.values.shape[:2], field.values.device
     real_BT = torch.ones(shape, dtype=torch.bool, device=device)
     if field.mask is not None:
@@ -52,7 +51,7 @@ def real(field: Field) -> Tensor:
 
 
 def real_values(field: Field) -> Tensor:
-    """The values with zeros where there is nothing: padding may hold anything."""
+    """The values with zeros in the padding, which may hold anything."""
     real_BT = real(field)
     return field.values.masked_fill(
         ~real_BT.view(*real_BT.shape, *[1] * (field.values.ndim - 2)), 0
@@ -60,9 +59,9 @@ def real_values(field: Field) -> Tensor:
 
 
 def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, mask_ratio: float) -> Tensor:
-    """(B, T) True at a `mask_ratio` of the candidates, at one at least in every row that has any.
+    """(B, T) True at a share `mask_ratio` of the candidates, and at least at one in every row with candidates.
 
-    scores_BT: uniform random numbers; equal ones are chosen together or not at all.
+    scores_BT: uniform random numbers; candidates with equal numbers are chosen together or not at all.
     """
     scores_BT = scores_BT.masked_fill(~candidates_BT, torch.inf)
     if not scores_BT.shape[1]:
@@ -72,7 +71,7 @@ def chosen_places(scores_BT: Tensor, candidates_BT: Tensor, mask_ratio: float) -
 
 
 def rows_at(values_BTX: Tensor, places_BT: Tensor) -> Tensor:
-    """(M, ...) the values at the places that are True, row by row."""
+    """(M, ...) the values at the positions that are True, row by row."""
     index_M = places_BT.flatten().nonzero()[:, 0]
     # Indexing by a mask would add up gradients as the threads arrive.
     return values_BTX.flatten(0, 1).index_select(0, index_M)

@@ -1,4 +1,4 @@
-"""Pairs of rows that do not belong together, out of the rows of all ranks."""
+"""Pairs of rows that do not belong together, from the rows of all ranks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ class Candidates:
     others_BA: Tensor  # noqa: N815
 
     def take(self, rows: Mapping[str, Tensor]) -> dict[str, Features]:
-        """Pairs: of each stream the rows of these numbers."""
+        """Pairs: for each stream the rows with these numbers."""
         return {stream: self.features[stream].take(index) for stream, index in rows.items()}
 
 
 def candidates(
     batch: Batch, streams: EncodedStreams, needed: tuple[str, ...], also: tuple[str, ...] = ()
 ) -> Candidates:
-    """needed: the streams that a row must have. also: more streams of which the features are wanted."""
+    """needed: the streams that a row must have. also: further streams whose features are returned."""
     features = {stream: streams.features(stream) for stream in (*needed, *also)}
     there_B = torch.stack([features[s].present for s in needed]).all(dim=0)
     matches_A, there_A = gather(batch.match_keys), gather(there_B)
@@ -48,7 +48,7 @@ def candidates(
 
 
 def drawn_columns(chance_NA: Tensor, uniform_N: Tensor) -> Tensor:
-    """(N,) a column for each row, drawn with these chances by the inverse of their cumulative sum."""
+    """(N,) a column for each row, drawn with these probabilities by the inverse of their cumulative sum."""
     sums_NA = chance_NA.double().cumsum(dim=1)
     if not len(sums_NA):
         return torch.zeros(0, dtype=torch.int64, device=chance_NA.device)

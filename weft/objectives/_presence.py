@@ -1,4 +1,4 @@
-"""The rows of a batch that an objective can use: those that have the streams that it compares."""
+"""The rows of a batch that an objective can use: those with the streams that it compares."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ def rows_with(
     every: tuple[str, ...] = (),
     some: tuple[str, ...] = (),
 ) -> tuple[Batch, EncodedStreams]:
-    """The rows that have all streams of `every` and, where any are named, one of `some`.
+    """The rows that have all streams of `every` and, if `some` is not empty, at least one of `some`.
 
-    All of the batch where no row lacks any. A rank may hold no such row: its part of what objectives
-    compute is then that of zero rows.
+    The whole batch if no row lacks any. A rank may have no such row; it then takes part in the objective with zero
+    rows.
     """
     there_B = batch.present(every, some)
     if there_B is None or bool(there_B.all()):
@@ -39,7 +39,7 @@ def rows_of(
     head: str,
     every: tuple[str, ...] = (),
 ) -> tuple[Batch, EncodedStreams]:
-    """The rows that have something of what the head reads, and all streams of `every`."""
+    """The rows that have at least one stream that the head reads, and all streams of `every`."""
     context = model.head(head).context
     if context in model.fused_streams:
         return rows_with(batch, streams, every=(context, *every))
@@ -67,10 +67,10 @@ class _Chosen:
 
 
 def nothing(part: nn.Module | HeadReader, batch: Batch, *terms: str) -> Loss:
-    """The loss of no row, where the batch lacks the stream: 0, with a gradient of 0 by the part's parameters.
+    """The loss of zero rows, if the batch lacks the stream: 0, with a gradient of 0 for the part's parameters.
 
-    Ranks that hold rows divide by the number of all, so this one takes part in the same means. terms:
-    the names of the loss's terms, in their order.
+    Ranks with rows divide by the number of all rows, so this rank takes part in the same means. terms: the names of
+    the loss's terms, in their order.
     """
     none = torch.zeros(0, device=batch.groups.device)
     zero = sum((parameter.sum() * 0 for parameter in part.parameters()), none.sum())

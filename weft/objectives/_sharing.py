@@ -1,4 +1,4 @@
-"""Rows that teach, where not all of a batch do."""
+"""The rows that an objective learns from, if it uses only a share of a batch."""
 
 import torch
 
@@ -7,9 +7,9 @@ from weft.core.records import Batch
 
 
 def teaching_rows(batch: Batch, share: float) -> torch.Tensor:
-    """(R,) the rows of this rank that are among a `share` of the whole batch, evenly spread over it.
+    """(R,) the rows of this rank that are among an evenly spaced `share` of the whole batch.
 
-    Which ones depends on a row's place in the batch of all ranks alone. A rank may hold none.
+    They depend only on a row's position in the batch of all ranks. A rank may have none.
     """
     device = batch.groups.device
     places_B = torch.arange(len(batch), device=device) + rows_before(len(batch), device)

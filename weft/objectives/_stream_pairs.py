@@ -15,7 +15,7 @@ from weft.objectives.similarity import Direction, Likeness, directions
 
 @dataclass(frozen=True)
 class StreamPairs(Settings):
-    """Which streams are compared with which."""
+    """The pairs of streams that an objective compares."""
 
     streams: tuple[str, ...] = ("image", "text")
     """The streams that are pulled together, two or more."""
@@ -23,7 +23,7 @@ class StreamPairs(Settings):
     """The pairs of streams that are compared; None: all of them."""
 
     def check_pairs(self) -> None:
-        """Raises ValueError for pairs that cannot be."""
+        """Raises ValueError for invalid pairs."""
         if len(set(self.streams)) != len(self.streams) or len(self.streams) < 2:
             raise ValueError(f"streams are {self.streams}, expected two or more different ones")
         for pair in self.pairs if self.pairs is not None else ():
@@ -43,7 +43,7 @@ class StreamPairs(Settings):
 
 
 class OverPairs(nn.Module):
-    """The mean over pairs of streams of what each costs, each over the rows that have both."""
+    """The mean loss over pairs of streams, each over the rows that have both."""
 
     def __init__(self, config: StreamPairs, likeness: Likeness | None = None) -> None:
         super().__init__()
@@ -67,5 +67,5 @@ class OverPairs(nn.Module):
         return Loss(torch.stack([loss.total for loss in losses]).mean(), {**means, **each})
 
     def of_pair(self, forward: Direction, backward: Direction) -> Loss:
-        """The loss of one pair; its terms have an accuracy."""
+        """The loss of one pair; its terms include an accuracy."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Rows that are compared token by token (late interaction: Yao et al. 2021, arXiv:2111.07783, section 3.1)."""
+"""Token-by-token comparison of rows (late interaction: Yao et al. 2021, arXiv:2111.07783, section 3.1)."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from weft.objectives.similarity import Direction
 
 @dataclass(frozen=True, kw_only=True)
 class TokenDirection(Direction):
-    """Rows and columns have tokens, (B, T, E) and (A, K, E). mask_BT, mask_AK: which of them are real."""
+    """Rows and columns with tokens, (B, T, E) and (A, K, E). mask_BT, mask_AK: True at real tokens."""
 
     mask_BT: Tensor  # noqa: N815
     mask_AK: Tensor  # noqa: N815
@@ -30,7 +30,9 @@ class TokenDirection(Direction):
 def token_directions(
     model: Reader, batch: Batch, streams: EncodedStreams, names: tuple[str, str]
 ) -> tuple[TokenDirection, TokenDirection]:
-    """The tokens of the first stream looking for those of the second, and the other way round, of rows that have both."""
+    """Both directions of the comparison, over the rows that have both streams: tokens of the first stream against
+    those of the second, and the reverse.
+    """
     batch, streams = rows_with(batch, streams, names)
     features = [streams.features(name) for name in names]
     tokens = [
@@ -61,7 +63,7 @@ def token_directions(
 
 
 def embedded(model: Reader, stream: str, features: Features) -> Tensor:
-    """(B, T, E) unit vectors: each token through the projection of its stream, zeros in the padding."""
+    """(B, T, E) unit vectors: each token after the projection of its stream; zeros in the padding."""
     packed_SD = features.tokens[features.mask]
     alone_S1 = torch.ones(len(packed_SD), 1, dtype=torch.bool, device=packed_SD.device)
     vectors_SE = model.embed(stream, Features(packed_SD[:, None], alone_S1, packed_SD))

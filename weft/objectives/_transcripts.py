@@ -1,4 +1,4 @@
-"""What objectives of recognisers read: the scores of units at each token, and the transcripts."""
+"""Shared by objectives of speech recognition: the scores of units at each token, and the transcripts."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from weft.objectives._presence import rows_of
 
 
 class Units(NamedTuple):
-    """logits_BTV: of each unit at each token; mask_BT: where there is a token. ids_BL: the transcripts. batch: the rows
-    that have something of what the head reads."""
+    """logits_BTV: scores of each unit at each token; mask_BT: True at real tokens. ids_BL: the transcripts. batch:
+    the rows that have at least one stream that the head reads.
+    """
 
     logits_BTV: Tensor  # noqa: N815
     mask_BT: Tensor  # noqa: N815
@@ -22,7 +23,7 @@ class Units(NamedTuple):
 
 
 def units_of(model: Reader, batch: Batch, streams: EncodedStreams, name: str) -> Units:
-    """What the head of that name gives. Raises ValueError where it gives no transcripts."""
+    """The Units of the head with that name. Raises ValueError if it gives no transcripts."""
     head = model.head(name)
     if not isinstance(head.output, TranscriptOutput):
         raise ValueError(

@@ -1,6 +1,6 @@
-"""Adversarial objectives of two players: a generator draws values, a critic tells them from real ones.
+"""Adversarial objectives of two players: a generator generates values, a critic distinguishes them from real ones.
 
-Each is an objective of its own for a player of its own (`weft.training.players`).
+Each is a separate objective for a separate player (`weft.training.players`).
 """
 
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ from weft.objectives._drawn import column, context_of, drawer, rows_to_draw
 from weft.objectives._presence import nothing
 
 SAME = 1e-4
-"""Conditions that differ by less, as a share of their largest number, are the same one."""
+"""Conditions that differ by less than this share of their largest number are the same."""
 Game = Literal["relativistic", "non_saturating", "hinge", "wasserstein"]
 
 
 class Costs(NamedTuple):
-    """(B,) what a row costs the critic, and what it costs the generator."""
+    """(B,) the critic's cost of each row, and the generator's."""
 
     critic: Tensor
     generator: Tensor
 
 
 def costs_of(game: Game, real_B: Tensor, drawn_B: Tensor) -> Costs:
-    """Of the critic's scores of real values and of drawn ones, a pair a row.
+    """The costs from the critic's scores of real and generated values, one pair per row.
 
     relativistic: Jolicoeur-Martineau 2019, arXiv:1807.00734, equations 5 and 6, as in R3GAN (arXiv:2501.05441,
     equation 2). non_saturating: Goodfellow et al. 2014, arXiv:1406.2661, section 3. hinge: Miyato et al. 2018,
@@ -52,7 +52,7 @@ def costs_of(game: Game, real_B: Tensor, drawn_B: Tensor) -> Costs:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What both players read of the model. stream: of what is drawn."""
+    """The parts of the model that both players use. stream: the stream that is generated."""
 
     model: Reader
     config: "AdversarialConfig"
@@ -70,15 +70,17 @@ class _Parts:
         return batch.normal(f"{player}: noise", *(decoder.noise or (1,)))
 
     def see(self, values: Tensor) -> Tensor:
-        """(B, D) what the critic's encoder sees of values in the decoder's scale."""
+        """(B, D) the output of the critic's encoder for values in the decoder's scale."""
         return self.model.encode(self.output.stream, self.output.field_of(values)).pooled
 
     def see_constant(self, values: Tensor) -> Tensor:
-        """The same of values to which no gradient goes back; they have one, so that encoders take them as drawn ones."""
+        """`see` for values without a gradient to the generator. The values still require a gradient, so that
+        encoders treat them like generated ones.
+        """
         return self.see(values.detach().requires_grad_())
 
     def scores(self, seen_BD: Tensor, condition_BC: Tensor) -> Tensor:
-        """(B,) the critic's scores, each beside the vector of its condition."""
+        """(B,) the critic's scores, each with the vector of its condition."""
         pooled = torch.cat([seen_BD, condition_BC.to(seen_BD.dtype)], dim=1)
         mask_B1 = torch.ones(len(pooled), 1, dtype=torch.bool, device=pooled.device)
         found: Tensor = self.model.head(self.config.critic).decoder(
@@ -87,9 +89,9 @@ class _Parts:
         return found.float()[:, 0]
 
     def contrast(self, seen_BD: Tensor, own_BC: Tensor, every_AC: Tensor) -> Tensor:
-        """(B,) the cross-entropy of the own condition among those of all rows, by the critic's scores.
+        """(B,) the cross-entropy of the row's own condition among those of all rows, by the critic's scores.
 
-        Conditions that are equal, such as two texts that are the same, are all right.
+        Equal conditions, such as two identical texts, all count as right.
         """
         rows, count = len(seen_BD), len(every_AC)
         pairs = seen_BD.repeat_interleave(count, 0), every_AC.repeat(rows, 1)
@@ -101,13 +103,14 @@ class _Parts:
 
 
 class Critic(nn.Module):
-    """Scores of real values above those of drawn ones, and above those of real ones beside another row's condition.
+    """Learns to score real values above generated ones, and above real values with another row's condition.
 
-    The latter make the critic look at the condition (Reed et al. 2016, arXiv:1605.05396, section 4.2). Gradient
-    penalties keep it smooth: R1 at real values (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 at drawn ones
-    (equation 10), and for wasserstein at points between them (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
-    With `contrast` it also tells the own condition of a real value among those of all rows (XMC-GAN: Zhang et al. 2021,
-    arXiv:2101.04702, section 3.2): a wrong pair that is drawn at random seldom differs in one small thing.
+    The latter make the critic use the condition (Reed et al. 2016, arXiv:1605.05396, section 4.2). Gradient
+    penalties keep it smooth: R1 at real values (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 at
+    generated ones (equation 10), and for wasserstein at points between them (Gulrajani et al. 2017,
+    arXiv:1704.00028, equation 3). With `contrast` it also recognises the own condition of a real value among those
+    of all rows (XMC-GAN: Zhang et al. 2021, arXiv:2101.04702, section 3.2), since a randomly drawn wrong pair
+    seldom differs in one small detail.
     """
 
     def __init__(self, config: "CriticConfig") -> None:
@@ -181,7 +184,7 @@ class Critic(nn.Module):
     def _penalty(
         self, parts: _Parts, real: Tensor, drawn: Tensor, condition: Tensor, share: Tensor
     ) -> Tensor:
-        """(R,) of all rows that are given."""
+        """(R,) the gradient penalty of the given rows."""
         config, found = self.config, real.new_zeros(len(real))
         for weight, values in ((config.r1, real), (config.r2, drawn)):
             if weight:
@@ -194,9 +197,9 @@ class Critic(nn.Module):
 
 
 def _others(condition_BC: Tensor, every_AC: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, C) the condition of the row before, among the rows of all ranks, and (B,) whether it is another one.
+    """(B, C) the condition of the row before, among the rows of all ranks, and (B,) whether it differs.
 
-    Equal conditions, such as two texts that are the same, are no wrong pair.
+    Equal conditions, such as two identical texts, are not a wrong pair.
     """
     rows = len(condition_BC)
     first = rows_before(rows, condition_BC.device)
@@ -206,12 +209,12 @@ def _others(condition_BC: Tensor, every_AC: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _same(own: Tensor, other: Tensor) -> Tensor:
-    """Whether two conditions (..., C) are the same one."""
+    """Whether two conditions (..., C) are the same."""
     return (other - own).abs().amax(-1) <= SAME * own.abs().amax(-1)
 
 
 def _steepness(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
-    """(B,) the squared norm of the gradient of each score by its value, in float32."""
+    """(B,) the squared norm of the gradient of each score with respect to its value, in float32."""
     with torch.autocast(values.device.type, enabled=False):
         values = values.detach().requires_grad_()
         scores = parts.scores(parts.see(values), condition_BC.float())
@@ -220,9 +223,10 @@ def _steepness(parts: _Parts, values: Tensor, condition_BC: Tensor) -> Tensor:
 
 
 class Generator(nn.Module):
-    """Values that the critic scores like real ones. Other noise is drawn than for the critic's turn.
+    """Learns to generate values that the critic scores like real ones. Its noise differs from that of the critic's
+    turn.
 
-    With `contrast` also values whose own condition the critic tells among those of all rows.
+    With `contrast` also values whose own condition the critic recognises among those of all rows.
     """
 
     def __init__(self, config: "GeneratorConfig") -> None:

@@ -1,4 +1,4 @@
-"""Recognition of words whose times are known: what is said at each moment."""
+"""Recognition of words with known times: the word that is spoken at each moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,17 @@ from weft.objectives._transcripts import units_of
 
 PADDING = -100
 LATE = 1.0
-"""Seconds by which a word may end after the last token: rounding, and a sound that is shorter than its video."""
+"""Seconds that a word may end after the last token, because of rounding or a sound that is shorter than its video."""
 
 
 class AlignedWords(nn.Module):
-    """Cross-entropy between what the head gives at each token and the word that is said in its middle, or the blank where
-    none is (the frame-wise training of hybrid recognisers; Graves et al. 2006, section 5); a mean over the tokens of
-    all ranks. A row whose words have no times counts nothing, nor does one that has another number of times than of
-    units, as where the transcript is written otherwise or has a word that is not learned; the term `fits` is the share of
-    rows that count."""
+    """Cross-entropy at each token with the word that is spoken in its middle, or the blank if there is none (the
+    frame-wise training of hybrid recognisers; Graves et al. 2006, section 5); a mean over the tokens of all ranks.
+
+    A row is ignored if its words have no times, or if the number of times is not the number of units, because the
+    transcript is written in another way or has a word that is not learned. The term `fits` is the share of rows
+    that are used.
+    """
 
     def __init__(self, config: "AlignedWordsConfig") -> None:
         super().__init__()
@@ -61,8 +63,9 @@ class AlignedWords(nn.Module):
 
 
 def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float, ids: Sequence[str]) -> None:
-    """Raises WeftError where words are said after the last token, so that the rate must be another one, or the times are
-    not those of the recording."""
+    """Raises WeftError if words are spoken after the last token: the rate is wrong, or the times do not belong to
+    the recording.
+    """
     if not times_BL2.numel():
         return
     last_B = times_BL2[..., 1].nan_to_num(0).amax(1)
@@ -77,7 +80,9 @@ def require_rate(times_BL2: Tensor, mask_BT: Tensor, rate: float, ids: Sequence[
 
 
 def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> Tensor:
-    """(B, T) the unit that is said in the middle of each token, BLANK where none is, PADDING where there is no token."""
+    """(B, T) the unit that is spoken in the middle of each token; BLANK if there is none, PADDING if there is no
+    token.
+    """
     middles_T = (torch.arange(mask_BT.shape[1], device=mask_BT.device) + 0.5) / rate
     said_BT = torch.full(mask_BT.shape, BLANK, dtype=torch.int64, device=mask_BT.device)
     for unit_B, times_B2 in zip(ids_BL.unbind(1), times_BL2.unbind(1), strict=True):

@@ -98,12 +98,12 @@ def transport(
 
 
 def share(mask_RT: Tensor) -> Tensor:
-    """(R, T) the same for every token that is there, 1 in all."""
+    """(R, T) equal weights for all real tokens of a row, with sum 1."""
     return mask_RT / mask_RT.sum(dim=1, keepdim=True)
 
 
 def divided(part: Tensor, by: Tensor) -> Tensor:
-    """part / by, 0 where there is no part."""
+    """part / by; 0 where part is 0."""
     return torch.where(part > 0, part / by.clamp(min=torch.finfo(by.dtype).tiny), 0)
 
 

@@ -1,4 +1,4 @@
-"""The right answer among those of the batch: a dual encoder of contexts and answers."""
+"""Contrastive ranking of the right answer among those of the batch: a dual encoder of contexts and answers."""
 
 from dataclasses import dataclass, field
 
@@ -21,10 +21,10 @@ _FACTOR = 1_000_003
 class AnswerRanking(nn.Module):
     """Cross-entropy of the cosines between a context and every different answer of the whole batch.
 
-    The context is what the fusion made of the streams, under the projection `joint`. Rows with the
-    same answer are one candidate, so that a frequent answer is not its own wrong one; rows without an answer,
-    or without anything of the context, take no part. After the
-    discriminative decoder of Das et al. 2017 (Visual Dialog), arXiv:1611.08669, section 4.
+    The context is the JOINT feature of the fusion after the projection `joint`. Rows with the same answer are one
+    candidate, so a frequent answer is not its own negative. Rows without an answer, or without any stream of the
+    context, are ignored. After the discriminative decoder of Das et al. 2017 (Visual Dialog), arXiv:1611.08669,
+    section 4.
     """
 
     def __init__(self, config: "AnswerRankingConfig") -> None:
@@ -64,7 +64,7 @@ class AnswerRanking(nn.Module):
 
 
 def _keys(answers: Field) -> Tensor:
-    """(B,) a number of each text: equal texts have equal ones."""
+    """(B,) a number for each text; equal texts have equal numbers."""
     ids_BT = answers.values + 1
     if answers.mask is not None:
         ids_BT = ids_BT * answers.mask

@@ -19,15 +19,16 @@ from weft.objectives.temperature import TemperatureConfig
 
 
 class Attraction(nn.Module):
-    """The mean over embeddings of -log softmax of their positives, among all embeddings of all ranks but themselves.
+    """The mean over embeddings of -log softmax of their positives, among all other embeddings of all ranks.
 
-    One without a positive is a negative of the others only. A row adds an embedding for each stream that it has.
+    An embedding without a positive is only a negative of others. A row has one embedding for each stream that it
+    has.
     """
 
     def __init__(
         self, streams: tuple[str, ...], temperature: TemperatureConfig, target: str | None = None
     ) -> None:
-        """target: a class; rows of one class attract each other. None: rows that match do."""
+        """target: a class; rows of the same class attract each other. None: rows that match do."""
         super().__init__()
         self._streams, self._target = streams, target
         self.temperature = temperature.build()
@@ -59,7 +60,7 @@ class Attraction(nn.Module):
         return Loss(mean_of_all(costs_R), {"temperature": 1 / scale.detach(), "accuracy": accuracy})
 
     def _embeddings(self, batch: Batch, streams: EncodedStreams) -> tuple[Tensor, Tensor]:
-        """(N, E) of every stream of every row that has it, and (N,) what attracts."""
+        """(N, E) of every stream of every row that has it, and (N,) the key of what attracts each other."""
         keys_B = batch.match_keys if self._target is None else batch.targets[self._target]
         known_B = torch.ones_like(keys_B, dtype=torch.bool)
         if self._target is not None:
@@ -118,6 +119,6 @@ class LabelAlignmentConfig(Config[Objective]):
 
 
 def check_streams(streams: tuple[str, ...], least: int) -> None:
-    """Raises ValueError where one is named twice, or too few."""
+    """Raises ValueError if a stream is named twice, or if there are too few."""
     if len(set(streams)) != len(streams) or len(streams) < least:
         raise ValueError(f"streams are {streams}, expected {least} or more different ones")

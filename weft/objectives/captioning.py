@@ -50,9 +50,9 @@ class Captioning(nn.Module):
 def token_costs(
     decoder: AutoregressiveDecoder, context: Features, text: Field, label_smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """(R, T) what each next token costs, zero where there is none, and where there is one.
+    """(R, T) the cost of each next token, zero in the padding, and the mask of real tokens.
 
-    R is B times the most texts of a row; see `separate_texts`.
+    R is B times the largest number of texts of a row; see `separate_texts`.
     """
     texts = separate_texts(text)
     assert texts.mask is not None
@@ -70,9 +70,9 @@ def token_costs(
 
 
 def writer(head: HeadReader, name: str) -> tuple[AutoregressiveDecoder, str]:
-    """The decoder of a head that writes, and the stream whose texts it writes.
+    """The decoder of a head that generates texts, and the stream of its texts.
 
-    Raises ValueError where the head does not write.
+    Raises ValueError if the head does not generate texts.
     """
     if not isinstance(head.output, TextOutput):
         raise ValueError(f"head '{name}' has a {type(head.output).__name__}, expected a TextOutput")
@@ -84,7 +84,7 @@ def writer(head: HeadReader, name: str) -> tuple[AutoregressiveDecoder, str]:
 
 
 def text_field(batch: Batch, stream: str) -> Field:
-    """The token ids of a stream, none where it is not present. Raises ValueError where it has none."""
+    """The token ids of a stream; no tokens if it is not present. Raises ValueError if the batch has none."""
     field = batch.inputs.get(stream)
     if not isinstance(field, Field):
         held = ", ".join(batch.inputs) or "nothing"
@@ -98,10 +98,10 @@ def text_field(batch: Batch, stream: str) -> Field:
 
 
 def separate_texts(field: Field) -> Field:
-    """Rows (B, T) of several texts -> a row for each text, (B * R, T') padded at the ends.
+    """Rows (B, T) of several texts -> one row per text, (B * R, T') padded at the end.
 
-    A text begins wherever a row's first token stands again. R is the most texts that a row has; the
-    missing ones of others are rows without tokens.
+    A text begins at every repetition of the row's first token. R is the largest number of texts of a row; missing
+    texts of other rows are rows without tokens.
     """
     ids_BT, mask_BT = field.values, field.mask
     assert mask_BT is not None

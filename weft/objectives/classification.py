@@ -1,4 +1,4 @@
-"""A class, several classes or a number from what a head of the model says of the fused streams."""
+"""Objectives for a class, several classes or a number, predicted by a head of the model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class Classification(nn.Module):
 
 
 class Regression(nn.Module):
-    """Mean absolute or squared error of one number a row, over the rows of all ranks."""
+    """Mean absolute or squared error of one number per row, over the rows of all ranks."""
 
     def __init__(self, config: "RegressionConfig") -> None:
         super().__init__()
@@ -112,21 +112,21 @@ class Regression(nn.Module):
 
 
 def decoded(model: Reader, streams: EncodedStreams, head: str) -> Tensor:
-    """(B, V) logits in fp32 of the head, of what was fused where the model fuses."""
+    """(B, V) logits of the head in fp32, from the fused features if the model fuses."""
     reader = model.head(head)
     context = reader.reads(streams.fused())
     return torch.cat(streams.by_rows(reader.decoder, context)).float()
 
 
 def _mixed(model: Reader, batch: Batch, head: str) -> Mixed:
-    """Of a batch whose rows are mixed in pairs, the ratio and what the head is to predict of the other row."""
+    """For a batch whose rows are mixed in pairs: the ratio, and the target of the other row."""
     output = model.head(head).output
     name = output.target if isinstance(output, Targeted) else None
     return None if name is None else mixed_target(batch, name)
 
 
 def _weighed(costs_of: Callable[[Tensor], Tensor], target: Tensor, mixed: Mixed) -> Tensor:
-    """(B,) the cost against the row's target, and by the ratio that against the other row's."""
+    """(B,) the cost against the row's target, weighed by the ratio with the cost against the other row's target."""
     if mixed is None:
         return costs_of(target)
     ratio_B, other = mixed
@@ -134,7 +134,7 @@ def _weighed(costs_of: Callable[[Tensor], Tensor], target: Tensor, mixed: Mixed)
 
 
 def _target(model: Reader, batch: Batch, head: str) -> Tensor:
-    """What the head is to predict. Raises ValueError where it or the batch has no such target."""
+    """The target that the head predicts. Raises ValueError if the head or the batch has no such target."""
     output = model.head(head).output
     name = output.target if isinstance(output, Targeted) else None
     if name is None:

@@ -61,10 +61,9 @@ class SoftmaxContrastive(OverPairs):
 
 
 class SigmoidContrastive(OverPairs):
-    """A yes-or-no question of every pair (SigLIP, algorithm 1), with the matching rows as positives.
+    """A binary classification of every pair (SigLIP, algorithm 1), with the matching rows as positives.
 
-    The total is the sum over columns of -log sigmoid(label * (scale * cosine + bias)), mean over
-    rows.
+    The total is the sum over columns of -log sigmoid(label * (scale * cosine + bias)), mean over rows.
     """
 
     def __init__(self, config: "SigmoidContrastiveConfig") -> None:
@@ -93,11 +92,11 @@ class SigmoidContrastive(OverPairs):
 
 
 class HingeContrastive(OverPairs):
-    """Ranking by a margin: sum over negatives (VSE++, eq. 5; DeViSE, eq. 1) or hardest (eq. 6).
+    """Ranking with a margin: sum over negatives (VSE++, eq. 5; DeViSE, eq. 1) or hardest negative (eq. 6).
 
-    A row's cost is [margin - s(own pair) + s(negative)]+, summed over the negatives or taken of the
-    worst one. Columns that match the row are no negatives. The total is the mean over rows,
-    added over the directions asked for; it is 0 where a batch has no negatives.
+    A row's cost is [margin - s(own pair) + s(negative)]+, summed over the negatives or for the hardest one. Columns
+    that match the row are not negatives. The total is the mean over rows, added over the chosen directions; it is 0
+    if a batch has no negatives.
     """
 
     def __init__(self, config: "HingeContrastiveConfig") -> None:

@@ -1,4 +1,6 @@
-"""Cycle consistency between modalities: what is drawn from a row says, to its own encoder, what it was drawn from."""
+"""Cycle consistency between modalities: a generated value, encoded again, should match the stream that it was
+generated from.
+"""
 
 from dataclasses import dataclass
 
@@ -16,10 +18,10 @@ from weft.objectives._presence import nothing, rows_with
 
 
 class Cycle(nn.Module):
-    """1 - the cosine of the embeddings of a drawn value and of the stream that it was drawn from.
+    """1 - the cosine between the embeddings of a generated value and of the stream that it was generated from.
 
-    After Zhu et al. 2017, arXiv:1703.10593, section 3.2, with the way back into the embedding space in the place of a
-    second generator. Rows need not have the drawn stream.
+    After Zhu et al. 2017, arXiv:1703.10593, section 3.2, with an embedding instead of a second generator. Rows need
+    not have the generated stream.
     """
 
     def __init__(self, config: "CycleConfig") -> None:

@@ -1,4 +1,4 @@
-"""What each cell of a picture holds: the objective that teaches an encoder to find objects."""
+"""Detection of the object in each cell of a picture: trains an encoder to find objects."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -19,24 +19,23 @@ from weft.objectives._sharing import teaching_rows
 
 @runtime_checkable
 class Detector(Protocol):
-    """An encoder that says which cells of a picture hold something, and what."""
+    """An encoder that detects which cells of a picture hold an object, and its class."""
 
     def look(self, field: Field) -> tuple[Tensor, Tensor]:
-        """Field -> features (B, T, C) of T cells, and the logits (B, T) that they hold something."""
+        """Field -> features (B, T, C) of T cells, and the logits (B, T) that a cell holds an object."""
         ...
 
     def classify(self, cells_SC: Tensor) -> Tensor:
-        """Features (S, C) of cells -> logits (S, classes) of what they hold."""
+        """Features (S, C) of cells -> logits (S, classes) of their objects."""
         ...
 
 
 class Detection(nn.Module):
-    """Where there is something: a binary cross-entropy a cell; and what it is: one class, since no two
-    objects share a cell. Both are sums over the cells of all ranks, divided by the number of objects
-    in them, as in Zhou et al. 2019, arXiv:1904.07850, section 3, whose heat maps these are with a
-    single hot cell an object.
+    """A binary cross-entropy per cell for the presence of an object, and a cross-entropy for its class, since no
+    two objects share a cell. Both are sums over the cells of all ranks, divided by the number of objects in them,
+    as in Zhou et al. 2019, arXiv:1904.07850, section 3, here with heat maps of a single hot cell per object.
 
-    The target (B, T) is 0 for an empty cell, and 1 + the class of another.
+    The target (B, T) is 0 for an empty cell, otherwise 1 + the class.
     """
 
     def __init__(self, config: "DetectionConfig") -> None:

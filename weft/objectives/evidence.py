@@ -1,4 +1,6 @@
-"""The evidence lower bound of a multimodal autoencoder: reconstruction from a sample of the joint posterior, and divergence."""
+"""The evidence lower bound of a multimodal autoencoder: reconstruction from a sample of the joint posterior, and
+its divergence.
+"""
 
 from dataclasses import dataclass, field
 
@@ -63,7 +65,7 @@ class Evidence(nn.Module):
         return Loss(total, terms)
 
     def chosen(self, fusion: JointPosterior, experts: Experts, batch: Batch) -> Tensor:
-        """(S, B) the streams of each row that the latent is made of; one at least of those that it has."""
+        """(S, B) the streams of each row from which the latent is computed; at least one of those that it has."""
         present_SB, joining = experts.present, fusion.config.joining
         if joining == "total_correlation":
             return present_SB
@@ -80,7 +82,7 @@ class Evidence(nn.Module):
         return torch.where(whole_B, present_SB, any_SB)
 
     def divergence(self, fusion: JointPosterior, experts: Experts, posterior: Gaussian) -> Tensor:
-        """(B,) what is added to the reconstruction."""
+        """(B,) the divergence that is added to the reconstruction."""
         joining = fusion.config.joining
         if joining == "mean":
             return posterior.mean.new_zeros(len(posterior.mean))

@@ -20,11 +20,11 @@ from weft.objectives._presence import rows_with
 class Objects(nn.Module):
     """Cross-entropy of the attributes of the object in each cell, summed over the attributes.
 
-    Of each row a weighted mean over its cells, and a mean over the rows of all ranks.
+    The loss is a weighted mean over the cells of a row, and a mean over the rows of all ranks.
 
-    A linear map for each attribute reads the stream's tokens before fusion, so attributes are told
-    apart: a colour is learned from all shapes. Where objects are known this teaches an encoder in a few
-    thousand pictures what answers alone teach it in hundreds of thousands.
+    A linear map for each attribute reads the stream's tokens before fusion, so attributes are learned separately: a
+    colour is learned from all shapes. If objects are known, this trains an encoder with a few thousand pictures;
+    with answers alone it takes hundreds of thousands.
     """
 
     def __init__(self, config: "GridObjectsConfig") -> None:
@@ -61,7 +61,7 @@ class Objects(nn.Module):
         return Loss(mean_of_all(costs_B), {"found": mean_of_all(right_BT, filled_BT.sum())})
 
     def _logits(self, model: Reader, tokens_BTD: Tensor) -> list[Tensor]:
-        """(B, T, V) of each attribute, by own maps or those of the head."""
+        """(B, T, V) logits of each attribute, from the objective's own maps or from the head."""
         if self.config.head is None:
             return [head(tokens_BTD).float() for head in self.heads]
         mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)

@@ -1,4 +1,6 @@
-"""Which objects a sentence is about, and how many in each panel: denser than whether it is true."""
+"""Auxiliary loss: which objects a sentence refers to, and their number in each panel; a denser signal than true or
+false.
+"""
 
 from dataclasses import dataclass
 
@@ -18,10 +20,10 @@ from weft.objectives._sharing import teaching_rows
 
 
 class Grounding(nn.Module):
-    """Reads the fused tokens of panels and objects: a count of each panel, yes or no of each object.
+    """Predicts from the fused tokens of panels and objects: a count for each panel, yes or no for each object.
 
-    Targets: counts (B, P), and marks (B, P * cells) of the cells that hold an object, -1 of the others.
-    The total is the mean cross-entropy of the counts plus that of the marks, each over all ranks.
+    Targets: counts (B, P), and marks (B, P * cells) for the cells that hold an object, -1 for the others. The total
+    is the mean cross-entropy of the counts plus that of the marks, each over all ranks.
     """
 
     def __init__(self, config: "GroundingConfig") -> None:
@@ -58,7 +60,7 @@ class Grounding(nn.Module):
     def _marks(
         self, encoder: Points, field: Field, tokens_BTD: Tensor, marks_BPT: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits and targets (S,) of the tokens that stand for a cell which holds an object."""
+        """Logits and targets (S,) of the tokens of cells that hold an object."""
         cell_BPM, found_BPM, _ = encoder.find(field)
         marks_BPM = marks_BPT.view(*cell_BPM.shape[:2], encoder.config.grid**2).take_along_dim(
             cell_BPM, dim=2

@@ -25,12 +25,12 @@ from weft.objectives.temperature import TemperatureConfig
 
 
 class HierarchicalContrastive(nn.Module):
-    """The weighted sum of a softmax contrastive loss on each level, each with a temperature of its own.
+    """The weighted sum of softmax contrastive losses on several levels, each with its own temperature.
 
-    clip: rows that match are positives, as in every contrastive objective. video: groups are, by the mean of the unit
-    embeddings of their rows in the batch; the rows of a video need not match each other. token: rows again, by the mean over
-    the tokens of one stream of the highest cosine with a token of the other. `data.by_group` brings the rows of a
-    group into one batch.
+    clip: rows that match are positives, as in every contrastive objective. video: compares groups by the mean of
+    the unit embeddings of their rows in the batch; the rows of a video need not match each other. token: compares
+    rows by the mean, over the tokens of one stream, of the highest cosine with a token of the other.
+    `data.by_group` puts the rows of a group into one batch.
     """
 
     def __init__(self, config: "HierarchicalContrastiveConfig") -> None:
@@ -65,7 +65,7 @@ class HierarchicalContrastive(nn.Module):
 def video_directions(
     batch: Batch, streams: EncodedStreams, names: tuple[str, str]
 ) -> tuple[Direction, Direction]:
-    """The groups of all ranks that have both streams, each rank's share of them against all."""
+    """The groups of all ranks that have both streams: each rank's share of them against all, in both directions."""
     keys_F, first_FE = _videos(batch, streams, names[0])
     keys_G, second_GE = _videos(batch, streams, names[1])
     first_FE, second_FE = (
@@ -87,7 +87,9 @@ def video_directions(
 
 
 def _videos(batch: Batch, streams: EncodedStreams, name: str) -> tuple[Tensor, Tensor]:
-    """(F,) the groups of all ranks that have the stream, in rising order, and (F, E) the mean of their rows, unit."""
+    """(F,) the groups of all ranks that have the stream, in rising order, and (F, E) the normalised mean of their
+    rows.
+    """
     there, chosen = rows_with(batch, streams, (name,))
     vectors_AE, groups_A = gather(chosen.embedding(name).float()), gather(there.groups)
     keys_F, place_A = torch.unique(groups_A, return_inverse=True)
@@ -123,7 +125,7 @@ class HierarchicalContrastiveConfig(Config[Objective]):
 
     @property
     def weights(self) -> dict[str, float]:
-        """Level -> its weight, of those that count."""
+        """Level -> its weight, for levels with a weight above 0."""
         every = {"token": self.token, "clip": self.clip, "video": self.video}
         return {level: weight for level, weight in every.items() if weight}
 

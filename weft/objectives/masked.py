@@ -28,14 +28,14 @@ from weft.objectives._masking import (
 from weft.objectives._presence import nothing, rows_with
 
 MASKED, RANDOM = 0.8, 0.1
-"""Of the chosen tokens so many become the mask token and a random one; the rest stay (BERT)."""
+"""Shares of the chosen tokens that become the mask token and a random token; the rest stay unchanged (BERT)."""
 
 
 class MaskedLanguage(nn.Module):
     """Some tokens of a text are hidden and predicted from the rest and from the other streams.
 
-    Cross-entropy, a mean over the chosen tokens of all ranks; logits exist only for those. A row with
-    any word has at least one chosen, so that short captions teach too.
+    Cross-entropy, a mean over the chosen tokens of all ranks; logits are computed only for these. In a row with any
+    word at least one token is chosen, so that short captions are trained on too.
     """
 
     special: Tensor
@@ -57,7 +57,7 @@ class MaskedLanguage(nn.Module):
         self.register_buffer("ordinary", torch.empty(0, dtype=torch.int64), persistent=False)
 
     def prepare(self, modalities: Mapping[str, Modality]) -> None:
-        """Takes the ids from the text modality of the masked stream."""
+        """Reads the ids of the special tokens from the text modality of the masked stream."""
         stream = self.config.masked
         if stream not in modalities:
             raise unknown_name("stream to mask", stream, modalities)
@@ -69,7 +69,7 @@ class MaskedLanguage(nn.Module):
         self.use(text.vocabulary())
 
     def use(self, vocabulary: Vocabulary) -> None:
-        """From now on texts are of this vocabulary."""
+        """Sets the vocabulary of the texts."""
         size = self.config.vocab_size
         if vocabulary.size > size:
             raise WeftError(
@@ -120,7 +120,7 @@ class MaskedLanguage(nn.Module):
         return replace(field, values=ids_BT), chosen_BT
 
     def choose(self, field: Field, scores_BT: Tensor) -> Tensor:
-        """(B, T) True where a token is to be predicted; never a special one, padding, or no text.
+        """(B, T) True at tokens to predict; never at a special token, at padding, or in a row without text.
 
         scores_BT: uniform random numbers.
         """
@@ -143,9 +143,9 @@ class MaskedLanguage(nn.Module):
     def corrupt(
         self, ids_BT: Tensor, chosen_BT: Tensor, fate_BT: Tensor, word_BT: Tensor
     ) -> Tensor:
-        """The ids with most of the chosen tokens masked, some random, and some as they were.
+        """The ids with most of the chosen tokens masked, some replaced by random tokens, and some unchanged.
 
-        fate_BT, word_BT: uniform random numbers, of what happens to a token and of a random one.
+        fate_BT, word_BT: uniform random numbers, for the choice between these and for the random token.
         """
         assert self._vocabulary is not None
         drawn_BT = (word_BT * len(self.ordinary)).long()

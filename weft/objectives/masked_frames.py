@@ -27,10 +27,10 @@ from weft.objectives._presence import nothing, rows_with
 
 
 class MaskedFrames(nn.Module):
-    """Stretches of frames become zero, and the tokens that stand for them predict their frames.
+    """Spans of frames become zero, and the tokens that represent them predict their frames.
 
     Zero is the mean of normalised log energies. Absolute error, a mean over bands and real frames of a token, then
-    over the hidden tokens of all ranks. Token t must stand for frames t x `frames` and those after it.
+    over the hidden tokens of all ranks. Token t must represent the `frames` frames from t x `frames` on.
     """
 
     def __init__(self, config: "MaskedFramesConfig") -> None:
@@ -64,7 +64,7 @@ class MaskedFrames(nn.Module):
         return Loss(mean_of_all(per_token(errors_NF, real_NF)), {"zero": mean_of_all(zero_N)})
 
     def by_token(self, values_BTX: Tensor) -> Tensor:
-        """(B, K, frames, ...) the frames of each token; those behind the end are zero."""
+        """(B, K, frames, ...) the frames of each token; frames after the end are zero."""
         missing = -values_BTX.shape[1] % self.config.frames
         padding = (0, 0) * (values_BTX.ndim - 2) + (0, missing)
         padded_BTX = F.pad(values_BTX, padding)
@@ -73,7 +73,7 @@ class MaskedFrames(nn.Module):
         return padded_BTX.reshape(shape)
 
     def choose(self, batch: Batch, real_BK: Tensor) -> Tensor:
-        """(B, K) True at hidden tokens: whole stretches of `span` of them, of what is real."""
+        """(B, K) True at hidden tokens: whole spans of `span` real tokens."""
         count, span = real_BK.shape[1], self.config.span
         padded_BK = F.pad(real_BK, (0, -count % span))
         shape = (len(real_BK), padded_BK.shape[1] // span, span)
@@ -84,7 +84,7 @@ class MaskedFrames(nn.Module):
 
 
 def per_token(errors_NF: Tensor, real_NF: Tensor) -> Tensor:
-    """(N,) the mean over the real frames of each token, one at least."""
+    """(N,) the mean over the real frames of each token; at least one frame is counted."""
     return errors_NF.masked_fill(~real_NF, 0).sum(dim=1) / real_NF.sum(dim=1)
 
 

@@ -24,8 +24,9 @@ from weft.objectives._masking import (
 from weft.objectives._presence import nothing, rows_with
 
 GREY = 128
-"""What hidden pixels become. The mean of the pixels' range is nothing to a linear map of patches, so a
-hidden patch is the map's bias, which learns: a mask token. Any encoder of pictures can so be asked."""
+"""The value of hidden pixels, the middle of their range. A linear patch embedding maps it to its bias, which is
+learned: a mask token. So the objective works with any picture encoder.
+"""
 CHANNELS = 3
 
 
@@ -91,7 +92,7 @@ class MaskedPatches(nn.Module):
         return pixels_BCHW.masked_fill(places_BHW[:, None], GREY)
 
     def patches(self, features: Features, chosen_BT: Tensor) -> Tensor:
-        """(B, T, D) the tokens that are patches."""
+        """(B, T, D) the tokens of patches."""
         check_shape(features.tokens, "B T D", "the masked stream", D=self.config.dim)
         special = features.tokens.shape[1] - chosen_BT.shape[1]
         if special < 0:
@@ -109,7 +110,7 @@ def patches_of(pixels_BCHW: Tensor, size: int) -> Tensor:
 
 
 def enlarged(places_BHW: Tensor, times: int) -> Tensor:
-    """Every place `times` times as high and wide."""
+    """Repeats every position `times` times in height and width."""
     return places_BHW.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
 
 

@@ -30,11 +30,11 @@ from weft.objectives._presence import nothing, rows_with
 
 
 class MaskedRegions(nn.Module):
-    """The features of some regions become zero, their boxes stay, and they are predicted from the rest.
+    """The features of some regions become zero, their boxes stay, and the features are predicted from the rest.
 
-    Squared error, a mean over features and over the chosen regions of all ranks; predictions exist only
-    for those. A row with any region has at least one chosen. What becomes of the chosen ones, and of
-    those that overlap them, says `altered_regions`.
+    Squared error, a mean over features and over the chosen regions of all ranks; predictions are computed only for
+    these. In a row with any region at least one is chosen. `altered_regions` describes how the chosen regions, and
+    those that overlap them, are altered.
     """
 
     def __init__(self, config: "MaskedRegionsConfig") -> None:
@@ -131,14 +131,14 @@ class MaskedRegionClasses(nn.Module):
 
 
 def hard(shares_BRC: Tensor) -> Tensor:
-    """(B, R) the largest class, NO_CLASS where all are zero."""
+    """(B, R) the class with the largest share, NO_CLASS if all are zero."""
     return shares_BRC.argmax(dim=2).masked_fill(shares_BRC.amax(dim=2) == 0, NO_CLASS)
 
 
 def chosen_regions(
     batch: Batch, field: Field, config: "MaskedRegionsConfig | MaskedRegionClassesConfig"
 ) -> Tensor:
-    """(B, R) True where a region is to be predicted: one that is there, in a row that has the stream."""
+    """(B, R) True at regions to predict: real regions in rows that have the stream."""
     scores_BR = batch.uniform(f"masked {config.masked}: score", field.values.shape[1])
     return chosen_places(scores_BR, real(field), config.mask_ratio)
 
@@ -173,7 +173,7 @@ def overlap(boxes_BR4: Tensor) -> Tensor:
 
 
 def hidden(regions_BRF: Tensor, zeroed_BR: Tensor) -> Tensor:
-    """The regions with zeros for the features of these."""
+    """The regions with the features of the marked ones set to zero."""
     altered_BRF = regions_BRF.clone()
     altered_BRF[:, :, CORNERS:] = regions_BRF[:, :, CORNERS:].masked_fill(zeroed_BR[:, :, None], 0)
     return altered_BRF

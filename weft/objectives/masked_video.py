@@ -83,7 +83,7 @@ class MaskedVideo(nn.Module):
         return (chosen_BFT & real_BF[:, :, None]).view(len(field), frames, *shape)
 
     def wanted(self, pixels_BFCHW: Tensor) -> Tensor:
-        """(B, T, 3 x pixels x pixels) the patches of all frames, made small, in [-1, 1]."""
+        """(B, T, 3 x pixels x pixels) the patches of all frames, reduced in size, in [-1, 1]."""
         side, small = self.config.patch_size, self.config.pixels
         frames_NCHW = pixels_BFCHW.flatten(0, 1).float() / 127.5 - 1
         height, width = (small * (size // side) for size in frames_NCHW.shape[-2:])
@@ -93,7 +93,7 @@ class MaskedVideo(nn.Module):
         return patches_NTP.reshape(rows, frames * patches_NTP.shape[1], patches_NTP.shape[2])
 
     def patches(self, features: Features, hidden_BFHW: Tensor) -> Tensor:
-        """(B, T, D) the tokens that are patches."""
+        """(B, T, D) the tokens of patches."""
         check_shape(features.tokens, "B T D", "the masked stream", D=self.config.dim)
         rows, frames = hidden_BFHW.shape[:2]
         tokens, count = features.tokens.shape[1], hidden_BFHW.shape[2] * hidden_BFHW.shape[3]

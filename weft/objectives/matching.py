@@ -1,7 +1,7 @@
-"""Image-text matching: does the one stream belong to the other? Works for any two streams.
+"""Image-text matching: whether two streams belong together. Works for any two streams.
 
-UNITER (Chen et al. 2020, arXiv:1909.11740, section 3.2) and ViLBERT draw negatives at random, ALBEF
-(Li et al. 2021, arXiv:2107.07651, section 3.2) those that the contrastive similarities confuse.
+UNITER (Chen et al. 2020, arXiv:1909.11740, section 3.2) and ViLBERT draw negatives at random, ALBEF (Li et al.
+2021, arXiv:2107.07651, section 3.2) draws those with high contrastive similarity.
 """
 
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ from weft.objectives._pairs import candidates, drawn_columns
 
 
 class Matching(nn.Module):
-    """Every row's own pair, and with two negatives: its first stream with another row's second, and
-    the other way round.
+    """Classifies every row's own pair, and two negatives: its first stream with another row's second, and the
+    reverse.
 
-    Cross-entropy of the head's two logits, a mean over the pairs of all ranks. To the logits the
-    logarithms of the shares of yes and no among the pairs are added (Menon et al. 2021,
-    arXiv:2007.07314, equation 10): with two negatives to every own pair the model would otherwise
-    learn to say no at even odds, and its log odds now are 0 where as many right as wrong pairs are
-    judged. What is encoded is encoded once: negatives are rows of the same Features. They come from
-    the rows of all ranks, never from one that matches the row; rows that lack a stream are in no pair.
+    Cross-entropy of the head's two logits, a mean over the pairs of all ranks. The logarithms of the shares of yes
+    and no among the pairs are added to the logits (Menon et al. 2021, arXiv:2007.07314, equation 10). With two
+    negatives per own pair the model would otherwise learn to prefer no; with this correction its log odds are 0 if
+    right and wrong pairs are equally frequent. Streams are encoded once: negatives are rows of the same Features.
+    They come from the rows of all ranks, never from one that matches the row. Rows that lack a stream are in no
+    pair.
     """
 
     def __init__(self, config: "MatchingConfig") -> None:
@@ -98,7 +98,7 @@ class Matching(nn.Module):
 
 
 def matching_logits(model: Reader, head: str, fused: Mapping[str, Features]) -> Tensor:
-    """(P, 2) logits in fp32 of fused pairs. Raises ValueError where the model cannot give them."""
+    """(P, 2) logits in fp32 of fused pairs. Raises ValueError if the model cannot compute them."""
     if model.fusion is None:
         raise ValueError("matching reads the fused streams, but the model has no fusion")
     logits_P2 = model.decode(head, fused)

@@ -1,4 +1,4 @@
-"""Adversarial alignment: a classifier cannot tell which modality an embedding comes from."""
+"""Adversarial alignment: embeddings from which a classifier cannot tell the modality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from weft.core.records import ACCURACY, Batch, Loss
 
 
 class _Reversed(torch.autograd.Function):
-    """The identity, whose gradient is turned round and scaled."""
+    """The identity; its gradient is reversed and scaled."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, scale: float) -> Tensor:
@@ -30,9 +30,10 @@ class _Reversed(torch.autograd.Function):
 
 
 class ModalityAdversary(nn.Module):
-    """A classifier learns from which stream an embedding comes; by the reversed gradient, the encoders learn to hide it.
+    """A classifier learns from which stream an embedding comes. Through the reversed gradient, the encoders learn
+    to hide it.
 
-    Ganin et al. 2016, arXiv:1505.07818, section 4.2, with modalities in the place of domains; one player does both.
+    Ganin et al. 2016, arXiv:1505.07818, section 4.2, with modalities instead of domains; one player trains both.
     """
 
     def __init__(self, config: "ModalityAdversaryConfig") -> None:

@@ -1,4 +1,4 @@
-"""Reconstruction: heads draw or write the streams of a row from what the model has made of it."""
+"""Reconstruction: heads reconstruct the streams of a row from the model's features."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, cast
@@ -24,18 +24,18 @@ from weft.objectives.captioning import text_field, token_costs, writer
 
 
 class Cost(NamedTuple):
-    """(B,) what the reconstruction of a row costs, zero where it lacks the stream, and where it has it."""
+    """(B,) the cost of a row's reconstruction, zero if it lacks the stream, and whether it has the stream."""
 
     each: Tensor
     there: Tensor
 
 
 class Reconstruction(nn.Module):
-    """What each head makes of the context against the true value of the row, a mean over the rows that have it.
+    """The error of each head's reconstruction against the true value of the row, a mean over the rows that have it.
 
-    Of a drawn value the mean error of its numbers; beside it, where asked for, the error of the features of a frozen encoder
-    (perceptual: Johnson et al. 2016, arXiv:1603.08155, section 3.2) and of the magnitudes of its Fourier transform
-    (spectral). Of a text the mean cross-entropy of a token.
+    For a generated value the mean error of its numbers. Optionally also the error of the features of a frozen
+    encoder (perceptual: Johnson et al. 2016, arXiv:1603.08155, section 3.2) and of the magnitudes of its Fourier
+    transform (spectral). For a text the mean cross-entropy of a token.
     """
 
     def __init__(self, config: "ReconstructionConfig") -> None:
@@ -64,7 +64,9 @@ class Reconstruction(nn.Module):
     def cost(
         self, model: Reader, name: str, batch: Batch, streams: EncodedStreams, context: Features
     ) -> Cost | None:
-        """Of the head of that name, from any context of as many rows; None where the batch lacks the stream."""
+        """The Cost of the head with that name, from any context with the same number of rows; None if the batch
+        lacks the stream.
+        """
         head = model.head(name)
         stream = stream_of(cast(Output, head.output), name)
         if not isinstance(batch.inputs.get(stream), StreamField):
@@ -110,7 +112,7 @@ class Reconstruction(nn.Module):
         return Cost(each_B, there_B)
 
     def _error(self, made: Tensor, true: Tensor) -> Tensor:
-        """(R,) a mean over all numbers of a row."""
+        """(R,) the mean over all numbers of a row."""
         config = self.config
         apart = made - true
         error_B = per_row(apart.abs() if config.pixel == "absolute" else apart.square())
@@ -122,7 +124,7 @@ class Reconstruction(nn.Module):
         return error_B
 
     def _perceived(self, output: DrawnOutput, made: Tensor, field: StreamField) -> Tensor:
-        """(R,) of the frozen encoder's tokens, a mean over the real ones; zeros without an encoder."""
+        """(R,) the error of the frozen encoder's tokens, a mean over the real ones; zeros without an encoder."""
         if self.eyes is None:
             return made.new_zeros(len(made))
         with torch.no_grad():
@@ -135,7 +137,7 @@ class Reconstruction(nn.Module):
         return self.config.perceptual_weight * apart_BT.sum(1) / true.mask.sum(1).clamp_min(1)
 
     def train(self, mode: bool = True) -> "Reconstruction":
-        """The frozen encoder stays as it is in evaluation."""
+        """Sets the training mode; the frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.eyes is not None:
             self.eyes.eval()
@@ -143,7 +145,7 @@ class Reconstruction(nn.Module):
 
 
 def stream_of(output: Output, name: str) -> str:
-    """The stream that a head draws or writes. Raises ValueError where it does neither."""
+    """The stream that a head generates. Raises ValueError if it generates none."""
     if isinstance(output, DrawnOutput | TextOutput):
         return output.stream
     raise ValueError(

@@ -22,8 +22,8 @@ NOISE = "flow: noise"
 class RectifiedFlow(nn.Module):
     """Squared error of the velocity at a random time of the line (Liu et al. 2022, arXiv:2209.03003, equation 1).
 
-    Times are drawn from a logit-normal distribution, which prefers the middle (Esser et al. 2024, arXiv:2403.03206,
-    equation 19). In a share of the rows the context is left out, so that the flow can be guided.
+    Times are drawn from a logit-normal distribution, in which the middle is more frequent (Esser et al. 2024,
+    arXiv:2403.03206, equation 19). In a share of the rows the context is dropped, for classifier-free guidance.
     """
 
     def __init__(self, config: "RectifiedFlowConfig") -> None:
@@ -60,7 +60,9 @@ class RectifiedFlow(nn.Module):
         return Loss(mean_of_all(torch.cat(parts)), {})
 
     def guess(self, model: Reader, batch: Batch, streams: EncodedStreams, mean_X: Tensor) -> Tensor:
-        """(R,) what the rows cost where the velocity is the mean value (*shape) always: noise has a mean of 0."""
+        """(R,) the cost of the rows if the predicted velocity is always the mean value (*shape); noise has a mean
+        of 0.
+        """
         batch, _, values_BX = rows_to_draw(model, batch, streams, self.config.head)
         if values_BX is None:
             return mean_X.new_zeros(0)

@@ -1,7 +1,7 @@
-"""Self-critical training: captions that the model draws itself, rewarded by CIDEr-D.
+"""Self-critical training: captions sampled from the model, with CIDEr-D as their reward.
 
-Rennie et al. 2017, arXiv:1612.00563, section 3.1, with the mean reward of the other captions drawn of the
-same picture as the baseline (Luo 2020, arXiv:2003.09971, equation 4), so that none is decoded greedily.
+Rennie et al. 2017, arXiv:1612.00563, section 3.1. The baseline is the mean reward of the other captions sampled for
+the same picture (Luo 2020, arXiv:2003.09971, equation 4), so no caption is decoded greedily.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,13 +30,14 @@ Texts = list[list[int]]
 
 
 class SelfCritical(nn.Module):
-    """Makes drawn captions likelier as far as their CIDEr-D beats that of the others of their picture.
+    """Raises the likelihood of sampled captions in proportion to how far their CIDEr-D exceeds that of the other
+    captions of their picture.
 
-    Words are tokens, the end is one of them, so that breaking off early costs. Captions are drawn from
-    the distribution whose likelihood is raised: the tokenizer's special tokens have no probability in
-    either, nor has an end before the first token. A caption that is cut off at its greatest length has no end, in the
-    reward or in the likelihood. Documents are the pictures of all ranks. The total is a mean over the
-    captions of all ranks; its value says nothing, the term "reward" does. A row without text is left out.
+    Words are tokens, and the end is one of them, so stopping early lowers the reward. Captions are sampled from the
+    distribution whose likelihood is trained: it gives no probability to the tokenizer's special tokens, or to an
+    end before the first token. A caption that reaches the maximum length has no end, in the reward or in the
+    likelihood. Documents are the pictures of all ranks. The total is a mean over the captions of all ranks; its
+    value is not meaningful, the term "reward" is. Rows without text are ignored.
     """
 
     def __init__(self, config: "SelfCriticalConfig") -> None:
@@ -46,7 +47,7 @@ class SelfCritical(nn.Module):
         self._modalities: Mapping[str, Modality] = {}
 
     def prepare(self, modalities: Mapping[str, Modality]) -> None:
-        """Takes the modalities: that of the texts says which tokens begin and end one and are special."""
+        """Reads from the text modality which tokens begin and end a text, and which are special."""
         self._modalities = modalities
 
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:
@@ -96,7 +97,7 @@ class SelfCritical(nn.Module):
         uniform_BMN: Tensor,
         vocabulary: Vocabulary,
     ) -> Texts:
-        """`captions` texts of each context, one after another."""
+        """Samples `captions` texts for each context, one after another."""
         seen = Features(
             context.tokens.detach().float(), context.mask, context.pooled.detach().float()
         )
@@ -113,8 +114,9 @@ class SelfCritical(nn.Module):
 
 
 def _references(field: Field) -> tuple[list[Texts], Consensus] | None:
-    """The texts of each of this rank's rows without their start, and the consensus of those of all ranks;
-    None where no rank has a text."""
+    """The texts of each of this rank's rows without their start token, and the consensus of those of all ranks;
+    None if no rank has a text.
+    """
     everywhere = Field(gather(field.values), gather(cast(Tensor, field.mask)))
     if not cast(Tensor, everywhere.mask).any():
         return None
@@ -145,7 +147,7 @@ def _rewards(each: list[Texts], told: list[Texts], consensus: Consensus) -> Tens
 
 
 def _padded(each: list[Texts], longest: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(B, M, N) the tokens of each row's texts with zeros behind them, and their numbers (B, M)."""
+    """(B, M, N) the tokens of each row's texts, padded with zeros, and their lengths (B, M)."""
     rows = [[[*ids, *[0] * (longest - len(ids))] for ids in texts] for texts in each]
     lengths = [[len(ids) for ids in texts] for texts in each]
     shape = (len(each), -1 if each else 0)
@@ -162,7 +164,7 @@ def _log_likelihood(
     lengths_R: Tensor,
     vocabulary: Vocabulary,
 ) -> Tensor:
-    """(R,) log-probability of each text, with its end where it has one, among those that may be drawn."""
+    """(R,) log-probability of each text, with its end if it has one, among the tokens that may be sampled."""
     assert vocabulary.allowed is not None
     places_N = torch.arange(ids_RN.shape[1], device=ids_RN.device)
     before_RN = F.pad(ids_RN[:, :-1], (1, 0), value=vocabulary.start)

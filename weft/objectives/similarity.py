@@ -18,7 +18,7 @@ from weft.data.targets import NO_CLASS
 from weft.objectives._presence import rows_with
 
 LEAST = 1e-6
-"""What a negative weighs at least: of 0 there is no logarithm."""
+"""Minimum weight of a negative, since 0 has no logarithm."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class Similarities:
 
 @dataclass(frozen=True)
 class Direction:
-    """This rank's B rows of one stream, that look for partners among the A columns of all ranks.
+    """This rank's B rows of one stream, compared with the A columns of the other stream on all ranks.
 
-    before: rows of the ranks before this one. alike: what rows and columns are compared by to weigh negatives.
+    before: number of rows of the ranks before this one. alike: the similarity of rows and columns by which
+    negatives are weighed.
     """
 
     rows_BE: Tensor  # noqa: N815
@@ -56,10 +57,10 @@ class Direction:
     def mean(
         self, measure: Callable[[Similarities], tuple[Tensor, ...]], chunk: int | None
     ) -> Tensor:
-        """(K,) means over the rows of all ranks of the K numbers (R,) that `measure` gives each row.
+        """(K,) means over the rows of all ranks of the K numbers (R,) that `measure` returns for each row.
 
-        chunk: rows whose similarities exist at a time, None for all. The backward pass computes
-        them again, so that the memory is chunk x A instead of B x A.
+        chunk: number of rows whose similarities are in memory at a time, None: all. The backward pass computes them
+        again, so the memory is chunk x A instead of B x A.
         """
         rows, share = len(self.rows_BE), world_size() / len(self.columns_AE)
         size = rows if chunk is None else chunk
@@ -115,7 +116,7 @@ class Likeness(Settings):
         return Needs(embeddings=streams, targets=targets)
 
     def of(self, batch: Batch, streams: EncodedStreams) -> "Alike":
-        """The rows of this rank and of all; a row that lacks what is compared is like none."""
+        """The rows of this rank and of all ranks; a row without the compared value is similar to none."""
         if self.target is not None:
             values_B = batch.targets[self.target]
             return Alike(values_B, gather(values_B), self.strength)
@@ -135,7 +136,7 @@ class Alike:
     strength: float
 
     def weights(self, part: slice, positives_RA: Tensor) -> Tensor:
-        """(R, A) what each column counts; a positive 1."""
+        """(R, A) the weight of each column; 1 for a positive."""
         rows_R = self.rows_B[part]
         if rows_R.ndim == 1:
             like_RA = (rows_R[:, None] == self.columns_A[None]) & (rows_R != NO_CLASS)[:, None]
@@ -148,7 +149,7 @@ class Alike:
 def directions(
     batch: Batch, streams: EncodedStreams, names: tuple[str, str], likeness: Likeness | None = None
 ) -> tuple[Direction, Direction]:
-    """The first stream looking for the second, and the other way round, of the rows that have both."""
+    """Both directions of the comparison, over the rows that have both streams."""
     if names[0] == names[1]:
         raise ValueError(f"both streams are '{names[0]}', expected two different ones")
     batch, streams = rows_with(batch, streams, names)

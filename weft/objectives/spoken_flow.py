@@ -1,4 +1,6 @@
-"""Speech synthesis: the frames of words whose times are known, by a flow, and how long each word is said."""
+"""Speech synthesis: a flow generates the frames of words with known times; a regression predicts the duration of
+each word.
+"""
 
 from dataclasses import dataclass
 
@@ -18,10 +20,10 @@ from weft.objectives._presence import nothing
 
 
 class SpokenFlowObjective(nn.Module):
-    """Squared error of the velocity of real frames, each beside the word that is said then (see `RectifiedFlow`), and squared
-    error of the logarithm of each word's duration.
+    """Squared error of the velocity of real frames, each with the word that is spoken at that time (see
+    `RectifiedFlow`), plus squared error of the logarithm of each word's duration.
 
-    A row counts whose words have as many times as the context has tokens; `fits` is their share.
+    A row is used if its words have as many times as the context has tokens; `fits` is the share of these rows.
     """
 
     def __init__(self, config: "SpokenFlowObjectiveConfig") -> None:

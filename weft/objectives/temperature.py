@@ -11,11 +11,11 @@ from weft.core.ranges import POSITIVE, require
 
 
 class Temperature(nn.Module):
-    """Gives the scale 1 / temperature by which cosines are multiplied.
+    """The scale 1 / temperature by which cosines are multiplied.
 
-    Stored as the logarithm of the scale, so that a gradient step changes it by a factor (CLIP,
-    section 2.5). Bounds are held by projecting the stored value at each training forward, not by
-    clamping the output: a clamped output has no gradient and would never come back.
+    It is stored as the logarithm of the scale, so that a gradient step changes it by a factor (CLIP, section 2.5).
+    Its bounds are kept by projecting the stored value at each training forward, not by clamping the output: a
+    clamped output has no gradient and would never change again.
     """
 
     def __init__(self, config: "TemperatureConfig") -> None:

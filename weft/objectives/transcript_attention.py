@@ -1,4 +1,6 @@
-"""Recognition of speech by attention: every next unit of a transcript, given the sound and the true units before it."""
+"""Speech recognition by attention: predicts every next unit of a transcript from the sound and the true units
+before it.
+"""
 
 from dataclasses import dataclass
 
@@ -20,11 +22,11 @@ from weft.objectives._presence import rows_of
 
 
 class TranscriptAttention(nn.Module):
-    """Cross-entropy of the next unit under teacher forcing, and of the end after the last one (Watanabe et al. 2017,
-    equation 20), a mean over the units and ends of all ranks.
+    """Cross-entropy of the next unit under teacher forcing, and of the end after the last one (Watanabe et al.
+    2017, equation 20), a mean over the units and ends of all ranks.
 
-    Beside CTC it is the other part of a joint loss; recipe.weights weigh them. Transcripts that are longer than the
-    decoder reads are left out; the term `fits` is the share of rows that are learned.
+    With CTC it forms a joint loss; recipe.weights weigh the two. Transcripts longer than the decoder can read are
+    left out; the term `fits` is the share of rows that are used.
     """
 
     def __init__(self, config: "TranscriptAttentionConfig") -> None:
