@@ -1,4 +1,4 @@
-"""What a trained model is measured by; one file of this folder holds one task and its config."""
+"""Tasks that measure a trained model; each file of this folder holds one task and its config."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from weft.tasks.base import Task
 
 
 def tasks() -> dict[str, Config[Task]]:
-    """Every task's default settings, by the name of the task."""
+    """Name of each task -> its default settings."""
     found: dict[str, Config[Task]] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")

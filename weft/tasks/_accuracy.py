@@ -1,4 +1,4 @@
-"""Accuracy of predicted classes, by kind of row too, and F1: with intervals and beside baselines."""
+"""Accuracy of predicted classes, also by kind of row, and F1, with intervals and baselines."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from weft.tasks.base import WORST, TaskConfig
 ACCURACY = Metric("accuracy", headline=True)
 SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
 OTHERS = 3
-"""Further answers that are shown with a prediction."""
+"""Number of further answers that are shown with a prediction."""
 
 
 class AnswerTask(Protocol):
@@ -45,11 +45,11 @@ class AnswerTask(Protocol):
 
 @dataclass(frozen=True)
 class Expected:
-    """What would have been right: N rows.
+    """The right answers of N rows.
 
-    answers: the name of the right class. given: the answers of all annotators, or None where the rows
-    have none. kinds: of each row, or None. kind: what a kind is in the names of metrics. spelling:
-    answers are compared in the spelling of VQA v2, as they always are where there are annotators.
+    answers: the name of the right class. given: the answers of all annotators, or None if the rows have none.
+    kinds: of each row, or None. kind: the word for a kind in the names of metrics. spelling: answers are compared
+    in the spelling of VQA v2, as they always are if there are annotators.
     """
 
     answers: Sequence[str]
@@ -59,7 +59,7 @@ class Expected:
     spelling: bool = False
 
     def values(self, said: Sequence[str]) -> dict[Metric, Tensor]:
-        """(N,) float64 shares: soft accuracy where there are annotators, and accuracy."""
+        """(N,) float64 shares: soft accuracy if there are annotators, otherwise accuracy."""
         spelled = normalised if self.spelling or self.given is not None else str
         pairs = zip(said, self.answers, strict=True)
         same = torch.tensor([spelled(a) == spelled(b) for a, b in pairs]).double()
@@ -72,17 +72,17 @@ class Expected:
         }
 
     def shown(self, row: int) -> tuple[str, ...]:
-        """The right answer of a row, or those of its annotators, each once."""
+        """The right answer of a row, or the different answers of its annotators."""
         given = self.answers[row : row + 1] if self.given is None else self.given[row]
         return tuple(dict.fromkeys(given))
 
     @cached_property
     def by_kinds(self) -> list[Kinds]:
-        """The kinds of the rows, none where they have none."""
+        """The kinds of the rows; none if the rows have no kinds."""
         return [] if self.kinds is None else [Kinds.of(self.kind, self.kinds)]
 
     def means(self, said: Sequence[str]) -> dict[str, float]:
-        """Metric -> its value of all rows and of each kind: what a baseline reaches."""
+        """Metric -> its value over all rows and over each kind, for a baseline."""
         found = {}
         for metric, values in self.values(said).items():
             found[metric.name] = metric.scale * float(values.mean())
@@ -93,7 +93,7 @@ class Expected:
     def scores(
         self, values: Mapping[Metric, Tensor], bootstrap: Bootstrap, groups: Tensor
     ) -> dict[str, Score]:
-        """The means of `values` with their intervals, of all rows and of each kind."""
+        """The means of `values` with their intervals, over all rows and over each kind."""
         found = [
             metric.score(bootstrap.proportion(shares, groups)) for metric, shares in values.items()
         ]
@@ -104,7 +104,7 @@ class Expected:
 
 
 def right_classes(predictions: Predictions) -> Tensor:
-    """(N,) the right class of each row, of soft scores the best one, NO_CLASS where none is known."""
+    """(N,) the right class of each row: for soft scores the one with the highest score, NO_CLASS if none is known."""
     (target,) = predictions.targets.values()
     if not target.is_floating_point():
         return target
@@ -113,9 +113,9 @@ def right_classes(predictions: Predictions) -> Tensor:
 
 
 def class_values(predictions: Predictions, altered: OutputValues | None = None) -> ClassValues:
-    """The values of a head of classes, or `altered` ones of the same head.
+    """The values of a head of classes, or the `altered` ones of the same head.
 
-    Raises WeftError where they are something else.
+    Raises WeftError if the head has another kind of values.
     """
     values = predictions.values if altered is None else altered
     if not isinstance(values, ClassValues):
@@ -124,13 +124,13 @@ def class_values(predictions: Predictions, altered: OutputValues | None = None) 
 
 
 def confidence_of(predictions: Predictions) -> Tensor | None:
-    """(N,) the probability of each answer; None where the head gives none."""
+    """(N,) the probability of each answer; None if the head gives none."""
     values = predictions.values
     return values.confidence if isinstance(values, Confident) else None
 
 
 def target_of(members: Sequence[Member], head: str) -> str:
-    """The target that the head predicts. Raises WeftError where it predicts none."""
+    """The target that the head predicts. Raises WeftError if it predicts none."""
     check_members(members)
     output = members[0].model.head(head).output
     if not isinstance(output, Targeted) or output.target is None:
@@ -147,9 +147,10 @@ def predict_target(
     config: TaskConfig,
     device: torch.device | str,
 ) -> Predictions:
-    """What the head says of every row that can be read and has its target, and with each stream of another row.
+    """The head's predictions for every row that can be read and has its target, also with each stream of another
+    row.
 
-    The target is read with the row, so that a row without one goes the way of the error policy.
+    The target is read with the row, so the error policy decides about a row without one.
     """
     targets = [target_of(members, head)]
     return predict(
@@ -158,14 +159,14 @@ def predict_target(
 
 
 def labels_of(found: Predictions, members: Sequence[Member], dataset: Dataset) -> list[str]:
-    """The right label of each row that was predicted, as the data write it."""
+    """The right label of each predicted row, in the spelling of the data."""
     (name,) = found.targets
     target = members[0].targets[name]
     return [spelled(target, dataset[row].items[target.column]) for row in found.rows]
 
 
 def spelled(target: Target, raw: Any) -> str:
-    """The class that a value of the target's column names, as the target spells it."""
+    """The class that a value of the target's column names, in the spelling of the target."""
     return target.name(raw) if isinstance(target, Classes) else class_name(raw, target.column)
 
 
@@ -179,10 +180,10 @@ def measured(
     *,
     over: str = "groups",
 ) -> TaskResult:
-    """What all tasks of right and wrong answers measure of predictions.
+    """The part of a result that all tasks with right and wrong answers share.
 
-    guesses: baseline -> its answer to each row; beside them stand the answers with each stream of another
-    row. over: what the groups are.
+    guesses: baseline -> its answer to each row. The answers with each stream of another row are baselines, too.
+    over: what the groups are.
     """
     config, groups = task.config, found.groups
     values = expected.values(found.said)
@@ -204,14 +205,14 @@ def measured(
 
 
 def as_values(values: Mapping[Metric, Tensor], groups: Tensor) -> dict[str, Values]:
-    """Metric -> its values row by row (N,), in its unit, and the rows' groups."""
+    """Metric -> its values for each row (N,), in its unit, and the rows' groups."""
     return {
         metric.name: Values(metric.scale * of_rows, groups) for metric, of_rows in values.items()
     }
 
 
 def most_common(answers: Sequence[str]) -> str:
-    """The most frequent one, the first by name of several."""
+    """The most frequent one; if several are equally frequent, the first by name."""
     counts = Counter(answers)
     return min(counts, key=lambda answer: (-counts[answer], answer))
 
@@ -219,10 +220,9 @@ def most_common(answers: Sequence[str]) -> str:
 def blind_guesses(
     training: Sequence[tuple[str, str]], questions: Sequence[str]
 ) -> tuple[list[str], int]:
-    """The most frequent training answer to the very same words, and how many questions have none.
+    """The most frequent training answer to exactly the same words, and the number of questions without one.
 
-    training: (question, answer) of each row. Where no training row has the words: the most frequent
-    answer of all.
+    training: (question, answer) of each row. If no training row has the words, the most frequent answer overall.
     """
     by_question: dict[str, list[str]] = defaultdict(list)
     for question, answer in training:
@@ -240,13 +240,13 @@ def shown(
     number: int,
     seed: int,
 ) -> list[Prediction]:
-    """Some rows with their first answers, half of them right and half wrong, drawn at random."""
+    """Random rows with their first answers, half of them right and half wrong."""
     chosen = right_and_wrong(2 - (right > 0).long(), number, seed)
     return [_shown(predictions, row, right, expected) for row in chosen]
 
 
 def worst(predictions: Predictions, right: Tensor, expected: Expected) -> list[Prediction]:
-    """The wrong answers with the highest probability; none of answers without one."""
+    """The wrong answers with the highest probability; empty if answers have no probability."""
     confidence = confidence_of(predictions)
     if confidence is None:
         return []

@@ -1,4 +1,4 @@
-"""Shared by the tasks that find anomalies: their metrics, and the threshold of an alarm."""
+"""Shared by the anomaly detection tasks: their metrics, and the threshold of an alarm."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,15 @@ FALSE_ALARMS = Metric("false_alarms", better="lower", said="false alarms at the 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The scores (M,) of validation rows that are taken for normal, and their groups (M,)."""
+    """The scores (M,) of validation rows that are assumed normal, and their groups (M,)."""
 
     scores: Tensor
     groups: Tensor
 
     def threshold(self, share: float) -> float | None:
-        """Above it are alarms, of normal rows at most that share; None where the rows are too few to keep it."""
+        """Scores above it are alarms; at most that share of normal rows is above. None if there are too few rows
+        for it.
+        """
         if len(self.scores) < Conformal.least(share):
             return None
         return Conformal(self.scores).threshold(share)
@@ -36,7 +38,7 @@ class Calibration:
 def threshold_words(
     calibration: Calibration | None, threshold: float | None, share: float
 ) -> dict[str, Any]:
-    """What the protocol says of the threshold, or of why there is none."""
+    """The protocol's sentence about the threshold, or about why there is none."""
     rate = f"{100 * share:g} % false alarms"
     if calibration is None:
         return {"alarm threshold": "none: no validation rows beside the measured ones"}
@@ -51,19 +53,19 @@ def threshold_words(
 
 
 def by_metric(found: Detection) -> Mapping[Metric, Statistic]:
-    """What is known without a threshold."""
+    """The metrics that need no threshold."""
     return {AUROC: found.auroc, AUPR: found.average_precision, FPR95: found.fpr95}
 
 
 def guessed(anomalous: int, normal: int) -> Mapping[Metric, float]:
-    """What a score that knows nothing reaches, in percent, with so many rows of each kind."""
+    """The metrics of an uninformative score, in percent, for these numbers of rows of each kind."""
     return {AUROC: 50.0, AUPR: 100 * anomalous / (anomalous + normal), FPR95: 95.0}
 
 
 def false_alarm_score(
     config: AlarmConfig, calibration: Calibration, normal_N: Tensor, groups_N: Tensor
 ) -> Score:
-    """Of the measured rows that are normal, those above the threshold. normal_N: their scores (N,)."""
+    """The share of the measured normal rows above the threshold. normal_N: their scores (N,)."""
     share = false_alarms(
         config.false_alarms,
         calibration.scores,

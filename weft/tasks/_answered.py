@@ -1,4 +1,4 @@
-"""What was answered in dialogs, and what it is measured by."""
+"""The answers in dialogs, and their metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NDCG = Metric("ndcg")
 
 @dataclass(frozen=True)
 class Answered:
-    """N rows with what they ask, what was found of them, and their kinds."""
+    """N rows with their questions, the results, and their kinds."""
 
     ks: tuple[int, ...]
     found: Scored
@@ -35,16 +35,18 @@ class Answered:
 
     @property
     def accuracy(self) -> Metric:
-        """What is given by kind of row: of written answers their accuracy, else how often the best candidate is right."""
+        """The metric that is given by kind of row: accuracy for generated answers, otherwise how often the best
+        candidate is right.
+        """
         return ACCURACY if OWN in self.found.said else recall_at(min(self.ks))
 
     @cached_property
     def values(self) -> dict[Metric, Tensor]:
-        """Metric -> its raw value row by row (N,); NDCG is NaN where a row has no relevances."""
+        """Metric -> its raw value for each row (N,); NDCG is NaN if a row has no relevances."""
         return self.of(self.found.scores[OWN], self.found.said.get(OWN))
 
     def of(self, scored: Sequence[Tensor], said: Sequence[str] | None) -> dict[Metric, Tensor]:
-        """The same of any scores of the candidates, and of what was said."""
+        """The same rows with other scores of the candidates and other texts."""
         pairs = list(zip(scored, self.asked, strict=True))
         ranks = torch.tensor([rank_of(s, one) for s, one in pairs]).double()
         found = {recall_at(k): (ranks <= k).double() for k in self.ks}
@@ -60,7 +62,7 @@ class Answered:
         return found
 
     def scores(self, bootstrap: Bootstrap) -> dict[str, Score]:
-        """The metrics with their intervals, the accuracy also by kind of row."""
+        """The metrics with their intervals; the accuracy also by kind of row."""
         found = []
         for metric, of_rows in self.values.items():
             there = ~of_rows.isnan()
@@ -75,7 +77,7 @@ class Answered:
         return by_name(found)
 
     def means(self, values: Mapping[Metric, Tensor]) -> dict[str, float]:
-        """Name of the metric -> its mean, of all rows and by kind."""
+        """Name of the metric -> its mean, over all rows and by kind."""
         found = {m.name: m.scale * float(v[~v.isnan()].mean()) for m, v in values.items()}
         for kinds in self.kinds if self.accuracy in values else ():
             found |= kinds.means(self.accuracy, values[self.accuracy])
@@ -83,7 +85,7 @@ class Answered:
 
 
 def rank_of(scores: Tensor, asked: Asked) -> int:
-    """Of the right one; behind all candidates where it is none of them."""
+    """The rank of the right candidate; behind all candidates if it is not one of them."""
     return len(scores) + 1 if asked.right is None else rank_of_right(scores, asked.right)
 
 

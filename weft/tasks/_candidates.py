@@ -1,4 +1,4 @@
-"""Rows that ask to choose among candidate answers."""
+"""Rows that ask for a choice among candidate answers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ from weft.data.formats import Dataset
 
 @dataclass(frozen=True)
 class Asked:
-    """What a row asks: candidates, the number of the right one or None where it is none of them, the right answer, and a
-    relevance for each candidate or None."""
+    """The question of a row: candidates, the number of the right one or None if it is not among them, the right
+    answer, and a relevance for each candidate or None.
+    """
 
     candidates: Sequence[str]
     right: int | None
@@ -27,7 +28,7 @@ class Asked:
 class CandidateColumns:
     """The columns of the candidates, of the number of the right one, from 0, of the answer, and of the relevances.
 
-    common: the candidates of rows that have none of their own.
+    common: the candidates for rows without their own.
     """
 
     candidates: str
@@ -37,9 +38,9 @@ class CandidateColumns:
     common: tuple[str, ...] = ()
 
     def read(self, sample: Sample) -> Asked:
-        """What the row asks. Raises DataError where it lacks it, or its numbers do not fit.
+        """The question of the row. Raises DataError if the row lacks it, or if its numbers are inconsistent.
 
-        The right one is named by its number, or by the answer, which need not be among the candidates.
+        The right candidate is given by its number, or by the answer, which need not be among the candidates.
         """
         items, source = sample.items, sample.source
         given = items.get(self.candidates)

@@ -1,4 +1,4 @@
-"""What stands behind the scores of predicted classes, tags and numbers; see `weft.inference.diagnostics`."""
+"""Details behind the scores of predicted classes, tags and numbers; see `weft.inference.diagnostics`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +26,7 @@ from weft.inference.diagnostics import (
 
 ECE = Metric("ece", better="lower", said="expected calibration error")
 SHOWN_CLASSES = 30
-"""Classes of a confusion matrix; of more, those with the most errors."""
+"""Maximum number of classes in a confusion matrix; if there are more, those with the most errors."""
 SHOWN_PAIRS = 20
 SHOWN_COUNTS = 100
 RESIDUAL_BINS = 10
@@ -34,7 +34,7 @@ RESIDUAL_POINTS = 1000
 
 
 def confusion(right: Sequence[str], predicted: Sequence[str], classes: Sequence[str]) -> Confusion:
-    """N right names and N predicted ones. classes: the order of the model's; others come after them."""
+    """N right names and N predicted names. classes: the order of the model's classes; other names follow them."""
     order = dict.fromkeys([*classes, *sorted({*right, *predicted}.difference(classes))])
     seen = {*right, *predicted}
     names = [name for name in order if name in seen]
@@ -64,7 +64,7 @@ def confusion(right: Sequence[str], predicted: Sequence[str], classes: Sequence[
 def reliability(
     confidence: Tensor, right: Tensor, groups: Tensor, bootstrap: Bootstrap, of: str
 ) -> Reliability:
-    """confidence and right: (N,), or (N, V) for V predictions a row. of: see `Reliability`."""
+    """confidence and right: (N,), or (N, V) for V predictions per row. of: see `Reliability`."""
     found = calibration(confidence.numpy(), right.numpy(), groups.numpy(), bootstrap)
     bins = [
         ReliabilityBin(
@@ -80,7 +80,7 @@ def reliability(
 
 
 def class_counts(measured: Iterable[str], training: Counter[str] | None) -> ClassCounts:
-    """How often each class is right among the measured rows, and among the training rows where known."""
+    """How often each class is right among the measured rows and, if known, among the training rows."""
     here = Counter(measured)
     rows = here + (training or Counter())
     names = sorted(rows, key=lambda name: (-rows[name], name))
@@ -94,7 +94,7 @@ def class_counts(measured: Iterable[str], training: Counter[str] | None) -> Clas
 def counted(
     training: Dataset | None, column: str, names: Callable[[Any], Iterable[str]]
 ) -> Counter[str] | None:
-    """The classes of all training rows that can be read and have one; None where no rows are at hand."""
+    """The classes of all readable training rows that have one; None if no rows are available."""
     if training is None:
         return None
     found: Counter[str] = Counter()
@@ -107,7 +107,7 @@ def counted(
 
 
 def residuals(found: Tensor, expected: Tensor, unit: str, seed: int) -> Residuals:
-    """N predicted numbers and N right ones."""
+    """From N predicted numbers and N right ones."""
     found_N, errors_N = found.numpy(), (found - expected).numpy()
     parts = np.array_split(found_N.argsort(kind="stable"), min(RESIDUAL_BINS, len(found_N)))
     bins = [

@@ -1,4 +1,4 @@
-"""What is searched: the embedded entries of one stream."""
+"""A gallery: the embedded entries of one stream, which is searched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from weft.inference.member import Entry, Member
 
 @dataclass(frozen=True)
 class Gallery:
-    """The entries of one stream, their groups (N,), what they match (N,), each member's embeddings (N, E),
-    and what was kept for each matcher."""
+    """The entries of one stream, their groups (N,), their matches (N,), each member's embeddings (N, E), and the
+    kept features for each matcher.
+    """
 
     entries: tuple[Entry, ...]
     groups: Tensor
@@ -42,7 +43,9 @@ def embedded(
     bad: BadRows,
     device: torch.device | str,
 ) -> Gallery:
-    """The entries that all could read, embedded by the members and kept for the matchers; each is read once."""
+    """The entries that all members could read, embedded by the members and kept for the matchers; each is read
+    once.
+    """
     vectors = [Embeddings(member.model, entries) for member in members]
     kept = [KeptEntries(entries) for _ in matchers]
     takers: list[tuple[Member, list[Taker]]] = []
@@ -78,7 +81,7 @@ def unit_means(vectors_NE: Tensor, places_N: Tensor, count: int) -> Tensor:
 
 
 def both_readable(first: Gallery, second: Gallery) -> tuple[Gallery, Gallery]:
-    """Only what still has a match on the other side after unreadable rows were left out."""
+    """Only the entries that still have a match on the other side after unreadable rows were left out."""
     common = set(first.matches.tolist()) & set(second.matches.tolist())
     if not common:
         raise WeftError("no rows that match each other have two streams that can be read")

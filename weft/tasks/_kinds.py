@@ -1,4 +1,4 @@
-"""Rows by kind: the metric of each kind of row, such as a type of question or a turn of a dialog."""
+"""The metric for each kind of row, such as a type of question or a turn of a dialog."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import FAMILY, Metric, Score
 
 MOST_KINDS = 200
-"""Kinds of rows that are measured each for itself; of more, those with the most rows."""
+"""Maximum number of kinds that are measured separately; if there are more, those with the most rows."""
 
 
 def by_kind(metric: Metric, kind: str) -> Metric:
@@ -21,9 +21,9 @@ def by_kind(metric: Metric, kind: str) -> Metric:
 
 @dataclass(frozen=True)
 class Kinds:
-    """The K kinds that are measured, in the order of their names, and the kind of each row (N,), K of others.
+    """The K measured kinds, in the order of their names, and the kind of each row (N,), K for others.
 
-    kind: what a kind is in the names of metrics.
+    kind: the word for a kind in the names of metrics.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Kinds:
 
     @classmethod
     def of(cls, kind: str, values: Sequence[str]) -> "Kinds":
-        """Of many kinds they are those with the most rows."""
+        """The kinds of these rows; if there are too many, those with the most rows."""
         counts = Counter(values)
         ordered = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_KINDS]
         place = {value: number for number, value in enumerate(sorted(ordered, key=_in_order))}
@@ -65,5 +65,5 @@ class Kinds:
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """By name, numbers by their size."""
+    """By name; numbers by their size."""
     return len(name) if name.isdigit() else 0, name

@@ -1,4 +1,4 @@
-"""What is measured of predicted classes beside accuracy, and what stands behind it."""
+"""Metrics of predicted classes besides accuracy, and their diagnostics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +27,8 @@ AVERAGE_PRECISION = Metric("average_precision")
 def f1_and_balanced_accuracy(predictions: Predictions, bootstrap: Bootstrap) -> list[Score]:
     """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), and of the accuracy of the rows of a class.
 
-    Classes of F1 are those that are right or predicted for some row, of balanced accuracy those that are
-    right; all answers that the model does not know are one class more, of which no row is predicted.
+    F1 counts classes that are right or predicted for some row, balanced accuracy those that are right. All answers
+    that the model does not know form one more class, which is never predicted.
     """
     said_N, right_N = (
         one.numpy() + 1 for one in (class_values(predictions).predicted, right_classes(predictions))
@@ -46,9 +46,9 @@ def f1_and_balanced_accuracy(predictions: Predictions, bootstrap: Bootstrap) -> 
 
 
 def _mean_ratio(above: Floats, below: Floats) -> Floats:
-    """(1 + R,) the mean over columns of above / below, both (1 + R, V), the first row of all rows.
+    """(1 + R,) the mean over columns of above / below, both (1 + R, V); the first row is over all rows.
 
-    Columns are those that all rows have; on a resample that lacks one its value of all rows stands in.
+    Columns are those that all rows have. If a resample lacks one, its value over all rows is used.
     """
     there = below[0] > 0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -58,8 +58,9 @@ def _mean_ratio(above: Floats, below: Floats) -> Floats:
 
 
 def ranking_scores(predictions: Predictions, bootstrap: Bootstrap) -> list[Score]:
-    """AUROC and average precision of each class against the rest, their means over the classes that have a
-    row; nothing where no class has rows on both sides."""
+    """AUROC and average precision of each class against the rest, and their means over the classes that have a row;
+    empty if no class has rows on both sides.
+    """
     values, right_N = class_values(predictions), right_classes(predictions)
     known = torch.arange(len(values.classes))
     right_NV = (right_N[:, None] == known).numpy()
@@ -82,9 +83,9 @@ def class_diagnostics(
     column: str,
     name: Callable[[Any], str],
 ) -> Diagnostics:
-    """Of answers: slices of accuracy and calibration; of chosen ones also confusion and class counts.
+    """Slices of accuracy and calibration; for chosen answers also confusion and class counts.
 
-    column: of the right answers. name: the answer that one of its values is.
+    column: of the right answers. name: converts a value of the column to an answer.
     """
     (metric, right_N), *_ = expected.values(found.said).items()
     bootstrap = config.bootstrap(found.groups)

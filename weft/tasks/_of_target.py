@@ -1,4 +1,4 @@
-"""What tasks share that compare what a head says of rows with a column of theirs."""
+"""Shared by tasks that compare a head's predictions with a column of the rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from weft.tasks.slicing import Measured, slices
 
 @dataclass(frozen=True)
 class Found:
-    """What the head said of the rows that have its target.
+    """The head's predictions for the rows that have its target.
 
     name: of the task. config: its settings. bootstrap: resamples of the rows' groups.
     """
@@ -41,21 +41,21 @@ class Found:
 
     @property
     def training(self) -> Dataset | None:
-        """The rows that the model was trained on, where they are at hand."""
+        """The rows that the model was trained on, if they are available."""
         return self.members[0].training
 
     def slices(self, metric: Metric, values_N: torch.Tensor) -> tuple[Slices, ...]:
-        """A metric by the columns of the settings. values_N: of each row."""
+        """A metric by the columns in the settings. values_N: its value for each row."""
         found = self.predictions
         measured = Measured(metric, values_N, found.groups, found.rows)
         return slices(measured, self.dataset, self.config.slices, self.bootstrap)
 
 
 class OfTarget:
-    """A task that measures a head by its target: the rows are predicted once, and `measure` makes numbers of that.
+    """A task that measures a head by its target: the rows are predicted once, and `measure` computes the numbers.
 
-    Several models are an ensemble: what they say is averaged. What `measure` gives has no head and no
-    leakage, and of the protocol what the task alone has.
+    Several models are an ensemble whose predictions are averaged. The result of `measure` has no head and no
+    leakage, and in its protocol only what this task adds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pairs on the right and on the wrong side of the threshold, as the report shows them."""
+"""Pairs on the right and on the wrong side of the threshold, for the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FITTING, NOT_FITTING = "belong together", "do not belong together"
 
 @dataclass(frozen=True)
 class Measured:
-    """Pairs of the rows and exchanged ones, their scores, and the threshold, where there is one."""
+    """The rows' own pairs and exchanged ones, their scores, and the threshold, if there is one."""
 
     pairs: Pairs
     own: Mapping[PairScore, Tensor]
@@ -30,8 +30,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """A pair: of the rows' own where `partner` is empty. place: among its kind. beyond: how far it is on the wrong side of
-    the threshold, where there is one."""
+    """A pair: the row's own if `partner` is empty. place: its number among its kind. beyond: its distance on the
+    wrong side of the threshold, if there is one.
+    """
 
     partner: str
     place: int
@@ -57,7 +58,9 @@ def _is_wrong(case: Case) -> bool:
 
 
 def drawn(found: Measured, cases: Sequence[Case], count: int, seed: int) -> list[Prediction]:
-    """Some pairs, as many own as exchanged ones, and of both as many wrong as right ones, as far as there are such."""
+    """Random pairs: equally many own and exchanged ones, and of both equally many wrong and right ones, as far as
+    available.
+    """
     random = np.random.default_rng(seed)
     kinds: dict[tuple[bool, bool], list[Case]] = {}
     for case in cases:

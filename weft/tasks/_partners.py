@@ -1,4 +1,6 @@
-"""Pairs whose second part is exchanged: by a random row's, by the nearest of another row, or by a column of the row."""
+"""Pairs whose second stream is exchanged: by a random row's, by the nearest of another row, or by a column of the
+row.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,13 +20,14 @@ from weft.inference.pairs import Pairs, Side, read_side
 
 RANDOM, NEAREST = "random", "nearest"
 AT_ONCE = 1024
-"""Entries whose nearest are sought at a time."""
+"""Entries whose nearest entries are searched at a time."""
 
 
 @dataclass(frozen=True)
 class Exchanged:
-    """A pairs. second: what their second parts are of. own: (A,) places of the pairs that were changed. pairs: (A, 2) places of
-    the entries. scores: (A,) of each. rows: what the entries are of, where it is not the measured rows."""
+    """A pairs. second: the source of their second entries. own: (A,) places of the changed pairs. pairs: (A, 2)
+    places of the entries. scores: (A,) of each. rows: the source of the entries, if it is not the measured rows.
+    """
 
     second: Side
     own: Tensor
@@ -44,7 +47,9 @@ def exchanged_pairs(
     seed: int,
     keep: bool,
 ) -> Exchanged:
-    """The pairs with other second parts, not scored yet. Raises WeftError where there is nothing to exchange them by."""
+    """The pairs with other second entries, not scored yet. Raises WeftError if there is nothing to exchange them
+    with.
+    """
     second, rows = pairs.second, None
     if partner in (RANDOM, NEAREST):
         if bool((second.matches == second.matches[0]).all()):
@@ -64,7 +69,7 @@ def exchanged_pairs(
 
 
 def random_others(matches_N: Tensor, seed: int) -> Tensor:
-    """(N,) for each entry one that does not match it, drawn; there are two or more different matches."""
+    """(N,) for each entry a random one that does not match it; there must be at least two different matches."""
     generator = torch.Generator().manual_seed(seed)
     count = len(matches_N)
     order_N = matches_N.argsort(stable=True)
@@ -99,9 +104,10 @@ def _of_column(
     device: torch.device | str,
     keep: bool,
 ) -> tuple[Side, Tensor]:
-    """What stands in these rows in the place of the second stream, and (N,) which of it for each entry, or -1.
+    """The values of the column that replace the second stream in these rows, and (N,) the value for each entry, or
+    -1.
 
-    Of several captions of a row each has the one of the same number, or else the row's first.
+    For several captions of a row, each gets the value of the same number, or else the row's first.
     """
     stream = second.stream
     listed = list_entries(rows, (stream,), config.errors.build(len(rows)))

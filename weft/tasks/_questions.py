@@ -1,4 +1,4 @@
-"""Rows of questions: what would be right, and what can be answered by the words alone."""
+"""Rows of questions: the right answers, and guesses from the words alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ ANSWERED = (
     by_kind(SOFT_ACCURACY, "type"),
     by_kind(ACCURACY, "type"),
 )
-"""What `Expected` measures of questions, whose kind is their type."""
+"""The metrics of `Expected` for questions, whose kind is their type."""
 
 
 @dataclass(frozen=True)
 class Columns:
     """The columns of a question, its answer, all annotators' answers, and its kind.
 
-    target: the classes that answers are chosen from, where they are.
+    target: the classes that answers are chosen from, if any.
     """
 
     question: str
@@ -43,15 +43,15 @@ class Columns:
     target: Target | None = None
 
     def name(self, raw: Any) -> str:
-        """The answer that a value of its column is."""
+        """Converts a value of the column to an answer."""
         return class_name(raw, self.answer) if self.target is None else spelled(self.target, raw)
 
     def check(self, sample: Sample) -> None:
-        """Raises NoTargetError where the row has no answer."""
+        """Raises NoTargetError if the row has no answer."""
         self.read(sample.items, sample.source)
 
     def read(self, items: Mapping[str, Any], source: str) -> str:
-        """The right answer of a row. Raises WeftError where it has none."""
+        """The right answer of a row. Raises WeftError if it has none."""
         if items.get(self.answer) is None:
             raise NoTargetError(
                 f"has no '{self.answer}', it has: {', '.join(items)}", source=source
@@ -62,7 +62,7 @@ class Columns:
 def expected_answers(
     dataset: Dataset, rows: Sequence[int], columns: Columns, *, spelling: bool = False
 ) -> Expected:
-    """What would be right, see `Expected`. Raises DataError where a row has no answer."""
+    """The right answers, see `Expected`. Raises DataError if a row has no answer."""
     samples = [dataset[row] for row in rows]
     annotated = all(isinstance(s.items.get(columns.answers), list) for s in samples)
     kinds = [s.items.get(columns.kind) for s in samples]
@@ -81,9 +81,9 @@ def guesses_from_words(
     expected: Expected,
     columns: Columns,
 ) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """Baseline -> its answer to every row, and what the protocol says of them.
+    """Baseline -> its answer to every row, and the entries of the protocol about them.
 
-    Without training rows only the most frequent answer is known, from the rows measured.
+    Without training rows only the most frequent answer is known, from the measured rows.
     """
     learned = _question_answers(training, columns)
     if not learned:
@@ -96,7 +96,7 @@ def guesses_from_words(
 
 
 def _question_answers(training: Dataset | None, columns: Columns) -> list[tuple[str, str]]:
-    """(question, answer) of every row that can be read and has both."""
+    """(question, answer) of every readable row that has both."""
     found: list[tuple[str, str]] = []
     if training is None:
         return found

@@ -7,5 +7,5 @@ MRR = Metric("MRR")
 
 
 def recall_at(k: int) -> Metric:
-    """Of how many queries a right item is among the first k."""
+    """The share of queries with a right item among the first k."""
     return Metric(f"recall@{k}", headline=k == 1)

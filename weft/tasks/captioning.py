@@ -75,11 +75,11 @@ class CaptioningTaskConfig(TaskConfig):
 
 
 class CaptioningTask:
-    """BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, each times 100, of one caption a picture.
+    """BLEU-1 to BLEU-4, ROUGE-L and CIDEr-D, each times 100, of one caption per picture.
 
-    The references of a picture are the texts of all rows that match each other; the first of them that
-    can be read is captioned. Several models
-    are an ensemble whose probabilities are averaged at each token, so they must share a vocabulary.
+    The references of a picture are the texts of all rows that match each other. The first readable of these rows is
+    captioned. Several models are an ensemble whose probabilities are averaged at each token, so they must share a
+    vocabulary.
     """
 
     name = "captioning"
@@ -97,7 +97,7 @@ class CaptioningTask:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where no row has a text, or the models do not write the same tokens."""
+        """Raises WeftError if no row has a text, or if the models do not use the same tokens."""
         check_members(members)
         config = self.config
         if config.limit is not None:
@@ -164,7 +164,7 @@ class CaptioningTask:
         return by_name(METRICS[n].score(found.estimate()) for n, found in statistics.items())
 
     def _commonest(self, training: Dataset | None) -> str | None:
-        """The sentence that the training rows say most often; None where they are not at hand."""
+        """The most frequent sentence of the training rows; None if they are not available."""
         texts: list[str] = []
         if training is None:
             return None
@@ -209,7 +209,7 @@ class CaptioningTask:
         )
 
     def _drawn(self, rows: int) -> list[int]:
-        """Some captions, drawn at random."""
+        """Random captions."""
         order = np.random.default_rng(self.config.seed).permutation(rows)
         drawn: list[int] = order[: self.config.examples].tolist()
         return drawn
@@ -217,8 +217,9 @@ class CaptioningTask:
 
 @dataclass(frozen=True)
 class _Told:
-    """texts: what rows match by -> their references. rows, groups: the same -> these rows, and the group
-    of the first. splits: that the rows name."""
+    """texts: match -> its references. rows, groups: match -> its rows, and the group of the first. splits: the
+    splits that the rows name.
+    """
 
     texts: dict[str, list[str]]
     rows: dict[str, list[int]]
@@ -231,7 +232,7 @@ class _Told:
 
 
 def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
-    """What people said of each picture. Raises WeftError where no row has a text."""
+    """The references of each picture. Raises WeftError if no row has a text."""
     told = _Told({}, {}, {}, set())
     for row, sample in readable(dataset, bad):
         if sample.items.get("split") is not None:

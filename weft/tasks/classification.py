@@ -31,7 +31,7 @@ from weft.tasks._of_target import Found, OfTarget
 from weft.tasks.base import SlicedConfig
 
 KIND = "class"
-"""What stands before a label in the names of metrics."""
+"""Prefix of a label in the names of metrics."""
 
 
 METRICS = (
@@ -48,11 +48,11 @@ METRICS = (
 class ClassificationTaskConfig(SlicedConfig):
     """Classification of rows by their label.
 
-    Accuracy, that of each class, balanced accuracy, macro F1, and, of each class against the rest, AUROC
-    and average precision. Behind them: confusion matrix, calibration, class counts, errors by slice.
+    Metrics: accuracy, the accuracy of each class, balanced accuracy, macro F1; for each class against the rest,
+    AUROC and average precision. Diagnostics: confusion matrix, calibration, class counts, errors by slice.
 
-    Baselines: chance; the most frequent label of the measured rows; and, where the model reads several
-    streams, the model itself with one of them of another row.
+    Baselines: chance; the most frequent label of the measured rows; and, if the model reads several streams, the
+    model itself with one of them taken from another row.
     """
 
     head: str = "label"

@@ -1,4 +1,4 @@
-"""Composition: whether a picture shows what its prompt asks for, by the objects that a model finds in it."""
+"""Composition: whether a picture shows what its prompt describes, judged by the objects that a model finds in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ METRICS = (RIGHT, NAMED, OF_KIND, NAMED_OF_KIND)
 class CompositionTaskConfig(TaskConfig):
     """Prompts and named objects that are shown, of all rows and of each kind of prompt.
 
-    A prompt is shown where each object that it names is there, as many as it says, and where it says. Measured on real
-    pictures it says how good the finder is; on drawn ones (`weft evaluate RUN --judge FINDER`) how good they are.
+    A prompt is shown if each object that it names is found, in the right number and place. On real pictures the
+    task measures the finder; on generated ones (`weft evaluate RUN --judge FINDER`) the pictures.
     """
 
     head: str = "objects"
@@ -68,7 +68,7 @@ class CompositionTask:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where no row says what is asked for."""
+        """Raises WeftError if no row has a prompt."""
         config = self.config
         found = predict(
             members,
@@ -120,7 +120,7 @@ class CompositionTask:
         )
 
     def _asked(self, sample: Sample) -> Mapping[str, Any]:
-        """What the row asks for. Raises DataError where it says that in another way."""
+        """The description in the row. Raises DataError if it has another form."""
         asked = sample.items.get(self.config.asked)
         told: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
         objects, relation = told.get("objects") or [], told.get("relation")
@@ -140,13 +140,13 @@ class CompositionTask:
 def _shown(
     asked: Sequence[Mapping[str, Any]], objects: Sequence[Sequence[Found]]
 ) -> tuple[list[float], list[float]]:
-    """Of each row whether its prompt is shown, and the share of its named objects."""
+    """For each row whether its prompt is shown, and the share of its named objects."""
     pairs = list(zip(asked, objects, strict=True))
     return [float(is_shown(*pair)) for pair in pairs], [share_named(*pair) for pair in pairs]
 
 
 def is_shown(asked: Mapping[str, Any], objects: Sequence[Found]) -> bool:
-    """Whether the objects are all that is asked for."""
+    """Whether the objects are everything that the prompt describes."""
     first = asked["objects"][0]
     if asked.get("count") is not None:
         count: int = asked["count"]
@@ -164,7 +164,7 @@ def is_shown(asked: Mapping[str, Any], objects: Sequence[Found]) -> bool:
 
 
 def share_named(asked: Mapping[str, Any], objects: Sequence[Found]) -> float:
-    """Share of the named objects that are there, each object for one name."""
+    """Share of the named objects that are found; each object counts for one name."""
     left, there = list(objects), 0
     for named in asked["objects"]:
         for one in left:

@@ -1,4 +1,4 @@
-"""Contrastive evaluation of translation: is the right text likelier than one in which a single word is another?"""
+"""Contrastive evaluation of translation: is the right text more probable than the same text with one wrong word?"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -55,8 +55,9 @@ class ContrastiveTranslationConfig(TaskConfig):
 
 @dataclass(frozen=True)
 class Contrast:
-    """A row and its id, its right text, and the wrong one; the word in each and the kind of both words. drawn: a number
-    that is drawn for the row."""
+    """A row and its id, its right text and the wrong one, the word in each, and the kind of both words. drawn: a
+    random number for the row.
+    """
 
     row: int
     name: str
@@ -69,23 +70,25 @@ class Contrast:
 
 @dataclass(frozen=True)
 class _Scored:
-    """N contrasts. groups: (N,). margins: OWN, or a stream of another row -> (N,) by how much likelier the right text is."""
+    """N contrasts. groups: (N,). margins: OWN, or a stream of another row -> (N,) log-likelihood of the right text
+    minus that of the wrong one.
+    """
 
     contrasts: list[Contrast]
     groups: Tensor
     margins: dict[str, Tensor]
 
     def right(self, name: str) -> Tensor:
-        """(N,) 1 where the right text is the likelier one."""
+        """(N,) 1 if the right text is more probable."""
         return (self.margins[name] > 0).double()
 
 
 class ContrastiveTranslation:
-    """Accuracy of preferring the right text, over all kinds of words and of each; a tie is wrong.
+    """Accuracy of preferring the right text, over all kinds of words and for each; a tie is wrong.
 
-    A text counts for a kind where it has exactly one word of it. The wrong word is drawn, and of each pair of words
-    each is right as often as it is wrong. So a model that knows only which word is the more frequent is right in half
-    of the contrasts, as chance is.
+    A text counts for a kind if it has exactly one word of it. The wrong word is drawn at random, and in each pair
+    of words each is right as often as it is wrong. So a model that knows only which word is more frequent is right
+    in half of the contrasts, like chance.
     """
 
     name = "contrastive_translation"
@@ -102,7 +105,7 @@ class ContrastiveTranslation:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where no text has one word of a kind and another text the other."""
+        """Raises WeftError unless one text has one word of a kind and another text another word of it."""
         config = self.config
         output = text_output(members, config.head)
         column = references_of(dataset, config.references, output.stream, config.inference)
@@ -134,7 +137,7 @@ class ContrastiveTranslation:
         )
 
     def _contrasts(self, dataset: Dataset, column: str) -> tuple[list[Contrast], int]:
-        """The contrasts of all rows, and how many rows cannot be read or have no text."""
+        """The contrasts of all rows, and the number of rows that cannot be read or have no text."""
         config = self.config
         bad = config.inference.errors.build(len(dataset))
         texts: dict[int, str] = {}
@@ -164,7 +167,7 @@ class ContrastiveTranslation:
         drawn: Sequence[Contrast],
         device: torch.device | str,
     ) -> "_Scored":
-        """The contrasts of rows that can be read, balanced."""
+        """The balanced contrasts of rows that can be read."""
         config = self.config
         of_row: dict[str, list[Contrast]] = defaultdict(list)
         for one in drawn:
@@ -211,7 +214,9 @@ class ContrastiveTranslation:
 def contrast(
     row: int, name: str, text: str, kind: str, words: Sequence[str], seed: int
 ) -> Contrast | None:
-    """The text against one with another of the words, drawn by the name of the row; None where it has not exactly one."""
+    """The text and a copy with another word of the kind, drawn by the name of the row; None unless it has exactly
+    one.
+    """
     found = list(words_pattern(words).finditer(text))
     others = [] if not found else [w for w in words if w.lower() != found[0].group().lower()]
     if len(found) != 1 or not others:
@@ -223,7 +228,7 @@ def contrast(
 
 
 def balanced(chosen: Sequence[Contrast]) -> list[int]:
-    """The places of contrasts in which of each pair of words each is right as often as it is wrong."""
+    """The places of contrasts such that in each pair of words each is right as often as it is wrong."""
     drawn: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for place in sorted(range(len(chosen)), key=lambda place: chosen[place].drawn):
         word, other = chosen[place].words

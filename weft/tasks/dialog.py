@@ -1,4 +1,4 @@
-"""Visual dialog: which of the candidate answers follows on what was said about the picture, and what a model writes."""
+"""Visual dialog: ranking of candidate answers given the picture and the dialog so far, and generated answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
 from weft.tasks.base import WORST, TaskConfig, check_measures
 
 OTHERS = 3
-"""Further candidates that are shown with a prediction."""
+"""Number of further candidates that are shown with a prediction."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class DialogConfig(TaskConfig):
 
 
 class Dialog:
-    """MRR, recall@k, mean rank, and NDCG over the rows with relevances; accuracy of what a head writes; ties count against
-    the model. An answer that is none of the candidates ranks behind all of them.
+    """MRR, recall@k, mean rank, and NDCG over the rows with relevances; accuracy of a head's generated answers.
+    Ties count against the model. An answer that is not among the candidates ranks behind all of them.
 
-    Baselines: chance; candidates in the order of how often they are the training rows' right answers, where those are at
-    hand; and the model itself with a stream of another row, such as the picture or what was said before.
+    Baselines: chance; candidates in the order of how often they are the training rows' right answers, if those are
+    available; and the model itself with a stream of another row, such as the picture or the dialog so far.
     """
 
     name = "dialog"
@@ -181,7 +181,7 @@ class Dialog:
         return ByCosine(members, config.answer, config.inference, device)
 
     def _baselines(self, answered: Answered) -> dict[str, dict[str, float]]:
-        """Chance, and the model with each stream of another row."""
+        """Chance, and the model with each stream taken from another row."""
         by_row: dict[Metric, list[float]] = {}
         for one in answered.asked:
             count = len(one.candidates)

@@ -1,4 +1,4 @@
-"""Generation: pictures or sounds that a model draws, compared with the real ones of the rows."""
+"""Generation: pictures or sounds from a model, compared with the real ones of the rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,9 +55,11 @@ CLOSE = Metric(
 )
 METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
 FEWEST = 4
-"""Real values without which nothing is compared, as where rows are texts alone: a judge then says what was drawn."""
+"""Minimum number of real values for a comparison. Rows may be texts alone; a judge then measures the generated
+values.
+"""
 MEAN = "their mean, always"
-"""A picture whose pixels, or a sound whose frames, are means over the real ones."""
+"""A baseline: a picture whose pixels, or a sound whose frames, are means over the real ones."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,11 @@ class GenerationTaskConfig(TaskConfig):
 
 
 class GenerationTask:
-    """KID with its interval, FID, precision and recall; how varied what is drawn from one input is; and whether it repeats training rows.
+    """KID with its interval, FID, precision and recall; the diversity of values generated from one input; and
+    whether training rows are repeated.
 
-    Rows are drawn once each, from noise that is a function of the row. Models are not averaged: one draws.
+    Each row is generated once, from noise that is a function of the row. Models are not averaged: one model
+    generates.
     """
 
     name = "generation"
@@ -114,7 +118,7 @@ class GenerationTask:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where several models are given."""
+        """Raises WeftError if several models are given."""
         config, member = self.config, only(members, self.name)
         dataset = spread(dataset, config.limit)
         reading = seeing(member, config.head, config.inputs)
@@ -144,7 +148,7 @@ class GenerationTask:
         )
 
     def _training(self, member: Member, stream: str, features: ValueFeatures) -> RowFeatures | None:
-        """Some training rows, drawn at random, where they are at hand."""
+        """Random training rows, if they are available."""
         rows, most = member.training, self.config.searched
         if rows is None or not most:
             return None
@@ -237,7 +241,7 @@ class GenerationTask:
         drawn_ND: distances.Floats,
         training: RowFeatures | None,
     ) -> tuple[Drawing, ...]:
-        """Of these places, each with its real value and the training row most like what was drawn, as the stream is read."""
+        """The generated values of these places, each with its real value and the most similar training row."""
         nearest: dict[int, int] = {}
         of_training: dict[int, Field] = {}
         if training is not None and places:
@@ -267,13 +271,15 @@ class GenerationTask:
 
 
 def _scaled(real: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Both divided by the root of the mean square of the real ones: of small features the kernel of KID sees means alone."""
+    """Both divided by the root mean square of the real features: with small features the kernel of KID compares
+    only means.
+    """
     scale = np.sqrt(np.square(real).mean()) or 1.0
     return real / scale, other / scale
 
 
 def _conditions(dataset: Dataset, found: Predictions) -> NDArray[np.int64]:
-    """(N,) a number for each row, the same of rows whose texts are the same."""
+    """(N,) a number for each row; rows with the same texts have the same number."""
 
     def key(row: int) -> str:
         items: Mapping[str, Any] = dataset[row].items

@@ -1,4 +1,4 @@
-"""The loss of an objective on rows that were not trained on, with random numbers that are always the same."""
+"""The loss of an objective on rows that were not trained on, with fixed random numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,9 +31,9 @@ from weft.training.streams import Streams
 LOSS = Metric("loss", "", better="lower", digits=4, headline=True)
 MEAN = "the mean of training values, always"
 TOGETHER = 16
-"""Rows whose loss is one number, over which the interval is made."""
+"""Rows per loss value; the interval is computed over these values."""
 TRAINING = 1000
-"""Training rows, drawn at random, whose mean value is the baseline."""
+"""Number of random training rows whose mean value is the baseline."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ class HeldOutLossConfig(TaskConfig):
 class HeldOutLoss:
     """The mean over the rows that have all that the objective needs; the interval is over parts of 16 of them.
 
-    Baseline, of a flow and where the training rows are at hand: the loss of their mean value as the velocity of every row,
-    which looks neither at the row nor at the time. Other objectives have no guess that would be natural for all.
+    Baseline, for a flow and if the training rows are available: the loss when the mean training value is the
+    velocity of every row, which depends neither on the row nor on the time. Other objectives have no common natural
+    baseline.
     """
 
     name = "held_out_loss"
@@ -75,7 +76,9 @@ class HeldOutLoss:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, for an objective that has weights of its own, and where no row can be measured."""
+        """Raises WeftError for several models, for an objective with weights of its own, and if no row can be
+        measured.
+        """
         config, member = self.config, only(members, self.name)
         objective = build(config.objective)
         if any(True for _ in objective.parameters()):
@@ -122,7 +125,7 @@ class HeldOutLoss:
         )
 
     def _complete(self, member: Member, batch: Batch) -> Batch:
-        """The rows that have all streams that the objective needs: losses of others are of no row, or of parts of them."""
+        """The rows that have all streams that the objective needs."""
         needs, model = self.config.needs, cast(Reader, member.model)
         every = tuple(s for s in (*needs.streams, *needs.embeddings) if s != JOINT)
         streams: EncodedStreams = Streams(member.model, batch)
@@ -135,7 +138,9 @@ class HeldOutLoss:
     def _mean(
         self, member: Member, objective: nn.Module, device: torch.device | str
     ) -> Tensor | None:
-        """(*shape) the mean value of training rows that a flow learns to draw; None without any, or for another objective."""
+        """(*shape) the mean value of training rows for a flow; None without training rows, or for another
+        objective.
+        """
         rows = member.training
         if rows is None or not isinstance(objective, RectifiedFlow):
             return None

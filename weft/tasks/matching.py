@@ -1,4 +1,4 @@
-"""Image-text matching: does a fused model see which text belongs to which picture?"""
+"""Image-text matching: does a fused model recognise which text belongs to which picture?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from weft.tasks._accuracy import ACCURACY, as_values
 from weft.tasks.base import WORST, TaskConfig
 
 ROWS_AT_ONCE = 1024
-"""Rows for which others are drawn at a time."""
+"""Number of rows for which others are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ class MatchingConfig(TaskConfig):
 
 @dataclass(frozen=True)
 class _Pairs:
-    """N rows. rows: their numbers. groups: (N,). candidates: (N, C) places among the N, the row's own
-    first. scores: stream of the candidates -> (N, C) log odds that they belong to the row."""
+    """N rows. rows: their numbers. groups: (N,). candidates: (N, C) places among the N rows, the row's own first.
+    scores: stream of the candidates -> (N, C) log odds that they belong to the row.
+    """
 
     rows: tuple[int, ...]
     groups: Tensor
@@ -65,10 +66,11 @@ class _Pairs:
 
 
 class Matching:
-    """Accuracy of choosing among a few, both ways, and of saying yes or no to right and wrong pairs.
+    """Accuracy of choosing among a few candidates, in both directions, and of saying yes or no to right and wrong
+    pairs.
 
-    Every row's own pair competes with the same other rows for every model. In a choice a tie counts
-    against the model. Yes-or-no accuracy weighs right pairs as much as wrong ones.
+    Every row's own pair competes with the same other rows for every model. In a choice a tie counts against the
+    model. In the yes-or-no accuracy right pairs have the same total weight as wrong pairs.
     """
 
     name = "matching"
@@ -126,7 +128,7 @@ class Matching:
     def _pairs(
         self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
     ) -> _Pairs:
-        """Every model's log odds of the same pairs, averaged; each row is read and encoded once."""
+        """The mean log odds of all models for the same pairs; each row is read and encoded once."""
         config, streams = self.config, (self.config.first, self.config.second)
         rows: list[int] = []
         groups: list[Tensor] = []
@@ -173,7 +175,7 @@ class Matching:
         varied: str,
         device: torch.device | str,
     ) -> Tensor:
-        """(N, C): of each row with the candidates' stream `varied` in the place of its own."""
+        """(N, C) for each row with its stream `varied` replaced by the candidates'."""
         own_P = torch.arange(len(candidates_NC)).repeat_interleave(candidates_NC.shape[1])
         other_P = candidates_NC.flatten()
         pairs = {stream: other_P if stream == varied else own_P for stream in kept}
@@ -184,7 +186,7 @@ class Matching:
         return odds_P.view(candidates_NC.shape)
 
     def _values(self, found: _Pairs) -> dict[Metric, Tensor]:
-        """(N,) float64 shares: of saying yes or no, and of choosing each stream for the other."""
+        """(N,) float64 shares: for yes or no, and for choosing each stream for the other."""
         first, second = self.config.first, self.config.second
         said, forward, backward = self.metrics
         yes = torch.stack([(s[:, 0] > 0).double() for s in found.scores.values()])
@@ -196,14 +198,14 @@ class Matching:
         }
 
     def _worst(self, found: _Pairs) -> list[int]:
-        """Where another was chosen, those by the most."""
+        """The rows where another candidate was chosen, by the largest margin."""
         scores_NC = found.scores[self.config.second]
         return worst_first(scores_NC[:, 1:].amax(dim=1) - scores_NC[:, 0], WORST)
 
     def _shown(
         self, found: _Pairs, values: Mapping[Metric, Tensor], chosen: Sequence[int]
     ) -> list[Prediction]:
-        """These rows of the first stream with the entry of the second that was chosen."""
+        """These rows of the first stream with the chosen entry of the second."""
         first, second = self.config.first, self.config.second
         right = values[self.metrics[1]]
         scores_NC = found.scores[second]
@@ -223,7 +225,7 @@ class Matching:
 
 
 def _candidates(matches_N: Tensor, choices: int, seed: int) -> Tensor:
-    """(N, C): each row, then C - 1 others that do not match it, each once, the same for the same seed."""
+    """(N, C) each row, then C - 1 different rows that do not match it, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []
     for start in range(0, len(matches_N), ROWS_AT_ONCE):
@@ -241,5 +243,5 @@ def _candidates(matches_N: Tensor, choices: int, seed: int) -> Tensor:
 
 
 def _chosen(scores_NC: Tensor) -> Tensor:
-    """(N,) 1 where the row's own scores above all others."""
+    """(N,) 1 if the row's own candidate scores above all others."""
     return (scores_NC[:, 0] > scores_NC[:, 1:].amax(dim=1)).double()

@@ -84,7 +84,8 @@ class MismatchConfig(AlarmConfig):
 
 
 class Mismatch:
-    """AUROC, average precision and false-alarm rate for each kind of exchanged partner, and what a threshold finds.
+    """AUROC, average precision and false-alarm rate for each kind of exchanged partner, and the detection rate at a
+    threshold.
 
     Baselines: chance, and the other scores of the same pairs, plain similarity among them.
     """
@@ -107,7 +108,7 @@ class Mismatch:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, and where no two rows have different partners."""
+        """Raises WeftError for several models, and if no two rows have different partners."""
         member, config = only(members, self.name), self.config
         found = self._measured(member, dataset, device)
         groups, score = found.pairs.groups, config.score
@@ -207,7 +208,7 @@ class Mismatch:
 def _detected(
     found: Measured, score: PairScore, bootstrap: Bootstrap
 ) -> dict[tuple[str, Metric], Statistic]:
-    """(partner, metric) -> what is known of it."""
+    """(partner, metric) -> its value with interval."""
     groups_P, normal_P = found.pairs.groups, found.own[score]
     measured: dict[tuple[str, Metric], Statistic] = {}
     for partner, of in found.exchanged.items():

@@ -1,4 +1,6 @@
-"""How far embeddings of different streams can be told apart: a linear probe of the modality, and the gap between them."""
+"""How well embeddings of different streams can be distinguished: a linear probe of the modality, and the gap
+between streams.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ PROBE = Metric("probe", better="lower", headline=True, said="modality told by a 
 GAP = Metric("gap", "", better="lower", digits=3, said="distance of the streams' means")
 METRICS = (PROBE, GAP)
 ROUNDS = 100
-"""Of the probe's fit by L-BFGS."""
+"""Iterations of the probe's fit by L-BFGS."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class ModalityProbeConfig(TaskConfig):
 
 
 class ModalityProbe:
-    """Accuracy of the probe on groups that it was not fitted on, beside chance; every stream counts as much."""
+    """Accuracy of the probe on groups that it was not fitted on, with chance; every stream has the same weight."""
 
     name = "modality_probe"
     metrics = METRICS
@@ -74,7 +76,7 @@ class ModalityProbe:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, and where a stream has fewer than two groups."""
+        """Raises WeftError for several models, and if a stream has fewer than two groups."""
         config, member = self.config, only(members, self.name)
         bad = config.inference.errors.build(len(dataset))
         listing = list_entries(dataset, config.streams, bad)
@@ -121,7 +123,7 @@ class ModalityProbe:
         )
 
     def _right(self, embedded_NE: Tensor, label_N: Tensor, fitted_N: Tensor) -> Tensor:
-        """(M,) whether the probe is right on the rows that it was not fitted on; weighted so that streams count alike."""
+        """(M,) whether the probe is right on the rows that it was not fitted on; every stream has the same weight."""
         scale_E = embedded_NE[fitted_N].std(0).clamp_min(1e-6)
         inputs = (embedded_NE - embedded_NE[fitted_N].mean(0)) / scale_E
         classes = len(self.config.streams)
@@ -148,7 +150,7 @@ class ModalityProbe:
 
 
 def _half(group_N: Tensor, seed: int) -> Tensor:
-    """(N,) True for the rows of half of the groups, drawn from the seed."""
+    """(N,) True for the rows of half of the groups, drawn by the seed."""
     names, number_N = torch.unique(group_N, return_inverse=True)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(names)))
     return order[number_N] < len(names) // 2

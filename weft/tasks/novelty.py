@@ -67,7 +67,7 @@ class NoveltyConfig(AlarmConfig):
 
 @dataclass(frozen=True)
 class _Measured:
-    """N rows: their scores (N,), which of them are anomalous (N,), and the threshold, where there is one."""
+    """N rows: their scores (N,), which of them are anomalous (N,), and the threshold, if there is one."""
 
     rows: RowVectors
     anomalous: Tensor
@@ -78,7 +78,9 @@ class _Measured:
 
 
 class Novelty:
-    """AUROC, average precision and false-alarm rate of the score, and what a threshold finds; baselines: chance and the other score."""
+    """AUROC, average precision and false-alarm rate of the score, and the detection rate at a threshold; baselines:
+    chance and the other score.
+    """
 
     name = "novelty"
     metrics = (AUROC, AUPR, FPR95, FOUND, FALSE_ALARMS)
@@ -94,7 +96,7 @@ class Novelty:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, and where no row or every row is anomalous."""
+        """Raises WeftError for several models, and if no row or every row is anomalous."""
         member, config = only(members, self.name), self.config
         streams = config.streams or tuple(s for s in member.sources if s in member.model.encoders)
         found = self._measured(member, dataset, streams, device)
@@ -141,7 +143,7 @@ class Novelty:
         streams: Sequence[str],
         device: torch.device | str,
     ) -> _Measured:
-        """The rows beside the training rows, or beside each other where those are not at hand."""
+        """The rows compared with the training rows, or with each other if those are not available."""
         config = self.config
         rows = row_vectors(member, dataset, streams, config.inference, device)
         anomalous_N = self._anomalous(dataset, rows)
@@ -165,7 +167,7 @@ class Novelty:
         return _Measured(rows, anomalous_N, scores, calibration, threshold, training is not rows)
 
     def _anomalous(self, dataset: Dataset, rows: RowVectors) -> Tensor:
-        """(N,) bool. Raises WeftError where all rows are of one kind."""
+        """(N,) bool. Raises WeftError if all rows are of one kind."""
         config = self.config
         known, found = self._called(dataset, rows)
         if found.all() or not found.any():
@@ -178,7 +180,7 @@ class Novelty:
         return found
 
     def _called(self, dataset: Dataset, rows: RowVectors) -> tuple[list[str], Tensor]:
-        """What the column says of each row, and (N,) whether that is anomalous."""
+        """The column's value in each row, and (N,) whether it is anomalous."""
         named = {value.casefold() for value in self.config.values}
         known = [str(dataset[row].items.get(self.config.column, "")) for row in rows.rows]
         return known, torch.tensor([one.strip().casefold() in named for one in known])
@@ -190,7 +192,7 @@ class Novelty:
         streams: Sequence[str],
         device: torch.device | str,
     ) -> Calibration | None:
-        """Of the validation rows that are not called anomalous."""
+        """The validation rows that the column does not call anomalous."""
         validation, config = member.validation, self.config
         if validation is None:
             return None
@@ -212,7 +214,9 @@ class Novelty:
         )
 
     def _wrong(self, found: _Measured) -> tuple[Tensor, Tensor]:
-        """(N,) whether a row is on the wrong side of the threshold, and how far; none is without one."""
+        """(N,) whether a row is on the wrong side of the threshold, and its distance; none if there is no
+        threshold.
+        """
         own_N = found.scores[self.config.score]
         if found.threshold is None:
             return torch.zeros(len(own_N), dtype=torch.bool), torch.zeros_like(own_N)

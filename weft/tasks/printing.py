@@ -1,4 +1,4 @@
-"""A result on the terminal: leakage above the scores, chance beside each number."""
+"""Prints a result on the terminal: leakage above the scores, chance beside each number."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ BELIEVED = "how far each stream was believed, mean over the recognised words:"
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:
-    """Prints what was measured, what leaks, and the numbers with intervals and baselines."""
+    """Prints the protocol, the leakage, and the numbers with intervals and baselines."""
     console = console or Console()
     console.print(f"[bold]{result.task}[/bold]", highlight=False)
     for name, value in result.protocol.items():
@@ -31,7 +31,7 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
 
 
 def _print_slices(found: Slices, console: Console) -> None:
-    """The metric by the values of a column, a line each."""
+    """The metric by the values of a column, one line each."""
     name = say(found.slices[0].score.metric.words) if found.slices else ""
     console.print(f"{name}, {found.column}:", highlight=False, markup=False)
     for part in found.slices:
@@ -41,7 +41,7 @@ def _print_slices(found: Slices, console: Console) -> None:
 
 
 def _print_weights(found: Sequence[StreamWeight], console: Console) -> None:
-    """How far each stream was believed, a line each."""
+    """The mean weight of each stream, one line each."""
     if found:
         console.print(say(BELIEVED), highlight=False, markup=False)
     for one in found:

@@ -50,11 +50,11 @@ class ReasoningConfig(TaskConfig):
 
 
 class Reasoning:
-    """Accuracy over pictures, and consistency: the share of groups (sentences) all of whose rows are
-    right (Suhr et al. 2019, arXiv:1811.00491, section 5).
+    """Accuracy over pictures, and consistency: the share of groups (sentences) all of whose rows are right (Suhr et
+    al. 2019, arXiv:1811.00491, section 5).
 
-    Baselines: the more frequent truth of the measured rows, and the model with the picture (the
-    swapped-scene check: what the sentence gives away without its picture) or the sentence of another row.
+    Baselines: the more frequent label of the measured rows, and the model with the picture (how much the sentence
+    gives away without its picture) or the sentence of another row.
     """
 
     name = "reasoning"
@@ -94,7 +94,7 @@ class Reasoning:
 
 
 def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
-    """The probabilities of each row, swapped or not: the mean of those rows that share `column`."""
+    """The probabilities of each row, swapped or not: the mean over the rows with the same value of `column`."""
     names = [dataset[row].items.get(column) for row in found.rows]
     if None in names:
         source = dataset[found.rows[names.index(None)]].source
@@ -111,7 +111,7 @@ def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
 
 
 def _consistent(right_N: Tensor, groups_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each group whether all of its rows are right, and its number."""
+    """For each group whether all of its rows are right, and its number."""
     groups_G, place_N = torch.unique(groups_N, return_inverse=True)
     least_G = right_N.new_ones(len(groups_G)).scatter_reduce(0, place_N, right_N, "amin")
     return least_G, groups_G

@@ -1,4 +1,4 @@
-"""The words that a recogniser wrote: when each was said, and how far each stream was believed meanwhile."""
+"""The recognised words: when each was spoken, and the weight of each stream at that time."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,7 +35,7 @@ IN_TIME_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class WordTimes:
-    """Seconds between the true middle of recognised words and where they were heard, and the row of each."""
+    """Seconds between the true middle of recognised words and the recognised one, and the row of each word."""
 
     errors_W: NDArray[np.float64]  # noqa: N815
     rows_W: NDArray[np.int64]  # noqa: N815
@@ -58,7 +58,7 @@ class WordTimes:
 
 
 def word_times(asked: Found, column: str, right: Sequence[str], said: Sequence[str]) -> WordTimes:
-    """Of the rows that have times; of no row where the head reads no whole sound, or does not say when words are said."""
+    """For the rows that have times; for no row if the head reads no whole sound, or gives no times of words."""
     found, errors, rows = asked.predictions, [], []
     spans = found.values.spans if isinstance(found.values, TranscriptValues) else ()
     modalities = asked.members[0].modalities
@@ -77,7 +77,7 @@ def word_times(asked: Found, column: str, right: Sequence[str], said: Sequence[s
 
 
 def _timed_words(raw: Any) -> list[tuple[str, float]]:
-    """Each word, normalised, and the middle of it in seconds; nothing where the value holds no times."""
+    """Each word, normalised, and its middle in seconds; empty if the value holds no times."""
     with suppress(WeftError):
         return [(normalise(one.word), (one.start + one.end) / 2) for one in timed_words(raw)]
     return []
@@ -86,8 +86,9 @@ def _timed_words(raw: Any) -> list[tuple[str, float]]:
 def sound_seconds(
     modalities: Mapping[str, Modality], recordings: Mapping[str, Any]
 ) -> float | None:
-    """The length of the first sound that is read from its begin to its end, so that a share of the places is one of the
-    time; None where there is none. recordings: stream -> what it is read from."""
+    """The length of the first sound that is read from start to end, so that a share of the positions is the same
+    share of the time; None if there is none. recordings: stream -> the recording it is read from.
+    """
     for stream, recording in recordings.items():
         modality = modalities[stream]
         whole = (
@@ -102,9 +103,9 @@ def sound_seconds(
 
 
 def weighed_words(values: Values, row: int, said: str) -> tuple[WeighedWord, ...]:
-    """Of each word of `said`, which is row `row` of the values, how far each stream was believed.
+    """For each word of `said`, which is row `row` of the values, the weight of each stream.
 
-    Nothing where the model does not weigh its streams, or the alignment has other words.
+    Empty if the model does not weigh its streams, or if the alignment has other words.
     """
     weights = values.weights if isinstance(values, TranscriptValues) else ()
     words = said.split()
@@ -114,7 +115,7 @@ def weighed_words(values: Values, row: int, said: str) -> tuple[WeighedWord, ...
 
 
 def stream_weights(asked: Found, groups_N: Tensor) -> tuple[StreamWeight, ...]:
-    """Of each stream its mean weight over all recognised words; nothing where the model weighs none."""
+    """Stream -> its mean weight over all recognised words; empty if the model weighs none."""
     values = asked.predictions.values
     of_rows = values.weights if isinstance(values, TranscriptValues) else ()
     found = [(row, one) for row, of_row in enumerate(of_rows) for one in of_row]

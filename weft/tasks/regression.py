@@ -1,4 +1,4 @@
-"""Regression: how far a predicted number is off, such as a price or a score."""
+"""Regression: the error of a predicted number, such as a price or a score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ PEARSON = Metric("pearson", "", digits=3)
 SPEARMAN = Metric("spearman", "", digits=3)
 CONCORDANCE = Metric("concordance", "", digits=3, said="Lin's concordance correlation")
 CORRELATIONS = (PEARSON, SPEARMAN, CONCORDANCE)
-"""Not of a baseline that says one number of all rows."""
+"""Metrics that do not exist for a baseline with the same number for all rows."""
 NON_NEGATIVE, NON_ZERO = "negative/non-negative", "negative/positive, zeros left out"
 """The two conventions of two classes; see `weft.evaluation.polarity`."""
 
@@ -49,7 +49,7 @@ F1 = _named(f"F1 ({NON_NEGATIVE})")
 F1_NON_ZERO = _named(f"F1 ({NON_ZERO})")
 ACC = Metric("acc-{}", said="acc-{} (rounded)")
 OF_A_SCALE = (ACC_2, ACC_2_NON_ZERO, F1, F1_NON_ZERO, ACC)
-"""Where the target has a scale around zero."""
+"""Metrics of a target with a scale around zero."""
 METRICS = (MAE, RMSE, R2, *CORRELATIONS, *OF_A_SCALE)
 
 
@@ -119,7 +119,7 @@ def _numbers(values: Said) -> Tensor:
 
 @dataclass(frozen=True)
 class Right:
-    """The right numbers of N rows. groups: (N,). limits: of their scale, where they have one."""
+    """The right numbers of N rows. groups: (N,). limits: of their scale, if they have one."""
 
     numbers: Tensor
     groups: Tensor
@@ -143,7 +143,7 @@ def _measured(
 
 
 def _numbers_of(training: Dataset | None, target: Target) -> Tensor | None:
-    """The numbers of all training rows that can be read and have one; None where there are none."""
+    """The numbers of all readable training rows that have one; None if there are none."""
     found: list[float] = []
     if training is None:
         return None
@@ -193,7 +193,7 @@ def _shown(
 
 
 def _drawn(rows: int, config: SlicedConfig) -> list[int]:
-    """Some rows, drawn at random."""
+    """Random rows."""
     generator = torch.Generator().manual_seed(config.seed)
     drawn: list[int] = torch.randperm(rows, generator=generator)[: config.examples].tolist()
     return drawn

@@ -30,11 +30,11 @@ from weft.tasks.base import Task
 from weft.tasks.retrieval import RetrievalConfig, Search
 
 ABOVE_COSINES = 2.0
-"""Candidates are lifted by this: no other entry, whose score is a mean of cosines, comes near."""
+"""Added to the scores of candidates, so that no other entry, whose score is a mean of cosines, comes near."""
 
 
 def gain_at(k: int) -> Metric:
-    """By how much recall@k rises, in percent of the queries."""
+    """The increase of recall@k, in percent of the queries."""
     return Metric(f"recall@{k}_gain")
 
 
@@ -82,11 +82,11 @@ class RerankingConfig(Config[Task]):
 
 
 class Reranking:
-    """What `retrieval` measures, after the candidates were ranked again, and the gain by it.
+    """The metrics of `retrieval` after the candidates were ranked again, and the gain from it.
 
-    A candidate's score is its similarity plus the weighted log-odds of the match; the other entries stay
-    behind the candidates, in their order. Of several models those without the head find the
-    candidates, and those with it rank them; one model alone does both.
+    A candidate's score is its similarity plus the weighted log-odds of the match. The other entries stay behind the
+    candidates, in their order. If there are several models, those without the head find the candidates, and those
+    with it rank them; a single model does both.
     """
 
     name = "reranking"
@@ -109,7 +109,7 @@ class Reranking:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Every entry is read and encoded once, and every pair that any query asks for is fused once."""
+        """Every entry is read and encoded once, and every pair of any query is fused once."""
         matchers = [m for m in members if self.config.head in m.model.heads]
         if not matchers:
             known = sorted({name for member in members for name in member.model.heads})
@@ -213,7 +213,7 @@ class Reranking:
         candidates: Mapping[str, Tensor],
         device: torch.device | str,
     ) -> dict[str, Tensor]:
-        """Way -> (Q, k) log-odds that query and candidate belong together, the mean of the models."""
+        """Direction -> (Q, k) log-odds that query and candidate belong together, the mean over the models."""
         (forward, (first, second)), (backward, _) = found.ways.items()
         forward_QK, backward_QK = candidates[forward], candidates[backward]
         # Both ways ask for pairs (first, second), often for the same ones.

@@ -1,4 +1,4 @@
-"""Retrieval between two streams, or all pairs of several, both ways: how high does the right one rank?"""
+"""Retrieval between two streams, or all pairs of several, in both directions: the rank of the right entry."""
 
 import functools
 import operator
@@ -104,7 +104,7 @@ def ways_of(pair: tuple[str, str]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Search:
-    """All ways of looking: way -> (queries, gallery), their similarity, and the queries' ranks."""
+    """All directions of a search: direction -> (queries, gallery), their similarity, and the queries' ranks."""
 
     ways: Mapping[str, tuple[Gallery, Gallery]]
     similarities: Mapping[str, Similarity]
@@ -115,10 +115,10 @@ class Search:
 class Retrieval:
     """recall@k, median and mean rank, mAP and MRR of each direction, and the sum of all recalls.
 
-    An entry is right if it matches the query: by default, if it has its group. A stream whose row holds a list (five captions)
-    gives an entry for each; of any other row all views are averaged into one entry, and matching
-    rows with the very same content (pairs that repeat their image) are one entry. With `by_group` a group has one entry a
-    stream, shown as its first one.
+    An entry is right if it matches the query: by default, if it has the same group. A stream whose row holds a list
+    (five captions) gives one entry for each; for any other row all views are averaged into one entry, and matching
+    rows with identical content (pairs that repeat their image) are one entry. With `by_group` a group has one entry
+    per stream, displayed as its first one.
     """
 
     name = "retrieval"
@@ -150,7 +150,7 @@ class Retrieval:
         *,
         matchers: Sequence[Member] = (),
     ) -> "Search":
-        """Embeds what is to be found, and says how alike any query and any entry are.
+        """Embeds queries and galleries, and computes the similarity of any query and any entry.
 
         matchers: models that read the entries' tokens afterwards; their Features are kept.
         """
@@ -188,7 +188,9 @@ class Retrieval:
         *,
         matchers: Sequence[Member] = (),
     ) -> tuple[dict[str, Gallery], dict[str, Any]]:
-        """What each stream has that matches something of another one, embedded once; and how many were left out."""
+        """The entries of each stream that match an entry of another one, embedded once; and the number of entries
+        left out.
+        """
         check_members(members)
         config = self.config
         bad = config.inference.errors.build(len(dataset))
@@ -250,7 +252,7 @@ class Retrieval:
         )
 
     def _vectors(self, first: Gallery, second: Gallery) -> tuple[Tensor, Tensor]:
-        """Embeddings of both whose inner products are the members' average similarity."""
+        """Embeddings of both sides whose inner products are the members' average similarity."""
         members = list(zip(first.vectors, second.vectors, strict=True))
         if self.config.standardise:
             members = [standardised(*pair) for pair in members]
@@ -278,7 +280,7 @@ class Retrieval:
         return by_name(found)
 
     def _values(self, ranks: Mapping[str, Ranks]) -> dict[str, dict[Metric, Tensor]]:
-        """Way -> what is a mean over its queries (Q,), recalls first."""
+        """Direction -> metrics that are means over its queries (Q,), recalls first."""
         return {
             way: {
                 **{recall_at(k): found.hits(k).double() for k in self.config.ks},
@@ -330,7 +332,7 @@ class Retrieval:
 
 
 def _sizes(found: Mapping[tuple[str, str], tuple[Gallery, Gallery]]) -> dict[str, float]:
-    """How many entries each gallery has; of several pairs of each pair."""
+    """The number of entries of each gallery; for several pairs, of each pair."""
     sizes: dict[str, float] = {}
     for (one, other), (first, second) in found.items():
         lead = "" if len(found) == 1 else f"{one}_{other}/"

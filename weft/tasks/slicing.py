@@ -23,14 +23,14 @@ from weft.evaluation.metric import PERCENT, Metric
 from weft.inference.diagnostics import Slice, Slices
 
 MOST_VALUES = 12
-"""Values of a column that are a slice each; rows of all others are one slice more."""
+"""Maximum number of values of a column with a slice each; the rows of all other values are one more slice."""
 NO_VALUE, OTHERS = "no value", "others"
 QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """N rows: a metric's value of each, not yet in its unit, their groups, and their numbers in the data."""
+    """N rows: a metric's value for each, not yet in its unit, their groups, and their row numbers."""
 
     metric: Metric
     values: Tensor
@@ -41,8 +41,10 @@ class Measured:
 def slices(
     measured: Measured, dataset: Dataset, columns: Sequence[str], bootstrap: Bootstrap
 ) -> tuple[Slices, ...]:
-    """By each of the columns: numbers and dates cut at their quartiles, texts by their number of words, of
-    tags the rows with each; of files those that are there. A column that the data do not have gives none."""
+    """Slices by each of the columns: numbers and dates are cut at their quartiles, texts by their number of words;
+    tags give a slice for each tag, files for whether they are present. A column that the data do not have gives
+    none.
+    """
     if not columns:
         return ()
     items = [dataset[row].items for row in measured.rows]
@@ -55,7 +57,7 @@ def slices(
 
 
 def require_columns(columns: Sequence[str], dataset: Dataset) -> None:
-    """Raises WeftError for a column of slices that the data do not have."""
+    """Raises WeftError for a slicing column that the data do not have."""
     known = set(columns_of(dataset).items)
     if known.issuperset(columns):
         return
@@ -88,7 +90,7 @@ def _sliced(measured: Measured, column: str, values: Sequence[Any], bootstrap: B
 
 
 def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[int, int]], int]:
-    """The names of the slices, (row, slice) of each row, and how many different values there are."""
+    """The names of the slices, (row, slice) of each row, and the number of different values."""
     there = [row for row, value in enumerate(values) if not is_missing(value)]
     kind = kind_of_column(column, [values[row] for row in there]).kind
     if kind in ("id", "category") and _is_many_numbers([values[row] for row in there]):
@@ -117,7 +119,7 @@ def _places(column: str, values: Sequence[Any]) -> tuple[list[str], list[tuple[i
 
 
 def _is_many_numbers(values: Sequence[Any]) -> bool:
-    """Whether they are numbers, and too many for a slice each."""
+    """Whether they are numbers, and too many for one slice each."""
     return all(map(is_number, values)) and len({number_of(v) for v in values}) > MOST_VALUES + 1
 
 

@@ -31,7 +31,7 @@ EXACT_MATCH = Metric("exact_match", said="all tags right")
 OF_TAG = Metric(f"tag/{FAMILY}/average_precision")
 METRICS = (MEAN_AVERAGE_PRECISION, MICRO_F1, MACRO_F1, FIRST_TAG, EXACT_MATCH, OF_TAG)
 SHOWN_TAGS = 100
-"""Tags whose average precision is given each for itself, those with the most rows."""
+"""Number of tags whose average precision is given separately, those with the most rows."""
 OTHERS = 3
 
 
@@ -104,7 +104,7 @@ def _measure(asked: Found) -> TaskResult:
 
 
 def _threshold_from(members: Sequence[Member], head: str) -> str:
-    """Where the threshold of the tags comes from, in words."""
+    """The source of the tags' threshold, in words."""
     said = []
     for member in members:
         output = member.model.head(head).output
@@ -119,7 +119,9 @@ def _threshold_from(members: Sequence[Member], head: str) -> str:
 
 @dataclass(frozen=True)
 class _Right:
-    """The right tags of N rows. flags: (N, V) bool, of those that the model knows. unknown: (N,) how many others."""
+    """The right tags of N rows. flags: (N, V) bool, for tags that the model knows. unknown: (N,) number of other
+    tags.
+    """
 
     names: Sequence[tuple[str, ...]]
     flags: Tensor
@@ -135,19 +137,19 @@ class _Right:
 
     @property
     def held(self) -> Tensor:
-        """How many tags each row has."""
+        """The number of tags of each row."""
         return self.flags.sum(1) + self.unknown
 
     def first(self, tags: TagValues) -> Tensor:
-        """(N,) 1 where the most probable tag is one of the row's."""
+        """(N,) 1 if the most probable tag is one of the row's."""
         return self.flags.gather(1, tags.predicted[:, None])[:, 0].double()
 
     def wrong(self, tags: TagValues) -> Tensor:
-        """(N,) how many tags are said and not right, or right and not said."""
+        """(N,) number of tags that are predicted but not right, or right but not predicted."""
         return (tags.chosen != self.flags).sum(1) + self.unknown
 
     def exact(self, tags: TagValues) -> Tensor:
-        """(N,) 1 where the tags that are said are those of the row."""
+        """(N,) 1 if the predicted tags are exactly those of the row."""
         return ((tags.chosen == self.flags).all(dim=1) & (self.unknown == 0)).double()
 
     def scores(self, tags: TagValues, bootstrap: Bootstrap) -> list[Score]:
@@ -180,12 +182,12 @@ class _Right:
         return [*mean, *each]
 
     def _overlap(self, chosen_NV: Tensor) -> tuple[Tensor, Tensor]:
-        """(N,) tags that are said and right, and the number of said ones plus that of right ones."""
+        """(N,) number of predicted and right tags, and the number of predicted plus the number of right ones."""
         both_N = (chosen_NV & self.flags).sum(1).double()
         return both_N, chosen_NV.sum(1) + self.held
 
     def _macro_f1(self, chosen_NV: Tensor, bootstrap: Bootstrap) -> Estimate:
-        """The mean F1 of the tags that are right or said for some row, linearised."""
+        """The mean F1 of the tags that are right or predicted for some row, linearised."""
         both_NV = (chosen_NV & self.flags).double()
         either_NV = chosen_NV.double() + self.flags.double()
         either_V = either_NV.sum(0)

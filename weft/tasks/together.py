@@ -1,4 +1,6 @@
-"""Retrieval by all that a row has: its streams together search another one, with and without some of them."""
+"""Retrieval with several query streams: all streams of a row together search another one, with and without some of
+them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from weft.tasks._ranks import recall_at
 from weft.tasks.retrieval import RetrievalConfig
 
 Fillings = Mapping[str, Sequence[Mapping[str, Features]]]
-"""Filler -> for each member what it puts in the place of each stream."""
+"""Filler -> for each member the substitute for each stream."""
 
 
 def found_together(
@@ -28,11 +30,13 @@ def found_together(
     sets: Mapping[str, Sequence[tuple[str, ...]]],
     device: torch.device | str = "cpu",
 ) -> list[MissingLine]:
-    """Recall among the first `config.ks[0]` of each stream, searched by the sum of the unit embeddings of the others.
+    """Recall among the first `config.ks[0]` of each stream, searched by the sum of the unit embeddings of the
+    others.
 
-    sets: the stream that is searched -> sets of the others that are left. The others are absent from the sum, or a
-    filling's embedding is in their place; a mask token has none, since embeddings are made before streams are fused. A
-    query is what matches an entry of the searched stream; of several entries of a stream (captions) it has their mean.
+    sets: the stream that is searched -> sets of the remaining other streams. The missing ones are left out of the
+    sum, or replaced by a filler's embedding; a mask token has none, since embeddings are made before streams are
+    fused. A query is a match that has an entry of the searched stream; for several entries of a stream (captions)
+    it uses their mean.
     """
     galleries, _ = config.build().galleries(members, dataset, device)
     queries = {stream: _Entries.of(gallery) for stream, gallery in galleries.items()}
@@ -63,7 +67,9 @@ def found_together(
 
 @dataclass(frozen=True)
 class _Entries:
-    """What each match has of a stream. places: match -> row of the vectors. vectors: of each member (N, E), unit."""
+    """The entries of a stream for each match. places: match -> row of the vectors. vectors: of each member (N, E),
+    unit length.
+    """
 
     places: Mapping[int, int]
     vectors: Sequence[Tensor]
@@ -78,7 +84,7 @@ class _Entries:
 
 @dataclass(frozen=True)
 class _Search:
-    """The gallery of the stream that is found, and what the others have."""
+    """The gallery of the searched stream, and the entries of the other streams."""
 
     config: RetrievalConfig
     gallery: Gallery
@@ -92,7 +98,7 @@ class _Search:
         asking: tuple[str, ...],
         fill: Sequence[Mapping[str, Tensor]],
     ) -> MissingLine:
-        """Recall of the queries that have any of the streams `asking`. fill: of each member, added to all queries."""
+        """Recall of the queries that have any of the streams `asking`. fill: for each member, added to all queries."""
         group_of = dict(
             zip(self.gallery.matches.tolist(), self.gallery.groups.tolist(), strict=True)
         )

@@ -1,4 +1,4 @@
-"""Speech recognition: the words that a model hears, against those that were said."""
+"""Speech recognition: the recognised words compared with the spoken ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -116,7 +116,7 @@ def _measure(asked: Found) -> TaskResult:
 
 
 def _groups(asked: Found, speaker: str) -> tuple[Tensor, str]:
-    """(N,) what the resamples draw, and what that is."""
+    """(N,) the unit of resampling of each row, and its name."""
     named = [asked.dataset[row].items.get(speaker) for row in asked.predictions.rows]
     if not any(map(is_missing, named)) and len({str(one) for one in named}) > 1:
         return torch.tensor([group_key(str(one)) for one in named]), "speakers"
@@ -138,12 +138,14 @@ def _rates(
 
 
 def _shares(errors: WordErrors) -> Tensor:
-    """(N,) each row's errors by the mean number of units of a row, so that their mean is the rate of the corpus."""
+    """(N,) each row's errors divided by the mean number of units per row, so that their mean is the rate of the
+    corpus.
+    """
     return torch.from_numpy(errors.errors / max(1.0, float(errors.units.mean()))).double()
 
 
 def _of(said: Sequence[str], right: Sequence[str]) -> dict[str, float]:
-    """What a baseline that says this reaches."""
+    """The metrics of a baseline with this transcript."""
     words = word_errors(right, said)
     exact = np.mean([one == other for one, other in zip(right, said, strict=True)])
     return {
@@ -154,7 +156,7 @@ def _of(said: Sequence[str], right: Sequence[str]) -> dict[str, float]:
 
 
 def _commonest(asked: Found, target: Transcript) -> str | None:
-    """The transcript that most training rows have; None where they are not at hand."""
+    """The most frequent transcript of the training rows; None if they are not available."""
     counts: Counter[str] = Counter()
     for row in range(len(asked.training) if asked.training is not None else 0):
         assert asked.training is not None
@@ -171,7 +173,7 @@ def _worst(rates_N: Tensor) -> list[int]:
 
 
 def _drawn(rows: int, config: SlicedConfig) -> list[int]:
-    """Some rows, drawn at random."""
+    """Random rows."""
     generator = torch.Generator().manual_seed(config.seed)
     drawn: list[int] = torch.randperm(rows, generator=generator)[: config.examples].tolist()
     return drawn

@@ -1,4 +1,4 @@
-"""Translation: texts in another language, compared with those of people by BLEU and chrF."""
+"""Translation: texts in another language, compared with reference translations by BLEU and chrF."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from weft.tasks.base import WORST, TaskConfig
 BLEU = Metric("BLEU", POINTS, headline=True)
 CHRF = Metric("chrF", POINTS, headline=True)
 STATISTICS = {BLEU: bleu, CHRF: chrf}
-"""Metric -> what it makes of the sums of counts."""
+"""Metric -> its function of the sums of counts."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class TranslationTaskConfig(TaskConfig):
 
 
 class TranslationTask:
-    """BLEU and chrF of one translation a row, as sacreBLEU computes them, over the whole set.
+    """BLEU and chrF of one translation per row, as sacreBLEU computes them, over the whole set.
 
-    Baselines: the same model with a stream of another row, and, where the references are not what the model learned
-    to write, the row's own text of that kind, such as the machine translation that it learned from.
+    Baselines: the same model with a stream of another row and, if the references are not the texts that the model
+    learned, the row's own text of that kind, such as the machine translation that it learned from.
     """
 
     name = "translation"
@@ -92,7 +92,7 @@ class TranslationTask:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where no row can be read, DataError for one without a reference."""
+        """Raises WeftError if no row can be read, DataError for a row without a reference."""
         config = self.config
         output = text_output(members, config.head)
         column = references_of(dataset, config.references, output.stream, config.inference)
@@ -139,7 +139,7 @@ class TranslationTask:
     def _counts(
         self, said: Sequence[str], references: Sequence[Sequence[str]]
     ) -> dict[Metric, Floats]:
-        """Metric -> (N, C) what each translation adds."""
+        """Metric -> (N, C) the counts that each translation adds."""
         return {
             BLEU: bleu_counts(said, references, self.config.tokenizer),
             CHRF: chrf_counts(said, references),
@@ -147,7 +147,9 @@ class TranslationTask:
 
 
 def text_output(members: Sequence[Member], head: str) -> TextOutput:
-    """What the head of the first member writes. Raises WeftError where that is no text, ValueError for no members."""
+    """The output of the first member's head. Raises WeftError if it is not a text, ValueError if there are no
+    members.
+    """
     check_members(members)
     output = members[0].model.head(head).output
     if not isinstance(output, TextOutput):
@@ -158,8 +160,9 @@ def text_output(members: Sequence[Member], head: str) -> TextOutput:
 def references_of(
     dataset: Dataset, column: str | None, stream: str, inference: InferenceConfig
 ) -> str:
-    """The column, or the stream where no row has it. Raises WeftError where no row has that either, and where the
-    data are known to have no such column."""
+    """The column, or the stream if no row has it. Raises WeftError if no row has the stream either, and if the data
+    are known to have no such column.
+    """
     known = columns_of(dataset).items
     if column is not None and known and column not in known:
         raise unknown_name("column of references", column, known)
@@ -172,7 +175,7 @@ def references_of(
 
 
 def texts_of(sample: Sample, column: str) -> list[str]:
-    """The row's texts of that column. Raises DataError where it has none."""
+    """The row's texts in that column. Raises DataError if it has none."""
     raw = sample.items.get(column)
     texts = [raw] if isinstance(raw, str) else list(raw) if isinstance(raw, Alternatives) else []
     if not any(isinstance(text, str) and text.strip() for text in texts):
@@ -182,13 +185,13 @@ def texts_of(sample: Sample, column: str) -> list[str]:
 
 
 def spread(rows: int, limit: int | None) -> list[tuple[int]]:
-    """So many rows, evenly spread over all; None for all."""
+    """At most this number of rows, evenly spaced over all; None: all."""
     count = min(rows, rows if limit is None else limit)
     return [(place * rows // count,) for place in range(count)]
 
 
 def _learned(samples: Sequence[Sample], column: str, stream: str) -> dict[str, list[str]]:
-    """The texts of the kind that the head learns to write, where these are not the references and all rows have one."""
+    """The texts that the head was trained to write, if these are not the references and all rows have one."""
     if column == stream or any(sample.items.get(stream) is None for sample in samples):
         return {}
     return {stream: [texts_of(sample, stream)[0] for sample in samples]}

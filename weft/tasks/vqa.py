@@ -1,4 +1,4 @@
-"""Visual question answering, whether the answer is chosen among known ones or written."""
+"""Visual question answering, with answers that are chosen from known ones or generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,11 +52,11 @@ class VQAConfig(SlicedConfig):
 class VQA:
     """Accuracy, VQA v2's soft accuracy, both by kind of question, and macro F1 of chosen answers.
 
-    Written answers are compared in the spelling of VQA v2's evaluation. Baselines: the most frequent
-    answer of all; the most frequent answer to the very words of the question, the best that is to be
-    had without a picture; and, where answers are chosen, the model itself with the picture, or the
-    question, of another row, and with the frames of a video in random order. The first two are learned from the training rows, where they are at hand,
-    and otherwise only the first is given, from the rows measured.
+    Generated answers are compared in the spelling of VQA v2's evaluation. Baselines: the most frequent answer
+    overall; the most frequent answer to exactly the same question, the best possible without a picture; and, for
+    chosen answers, the model itself with the picture or the question of another row, and with the frames of a video
+    in random order. The first two are learned from the training rows; if those are not available, only the first is
+    given, from the measured rows.
     """
 
     name = "vqa"
@@ -107,7 +107,7 @@ class VQA:
     def _predictions(
         self, members: Sequence[Member], dataset: Dataset, device: torch.device | str
     ) -> Predictions:
-        """What the head answers; chosen answers also with each stream of another row."""
+        """The head's answers; for chosen answers also with each stream of another row."""
         check_members(members)
         config = self.config
         chosen = isinstance(members[0].model.head(config.head).output, TargetClasses)
@@ -123,7 +123,7 @@ class VQA:
         )
 
     def _of_classes(self, found: Predictions) -> tuple[dict[str, Score], dict[str, Any]]:
-        """What is measured of chosen answers alone, and what the protocol says of them."""
+        """The metrics of chosen answers only, and the entries of the protocol about them."""
         assert isinstance(found.values, ClassValues)
         unknown = int((right_classes(found) < 0).sum())
         told = {"answers_known": len(found.values.classes), "answers_not_known": unknown}

@@ -1,4 +1,4 @@
-"""Zero-shot classification: a picture's class is the one whose description lies nearest."""
+"""Zero-shot classification: a picture gets the class whose description is nearest."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ SOUND_TEMPLATES = ("this is a sound of {}.", "a sound of {}.", "the sound of a {
 
 
 def accuracy_at(k: int) -> Metric:
-    """Right if the class is among the first k."""
+    """The share of rows with the right class among the first k."""
     return Metric(f"accuracy@{k}", headline=k == 1)
 
 
