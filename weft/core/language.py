@@ -28,7 +28,7 @@ LONGEST = 2000
 MOST_PARTS = 8
 """Texts with more parts are not split: they are data, and the search for a translation would take long."""
 _READER: ContextVar[str | None] = ContextVar("reader", default=None)
-"""Language of the request that is being answered; None outside of requests, and where it asks for none."""
+"""Language of the request that is being answered; None outside of requests, and if the request names none."""
 
 
 def language() -> str:

@@ -141,7 +141,7 @@ def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
 
 
 def _int8_file(run: TrainedModel, stream: str, example: Field) -> Path | None:  # noqa: ARG001
-    """That of `weft export --int8`; None where there is none."""
+    """The file that `weft export --int8` has written; None if there is none."""
     path = kept(run.folder, stream, "int8")
     return path if path.exists() else None
 

@@ -1,4 +1,4 @@
-"""What every task takes and what it gives."""
+"""The protocol of tasks, and the settings that they share."""
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ from weft.inference.member import Member
 from weft.inference.results import TaskResult
 
 WORST = 4
-"""The worst errors that a result keeps, to be shown."""
+"""Number of worst errors that a result keeps, to show them."""
 
 
 def check_measures(config: Settings) -> None:
-    """Raises ValueError for numbers that a task would stumble over only after embedding all rows."""
+    """Raises ValueError for numbers that would otherwise fail only after all rows are embedded."""
     require(config, resamples=COUNT, examples=at_least(0), seed=at_least(0))
     ks = vars(config).get("ks")
     if ks is not None and (not ks or min(ks) < 1):
@@ -36,8 +36,9 @@ class Task(Protocol):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """All that it may measure, the most important first. What only the data says, such as the
-        accuracy of each class, is a family."""
+        """All metrics that it may report, the most important first. A metric whose names depend on the data, such
+        as the accuracy of each class, is a family.
+        """
         ...
 
     def evaluate(
@@ -48,20 +49,20 @@ class Task(Protocol):
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError where the data set lacks what the task needs."""
+        """Measures the members on the data set. Raises WeftError if the data set lacks what the task needs."""
         ...
 
 
 @runtime_checkable
 class ReadsRows(Protocol):
-    """The config of a task that says which streams of the rows it embeds, and how the model is run."""
+    """The config of a task that declares which streams it embeds, and how the model is run."""
 
     @property
     def inference(self) -> InferenceConfig: ...
 
     @property
     def embedded(self) -> tuple[str, ...]:
-        """Streams, or JOINT, whose embeddings are compared with something; those that heads read are known."""
+        """Streams, or JOINT, whose embeddings the task compares. Streams that heads read need not be listed."""
         ...
 
 
@@ -94,7 +95,7 @@ class TaskConfig(Config[Task]):
     def protocol(
         self, members: Sequence[Member], dataset: Dataset, found: Sized, over: str = "groups"
     ) -> dict[str, Any]:
-        """What every task says of how it measured what it found. over: what the groups are."""
+        """The entries of the protocol that all tasks share. over: what the groups are."""
         return {
             "models": len(members),
             "left_out_unreadable": len(dataset) - len(found),

@@ -36,7 +36,7 @@ METRICS = {
     "CIDEr": CIDER,
     "METEOR": Metric("METEOR", POINTS),
 }
-"""What `weft.evaluation.captions` counts -> the metric."""
+"""Name of a count in `weft.evaluation.captions` -> the metric."""
 _ONE_SENTENCE = "the commonest caption of the training rows, said of every picture"
 _NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
 

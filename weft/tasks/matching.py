@@ -80,7 +80,7 @@ class Matching:
 
     @property
     def metrics(self) -> tuple[Metric, Metric, Metric]:
-        """Of saying yes or no, of choosing the second for the first, and the other way round."""
+        """Accuracy of yes or no, of choosing the second stream for the first, and of the reverse."""
         first, second = self.config.first, self.config.second
         ways = (f"{first}_to_{second}", f"{second}_to_{first}")
         forward, backward = (ACCURACY.of(way) for way in ways)
