@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weft.core.records import ACCURACY, Batch, Field, Loss
-from weft.objectives.modality_adversary import ModalityAdversary, ModalityAdversaryConfig
+from weft.objectives.modality_adversary import ModalityAdversary, ModalityAdversaryConfig, apart_of
 
 STREAMS, ROWS, DIM = ("image", "text"), 5, 4
 TEXTS = torch.tensor([True, True, False, True, False])
@@ -64,3 +64,25 @@ def test_an_embedding_that_a_row_lacks_is_not_told() -> None:
     gradient = embeddings["text"].grad
     assert gradient is not None
     assert not gradient[~TEXTS].any()
+
+
+def test_matching_draws_the_means_together_and_nothing_else() -> None:
+    rows = [torch.tensor([[0.0, 4.0], [2.0, 0.0]]), torch.tensor([[5.0, 2.0]]), torch.empty(0, 2)]
+    rows = [one.requires_grad_() for one in rows]
+    apart = apart_of(rows)
+    assert apart.item() == 4.0  # the means are (1, 2) and (5, 2), nobody has the third stream
+    apart.backward()
+    first, second, third = (one.grad for one in rows)
+    torch.testing.assert_close(first, torch.tensor([[-1.0, 0.0], [-1.0, 0.0]]))
+    torch.testing.assert_close(second, torch.tensor([[2.0, 0.0]]))
+    assert third is None or not third.any()
+
+
+def test_matching_is_added_to_the_classifiers_loss() -> None:
+    objective, embeddings = adversary(1.0), embedded()
+    plain = loss(objective, embeddings)
+    objective.config = ModalityAdversaryConfig(DIM, STREAMS, hidden=(3,), matching=2.0)
+    found = loss(objective, embeddings)
+    apart = apart_of([embeddings["image"], embeddings["text"][TEXTS]])
+    torch.testing.assert_close(found.terms["apart"], apart.detach())
+    torch.testing.assert_close(found.total, plain.total + 2 * apart)

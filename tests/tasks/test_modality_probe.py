@@ -5,7 +5,8 @@ import torch
 from every_task import CASES
 from torch import Tensor
 
-from weft.tasks.modality_probe import ModalityProbe, _half
+from weft.inference.member import Entry
+from weft.tasks.modality_probe import ModalityProbe, _half, one_a_row
 
 ROWS, DIM = 400, 5
 
@@ -44,3 +45,14 @@ def test_rows_of_a_group_are_fitted_or_measured_together() -> None:
     assert fitted.view(3, 50).float().mean(0).unique().tolist() == [0, 1]
     assert int(fitted.sum()) == 75
     assert not torch.equal(fitted, _half(groups, 4))
+
+
+def test_one_caption_of_each_row_is_drawn() -> None:
+    rows = [row for row in range(200) if row != 7]
+    entries = [Entry("text", row, number) for row in rows for number in range(5)]
+    drawn = one_a_row(entries, 0)
+    assert [entry.row for entry in drawn] == rows
+    counts = torch.bincount(torch.tensor([entry.alternative for entry in drawn]), minlength=5)
+    assert counts.min() > 20
+    assert one_a_row(entries, 0) == drawn
+    assert one_a_row(entries, 1) != drawn

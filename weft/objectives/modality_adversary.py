@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.distributed import mean_of_all
+from weft.core.distributed import mean_of_all, sum_of_all
 from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, NOT_NEGATIVE, require
@@ -34,6 +34,10 @@ class ModalityAdversary(nn.Module):
     to hide it.
 
     Ganin et al. 2016, arXiv:1505.07818, section 4.2, with modalities instead of domains; one player trains both.
+
+    With `matching` the means of the streams' embeddings are drawn together as well (feature matching: Salimans et al.
+    2016, arXiv:1606.03498, section 3.1). No linear classifier can then do better than a constant: it can exactly where the
+    means differ (Belrose et al. 2023, arXiv:2306.03819, theorem 3.1).
     """
 
     def __init__(self, config: "ModalityAdversaryConfig") -> None:
@@ -48,19 +52,36 @@ class ModalityAdversary(nn.Module):
     def forward(self, model: Reader, batch: Batch, streams: EncodedStreams) -> Loss:  # noqa: ARG002
         costs: list[Tensor] = []
         right: list[Tensor] = []
+        embedded: list[Tensor] = []
         for number, stream in enumerate(self.config.streams):
             embedded_BE = streams.embedding(stream)
             there_B = batch.present((stream,))
             if there_B is not None:
                 embedded_BE = embedded_BE[there_B]
+            embedded.append(embedded_BE)
             hidden_BE: Tensor = _Reversed.apply(embedded_BE, self.config.strength)  # type: ignore[no-untyped-call]
             logits_RS = self.layers(hidden_BE).float()
             target_R = torch.full((len(logits_RS),), number, device=logits_RS.device)
             costs.append(F.cross_entropy(logits_RS, target_R, reduction="none"))
             right.append((logits_RS.argmax(1) == target_R).float())
-        return Loss(
-            mean_of_all(torch.cat(costs)), {ACCURACY: mean_of_all(torch.cat(right)).detach()}
-        )
+        total = mean_of_all(torch.cat(costs))
+        terms = {ACCURACY: mean_of_all(torch.cat(right)).detach()}
+        if self.config.matching:
+            apart = apart_of(embedded)
+            total = total + self.config.matching * apart
+            terms["apart"] = apart.detach()
+        return Loss(total, terms)
+
+
+def apart_of(embedded: Sequence[Tensor]) -> Tensor:
+    """The squared distance of the means of the streams' embeddings, (R, E) each, from the mean of these means.
+
+    A mean over the streams, of the rows of all ranks; streams that no row has are left out.
+    """
+    count_S = sum_of_all(torch.tensor([len(rows) for rows in embedded], device=embedded[0].device))
+    sum_SE = sum_of_all(torch.stack([rows.float().sum(0) for rows in embedded]))
+    mean_SE = sum_SE[count_S > 0] / count_S[count_S > 0, None]
+    return (mean_SE - mean_SE.mean(0)).square().sum() / max(1, len(mean_SE))
 
 
 @dataclass(frozen=True)
@@ -75,9 +96,11 @@ class ModalityAdversaryConfig(Config[Objective]):
     """Widths of the classifier's hidden layers."""
     strength: float = 1.0
     """Scale of the reversed gradient: how much the encoders hide."""
+    matching: float = 0.0
+    """Weight of the squared distance between the means of the streams' embeddings; 0: they are not matched."""
 
     def __post_init__(self) -> None:
-        require(self, dim=COUNT, hidden=COUNT, strength=NOT_NEGATIVE)
+        require(self, dim=COUNT, hidden=COUNT, strength=NOT_NEGATIVE, matching=NOT_NEGATIVE)
         _check_streams(self.streams)
 
     @property

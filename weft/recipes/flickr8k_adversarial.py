@@ -9,10 +9,15 @@ WIDTH = 1024
 
 
 def flickr8k_adversarial() -> Recipe:
-    """Flickr8k: `flickr8k` with adversarial alignment of pictures and captions beside contrast."""
+    """Flickr8k: `flickr8k` with adversarial alignment of pictures and captions beside contrast.
+
+    The adversary is linear, and the means of the embeddings are matched: only where they differ can a linear probe tell
+    the modality.
+    """
     plain = flickr8k()
+    adversary = ModalityAdversaryConfig(WIDTH, hidden=(), matching=300.0)
     return plain.replace(
-        objectives={**plain.objectives, "adversary": ModalityAdversaryConfig(WIDTH, hidden=(256,))},
+        objectives={**plain.objectives, "adversary": adversary},
         weights={**plain.weights, "adversary": 0.3},
         tasks={**plain.tasks, "modality_probe": ModalityProbeConfig()},
     )

@@ -4,6 +4,7 @@ between streams.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, by_name, mean_score
 from weft.inference.embedding import embed_entries
 from weft.inference.entries import list_entries
-from weft.inference.member import Member, only
+from weft.inference.member import Entry, Member, only
 from weft.inference.results import TaskResult
 from weft.tasks.base import TaskConfig
 
@@ -37,7 +38,8 @@ class ModalityProbeConfig(TaskConfig):
     """
 
     streams: tuple[str, ...] = ("image", "text")
-    """Streams whose embeddings are compared; of several captions of a row the first."""
+    """Streams whose embeddings are compared; of several captions of a row one, drawn: the first of a sorted list would
+    differ from those of training, and the probe would tell that."""
     decay: float = 1e-3
     """Weight of the squared coefficients beside the mean loss."""
 
@@ -83,10 +85,8 @@ class ModalityProbe:
         vectors: list[Tensor] = []
         rows: list[list[int]] = []
         for stream in config.streams:
-            first = {entry.row: entry for entry in reversed(listing.entries[stream])}
-            found = embed_entries(
-                [member], list(first.values()), dataset, config.inference, bad, device
-            )
+            drawn = one_a_row(listing.entries[stream], config.seed)
+            found = embed_entries([member], drawn, dataset, config.inference, bad, device)
             vectors.append(found.vectors[0])
             rows.append([entry.row for entry in found.entries])
         whole = set(rows[0]).intersection(*rows)  # rows that have all streams
@@ -147,6 +147,13 @@ class ModalityProbe:
         rest = ~fitted_N
         said = (inputs[rest] @ weight + bias).argmax(1)
         return (said == label_N[rest]).double().detach()
+
+
+def one_a_row(entries: Sequence[Entry], seed: int) -> list[Entry]:
+    """Of the entries of each row one, drawn from the seed."""
+    rows = [list(of_row) for _, of_row in groupby(entries, key=lambda entry: entry.row)]
+    generator = np.random.default_rng(seed)
+    return [of_row[generator.integers(len(of_row))] for of_row in rows]
 
 
 def _half(group_N: Tensor, seed: int) -> Tensor:
