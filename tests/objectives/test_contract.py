@@ -82,6 +82,7 @@ from weft.objectives.similarity import Likeness
 from weft.objectives.spoken_flow import SpokenFlowObjectiveConfig
 from weft.objectives.temperature import TemperatureConfig
 from weft.objectives.transcript_attention import TranscriptAttentionConfig
+from weft.objectives.word_prediction import WordPredictionConfig
 from weft.training.step import TrainStep
 from weft.training.streams import Streams
 
@@ -132,6 +133,8 @@ CASES: dict[str, Config] = {
     "alignment-regions": AlignmentConfig(("text", "regions")),
     "objects": GridObjectsConfig(dim=10, classes=(2, CLASSES), stream="regions"),
     "captioning": CaptioningConfig(),
+    "word-prediction": WordPredictionConfig(tiny.DIM, stream="image", out_dim=8),
+    "word-prediction-joint": WordPredictionConfig(tiny.DIM, out_dim=8),
     "ctc": CTCConfig(),
     "transcript-attention": TranscriptAttentionConfig(),
     "aligned-words": AlignedWordsConfig(),
@@ -188,7 +191,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 33
+    assert len(config_classes()) == 34
 
 
 def model(config: Config | None = None) -> Model:

@@ -2,6 +2,8 @@
 
 The picture is a second stream: its nine parts stand in one sequence with the English words, under one transformer, and
 the decoder attends to all of them (compare Caglayan et al., NAACL 2019, arXiv:1903.08678, whose hidden words these are).
+Two things make the model use it. Each stream by itself is to tell which characters the translation has, and a part of the
+training rows is without the English text, so that only the picture can tell them.
 """
 
 from typing import Annotated, Literal
@@ -9,6 +11,7 @@ from typing import Annotated, Literal
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
 from weft.core.interfaces import Encoder, Modality
+from weft.data.bucketing import BucketingConfig
 from weft.data.features import CacheConfig
 from weft.data.sources import BETWEEN, FilesConfig
 from weft.decoders.generation import GenerationConfig
@@ -21,6 +24,7 @@ from weft.layers.transformer import TransformerConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.captioning import CaptioningConfig
+from weft.objectives.word_prediction import WordPredictionConfig
 from weft.recipes._data import folder
 from weft.recipes._flickr8k import IMAGE_DIM, parts
 from weft.recipes._hidden_words import CHINESE, ENGLISH
@@ -32,7 +36,9 @@ from weft.training.optim import OptimConfig
 
 HEAD = "translation"
 DIM, HEADS, MLP, DEPTH = 128, 4, 384, 2
-WORDS, PIECES, LONGEST = 4000, 3000, 40
+WORDS, CHARACTERS, LONGEST = 4000, 3000, 40
+LOST = {"english": 0.3, "image": 0.1}
+"""Share of the training rows that are without the stream, where the model has both."""
 
 
 def flickr8k_translation(
@@ -49,7 +55,7 @@ def flickr8k_translation(
     texts = TextConfig(vocab_size=WORDS, max_length=LONGEST)
     streams: dict[str, Config[Modality]] = {
         "english": texts,
-        "machine": texts.replace(kind="bpe", vocab_size=PIECES),
+        "machine": texts.replace(vocab_size=CHARACTERS),
     }
     encoders: dict[str, Config[Encoder]] = {
         "english": TextTransformerConfig(
@@ -62,6 +68,7 @@ def flickr8k_translation(
         encoders["image"] = parts()
         widths["image"] = IMAGE_DIM
     seen = tuple(name for name in streams if name == "image")
+    words = {f"{stream}_words": WordPredictionConfig(DIM, HEAD, stream=stream) for stream in widths}
     return Recipe(
         data=DataConfig(
             source=FilesConfig(
@@ -73,7 +80,8 @@ def flickr8k_translation(
             streams=streams,
             optional=seen,
             cache={name: CacheConfig(precision="auto") for name in seen},
-            modality_dropout=dict.fromkeys(seen, 0.1),
+            modality_dropout=LOST if seen else {},
+            bucketing=BucketingConfig("machine"),
         ),
         model=ModelConfig(
             encoders=encoders,
@@ -85,16 +93,17 @@ def flickr8k_translation(
             ),
             heads={HEAD: HeadConfig(_decoder(), _output())},
         ),
-        objectives={"translation": CaptioningConfig(HEAD, label_smoothing=0.1)},
+        objectives={"translation": CaptioningConfig(HEAD, label_smoothing=0.1), **words},
+        weights=dict.fromkeys(words, 0.5),
         tasks={
             "translation": TranslationTaskConfig(HEAD, references="human", tokenizer="zh"),
             "contrastive_translation": ContrastiveTranslationConfig(
                 HEAD, references="human", words=CHINESE
             ),
         },
-        optim=OptimConfig(lr=2e-3, weight_decay=0.05, warmup=0.1, ema=0.995),
+        optim=OptimConfig(lr=1.5e-3, weight_decay=0.05, warmup=0.1, ema=0.995),
         run=RunConfig(
-            steps=1500,
+            steps=2000,
             batch_size=64,
             evaluate_every=0,
             checkpoint_every=1000,
@@ -107,7 +116,7 @@ def flickr8k_translation(
 
 def _decoder() -> TransformerDecoderConfig:
     return TransformerDecoderConfig(
-        PIECES,
+        CHARACTERS,
         DIM,
         dim=DIM,
         depth=DEPTH,

@@ -1,4 +1,7 @@
-"""Contrastive evaluation of translation: is the right text more probable than the same text with one wrong word?"""
+"""Contrastive evaluation of translation: is the right text more probable than the same text with one wrong word?
+
+Whole texts are compared (Sennrich 2017, arXiv:1612.04629).
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
