@@ -436,3 +436,15 @@ def counted(media: Media, name: str, reads: Counter[str]) -> Media:
     out = io.BytesIO()
     Image.fromarray(media.array()).save(out, "png")
     return replace(media, place=Counted(out.getvalue(), name, reads))
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "generation"])
+def test_a_limit_measures_the_rows_that_it_keeps(name: str) -> None:
+    """Streams and true values are of the same rows, spread over all."""
+    rows = dataset()
+    kept = [rows[n * len(rows) // 4] for n in range(4)]
+    limited = CASES[name].replace(limit=4).build().evaluate([member(rows)], rows)
+    wanted = built(name).evaluate([member(kept)], kept)
+    assert {key: score.value for key, score in limited.metrics.items()} == pytest.approx(
+        {key: score.value for key, score in wanted.metrics.items()}
+    )

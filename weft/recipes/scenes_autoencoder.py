@@ -31,7 +31,10 @@ def scenes_autoencoder() -> Recipe:
             encoders={
                 "image": FlattenedConfig(ConvNetConfig((32, 64, 128), 3), LATENT, tokens=16),
                 "text": FlattenedConfig(
-                    RecurrentConfig(VOCABULARY, embedding=128, hidden=STATE, cell="lstm"), LATENT
+                    RecurrentConfig(VOCABULARY, embedding=128, hidden=STATE, cell="lstm"),
+                    LATENT,
+                    # The state after each token: the last one alone learns far more slowly what stood where.
+                    tokens=LENGTH,
                 ),
             },
             heads={

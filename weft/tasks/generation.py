@@ -121,6 +121,7 @@ class GenerationTask:
         """Raises WeftError if several models are given."""
         config, member = self.config, only(members, self.name)
         dataset = spread(dataset, config.limit)
+        member = member.over(dataset)  # its sources know the rows by number
         reading = seeing(member, config.head, config.inputs)
         found = predict([reading], dataset, config.head, config.inference, device=device)
         values = found.values

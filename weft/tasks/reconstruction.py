@@ -86,6 +86,7 @@ class ReconstructionTask:
         """Raises WeftError if no row has a stream that is reconstructed, or for several models."""
         config, member = self.config, only(members, self.name)
         dataset = spread(dataset, config.limit)
+        member = member.over(dataset)  # its sources know the rows by number
         read = {stream for head in config.heads for stream in member.model.streams_of(head)}
         encoded = encoded_once(member, dataset, [*read], config.inference, device)
         truths: dict[str, _Truth] = {}
