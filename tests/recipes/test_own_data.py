@@ -204,6 +204,15 @@ def made(make: Callable[..., Recipe], rows: int, *columns: Column, **given: str)
     return make(schema, **given)
 
 
+def test_a_misspelt_dialog_column_is_named(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    turns = "".join(f"a.png,{n // 3},what is {n}?,yes\n" for n in range(12))
+    (tmp_path / "turns.csv").write_text(f"image,dialoge,question,answer\n{turns}")
+    with pytest.raises(WeftError, match=r"no column 'dialog', but 'dialoge'; rename it"):
+        main(["dialog", "--data", str(tmp_path / "turns.csv"), "--out", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
 def test_sizes_follow_the_table() -> None:
     classify = function_of("classify")
     label, views = column("label", "category", 40), column("views", "images")

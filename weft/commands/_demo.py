@@ -28,6 +28,7 @@ from weft.runs.run import Run, load
 from weft.runs.timing import seconds_per_step
 from weft.runs.train import train
 from weft.tasks.printing import print_result
+from weft.tasks.translation import texts_of
 from weft.worlds.scenes import SPLITS, ScenesConfig, write_scenes
 from weft.worlds.scenes.source import GeneratedConfig
 
@@ -110,10 +111,12 @@ def _run(wanted: Wanted, began: float) -> None:
         path=wanted.out / "report.html",
     )
     print(say(f"the whole demo took {time.perf_counter() - began:.0f} s"))
-    print(
-        say(f'try: weft search {folders[PRETRAINING]} --text "a large red star and a blue square"')
+    text, chinese = (
+        texts_of(found[name][1].dataset[0], stream)[0]
+        for name, stream in ((PRETRAINING, "text"), ("scenes_zh", "text_zh"))
     )
-    print(f'     weft search {folders["scenes_zh"]} --text "一个大的红色五角星和一个蓝色正方形"')
+    print(say(f'try: weft search {folders[PRETRAINING]} --text "{text}"'))
+    print(f'     weft search {folders["scenes_zh"]} --text "{chinese}"')
     print(f"     weft explain {folders['scenes_questions']}")
     print(say(f"report: {page}"))
 

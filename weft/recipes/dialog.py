@@ -1,5 +1,6 @@
 """Dialogs about pictures, of one's own table."""
 
+import difflib
 from typing import Annotated, Literal
 
 from weft.core.errors import WeftError
@@ -31,6 +32,11 @@ def dialog(
                 f"no column '{name}'; a dialog is a list of turns in a column 'dialog', or a row a turn with the "
                 f"columns dialog, question and answer; columns: {', '.join(schema.columns)}"
             )
+    near = difflib.get_close_matches("dialog", schema.columns, n=1, cutoff=0.75)
+    if HISTORY not in schema.columns and near:
+        raise WeftError(
+            f"no column 'dialog', but '{near[0]}'; rename it to 'dialog', so that the turns of a dialog are read together"
+        )
     inputs = words(VOCABULARY, question, history=HISTORY in schema.columns)
     pictures = schema.of("image", "images")
     if pictures:

@@ -28,6 +28,7 @@ function writeAddress(parameters, replace = false) {
 
 /** Shows the run and the view of the address, the first where it names none. */
 function follow() {
+  document.querySelectorAll("dialog[open]").forEach((one) => one.close()); // an explanation of the view before
   const parameters = readAddress();
   const run = page.runs.find((one) => one.name === parameters.get("run")) ?? page.runs[0];
   if (run !== page.run) build(run);
