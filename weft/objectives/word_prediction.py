@@ -1,4 +1,4 @@
-"""Word prediction: which words a text has, told from what the decoder reads, without their order."""
+"""Word prediction: a fused stream predicts which words a text contains, without their order."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ from weft.objectives.captioning import text_field, writer
 
 
 class WordPrediction(nn.Module):
-    """Cross-entropy between the words that a text has, each counted once, and the words that the mean of a fused stream
-    tells; a mean over the rows of all ranks that have both (Weng et al. 2017, arXiv:1708.01771).
+    """Cross-entropy between the words of a text, each counted once, and the words predicted from the pooled vector of
+    a fused stream; a mean over the rows of all ranks that have both (Weng et al. 2017, arXiv:1708.01771).
 
-    The vector passes a linear map, a norm and then the decoder's own map to the vocabulary, so that the stream's
-    tokens come to lie where the decoder can read words from them. Captioning alone teaches that slowly, where the
-    words before tell most of the next one. The texts' first and last tokens are left out.
+    The vector (B, D) passes a linear map, a norm and the decoder's own map to the vocabulary V. So the stream's tokens
+    learn a form from which the decoder can read words. Captioning alone teaches this slowly, because the previous
+    words of a text already predict most of the next one. The first and last token of each text are ignored.
     """
 
     def __init__(self, config: "WordPredictionConfig") -> None:
@@ -50,7 +50,7 @@ class WordPrediction(nn.Module):
 
 
 def words_said(text: Field, vocabulary: int) -> Tensor:
-    """(B, V) 1 for each token that a row has, but for those with which its texts begin and end; 0 for the others."""
+    """(B, V) 1 for each token of the row's text except its first and last token, 0 for all others."""
     ids_BT, mask_BT = text.values, text.real
     last_B1 = (mask_BT.sum(1, keepdim=True) - 1).clamp_min(0)
     bounds_BT = (ids_BT == ids_BT[:, :1]) | (ids_BT == ids_BT.gather(1, last_B1))
