@@ -66,28 +66,45 @@ def test_a_bad_row_on_one_rank_stops_both(tmp_path: Path) -> None:
 
 
 LEAVING = """
+import gc
 import sys
 from pathlib import Path
 import torch
-from weft.training import distributed
+from weft.training import distributed, sharding
 
-where = {"init_method": f"file://{sys.argv[1]}/store", "rank": 0, "world_size": 1}
+folder, rank, parallel = sys.argv[1:]
+where = {"init_method": f"file://{folder}/store", "rank": int(rank), "world_size": 2}
 with distributed.joined("gloo", **where):
-    step = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+    step = torch.nn.Linear(2, 2)
+    if parallel == "fsdp":
+        sharding.shard(step, torch.device("cpu"))
+    else:
+        step = torch.nn.parallel.DistributedDataParallel(step)
+    optimizer = torch.optim.AdamW(step.parameters())
     step(torch.ones(3, 2)).sum().backward()
-    del step
+    optimizer.step()
+    del step, optimizer
+    gc.collect()
 print(*(path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")))
 """
 
 
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to see threads")
-def test_leaving_ends_the_threads_of_the_group(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", LEAVING, str(tmp_path)]
-    left = subprocess.run(
-        command, timeout=LIMIT_S, check=True, capture_output=True, text=True
-    ).stdout
-    assert left
-    assert "gloo" not in left
+def test_leaving_ends_the_threads_of_the_group(tmp_path: Path, parallel: str) -> None:
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVING, str(tmp_path), str(rank), parallel],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for process in ranks:
+        left = process.communicate(timeout=LIMIT_S)[0]
+        assert process.returncode == 0
+        assert left
+        assert "gloo" not in left
 
 
 def test_one_process_needs_nothing() -> None:

@@ -6,6 +6,7 @@ numbers of a rank are its own, so with them two ranks do not repeat the gradient
 objectives draw is each row's own, and batch norms count the rows of all ranks.
 """
 
+import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from weft.core.distributed import world_size
 from weft.core.errors import WeftError
 from weft.layers.batch_norm import synchronise
+from weft.training.sharding import forget_groups
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -58,8 +60,7 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
     """A process group, with the options of `torch.distributed.init_process_group`, left at the end.
 
     Leaving ends the backend's threads, so that none of them meets an interpreter that is ending and
-    aborts the process (https://github.com/pytorch/pytorch/pull/179291). Where parameters were sharded
-    torch's own caches still hold the group, and its threads stay.
+    aborts the process (https://github.com/pytorch/pytorch/pull/179291).
     """
     # This module's default arguments hold whatever group is there when it is first imported, which
     # torch.utils.checkpoint does late; a group that is held does not end. Imported before there is one.
@@ -68,7 +69,9 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
     try:
         yield
     finally:
+        forget_groups()
         dist.destroy_process_group()
+        gc.collect()  # FSDP's state holds the group too, in circles
 
 
 def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:

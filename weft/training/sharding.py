@@ -9,6 +9,7 @@ a temperature, cannot be cut: they stay whole on every rank, and their gradients
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
+from weakref import WeakSet
 
 import torch
 import torch.distributed as dist
@@ -20,11 +21,14 @@ from weft.core.interfaces import Recomputing
 from weft.layers.batch_norm import synchronise
 
 if TYPE_CHECKING:  # 0.8 seconds of imports, which a run on one process need not pay
+    from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 
 TORCH = "2.13"
 """Earlier ones do not see the loss inside a `Loss`, and would leave out gradients without a word."""
+
+_meshes: "WeakSet[DeviceMesh]" = WeakSet()
 
 
 def shard(step: nn.Module, device: torch.device) -> None:
@@ -46,10 +50,20 @@ def shard(step: nn.Module, device: torch.device) -> None:
     for tensor in (*step.parameters(), *step.buffers()):
         dist.broadcast(tensor.detach(), src=0)
     mesh = init_device_mesh(device.type, (world_size(),))
+    _meshes.add(mesh)
     scalars = {parameter for parameter in step.parameters() if parameter.ndim == 0}
     for block in blocks(step):
         fully_shard(block, mesh=mesh, ignored_params=scalars)
     fully_shard(step, mesh=mesh, ignored_params=scalars)
+
+
+def forget_groups() -> None:
+    """Makes the meshes of `shard` let go of their process groups, after which nothing cut can be used.
+
+    Torch's caches of operations on cut tensors keep a mesh until the process ends, and the mesh its groups.
+    """
+    for mesh in _meshes:
+        mesh._pg_registry.clear()
 
 
 def blocks(step: nn.Module) -> list[nn.Module]:
