@@ -1,5 +1,7 @@
 """An index that is built again while it is open."""
 
+import time
+
 import pytest
 import torch
 from made_index import create, entry, numbered, vector
@@ -85,6 +87,32 @@ def test_a_structure_is_made_of_the_new_rows_alone(tmp_path, monkeypatch):
         assert index.search(vector(205)[None], 1)[0][0].id == "id205"
         found = index.verify()
         assert (found.whole, found.behind) == (True, 0)
+
+
+def test_a_structure_that_could_not_be_made_is_tried_again(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("weft.index.structure.LEAST_BEHIND", 10)
+    monkeypatch.setattr("weft.index.following.FIRST_PAUSE", 0.2)
+    with create(tmp_path, numbered(5), kind="int8") as index:
+        index.add(numbered(40, start=100))
+        follower, tries = index._follower, []
+        made = follower._made
+
+        def made_at_last(*given):
+            tries.append(time.monotonic())
+            if len(tries) < 3:
+                raise IndexFileError("the disk is full") if len(tries) == 1 else OSError("is full")
+            return made(*given)
+
+        monkeypatch.setattr(follower, "_made", made_at_last)
+        until = time.monotonic() + 30
+        while follower._structure is None and time.monotonic() < until:
+            assert index.search(vector(105)[None], 1)[0][0].id == "id105"
+            time.sleep(0.01)
+        assert follower._structure.size == 45
+        first, second, third = tries
+        assert second - first >= 0.2
+        assert third - second >= 0.4
+        assert caplog.messages == ["the disk is full", "is full"]
 
 
 def test_the_log_of_a_build_does_not_stay(index):

@@ -4,6 +4,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from weft.index.writing import VECTOR, decoded, rows_of
 GROWN = 4
 """A structure is rebuilt when it would have grown by this factor since it was made."""
 KEPT_FILTERS = 16
+FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
+"""Seconds after a failed rebuild until the next; each failure doubles them."""
 log = logging.getLogger("weft.index")
 
 
@@ -43,6 +46,7 @@ class Follower:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._pause, self._not_before = 0.0, 0.0
         self._closed = threading.Event()
         self._epoch = 0
         self._counted: Rows | None = None
@@ -96,7 +100,7 @@ class Follower:
             structure = self._structure
         if allowed is None and not rows.alive.all():
             allowed = rows.alive
-        if self.about.kind != "flat" and self._thread is None and is_stale(rows, structure):
+        if self.about.kind != "flat" and self._may_refresh() and is_stale(rows, structure):
             self._refresh_apart()
         return Seen(rows, structure, allowed)
 
@@ -133,21 +137,27 @@ class Follower:
             found[at[row[0]]] = vector
         return found
 
+    def _may_refresh(self) -> bool:
+        return self._thread is None and time.monotonic() >= self._not_before
+
     def _refresh_apart(self) -> None:
         with self._lock:
-            if self._thread is not None or self._closed.is_set():
+            if not self._may_refresh() or self._closed.is_set():
                 return
             self._thread = threading.Thread(target=self._refreshed, name="weft-index")
             self._thread.start()
 
     def _refreshed(self) -> None:
+        pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
         try:
             self.refresh(lambda: self._closed.is_set() or not threading.main_thread().is_alive())
-        except WeftError as error:  # searches go on without it
+            pause = 0.0
+        except (WeftError, OSError) as error:  # searches go on without it
             log.warning("%s", error)
-            return  # and it is not tried again
-        with self._lock:
-            self._thread = None
+        finally:
+            with self._lock:
+                self._pause, self._not_before = pause, time.monotonic() + pause
+                self._thread = None
 
     def refresh(self, stopped: Stopped = lambda: False) -> None:
         """Makes or extends the structure if it is stale, and saves it. Raises WeftError."""
