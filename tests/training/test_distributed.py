@@ -75,16 +75,17 @@ from weft.training import distributed, sharding
 folder, rank, parallel = sys.argv[1:]
 where = {"init_method": f"file://{folder}/store", "rank": int(rank), "world_size": 2}
 with distributed.joined("gloo", **where):
-    step = torch.nn.Linear(2, 2)
-    if parallel == "fsdp":
-        sharding.shard(step, torch.device("cpu"))
-    else:
-        step = torch.nn.parallel.DistributedDataParallel(step)
-    optimizer = torch.optim.AdamW(step.parameters())
-    step(torch.ones(3, 2)).sum().backward()
-    optimizer.step()
-    del step, optimizer
-    gc.collect()
+    for width in (2, 4):  # one training after another
+        step = torch.nn.Linear(2, width)
+        if parallel == "fsdp":
+            sharding.shard(step, torch.device("cpu"))
+        else:
+            step = torch.nn.parallel.DistributedDataParallel(step)
+        optimizer = torch.optim.AdamW(step.parameters())
+        step(torch.ones(3, 2)).sum().backward()
+        optimizer.step()
+        del step, optimizer
+        gc.collect()
 print(*(path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")))
 """
 

@@ -9,7 +9,7 @@ a temperature, cannot be cut: they stay whole on every rank, and their gradients
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
-from weakref import WeakSet
+from weakref import ref
 
 import torch
 import torch.distributed as dist
@@ -28,7 +28,8 @@ if TYPE_CHECKING:  # 0.8 seconds of imports, which a run on one process need not
 TORCH = "2.13"
 """Earlier ones do not see the loss inside a `Loss`, and would leave out gradients without a word."""
 
-_meshes: "WeakSet[DeviceMesh]" = WeakSet()
+_meshes: "list[ref[DeviceMesh]]" = []
+"""Those of `shard`; not a set, in which all of a process are the same: meshes are equal if their ranks are."""
 
 
 def shard(step: nn.Module, device: torch.device) -> None:
@@ -50,7 +51,7 @@ def shard(step: nn.Module, device: torch.device) -> None:
     for tensor in (*step.parameters(), *step.buffers()):
         dist.broadcast(tensor.detach(), src=0)
     mesh = init_device_mesh(device.type, (world_size(),))
-    _meshes.add(mesh)
+    _meshes.append(ref(mesh))
     scalars = {parameter for parameter in step.parameters() if parameter.ndim == 0}
     for block in blocks(step):
         fully_shard(block, mesh=mesh, ignored_params=scalars)
@@ -62,8 +63,11 @@ def forget_groups() -> None:
 
     Torch's caches of operations on cut tensors keep a mesh until the process ends, and the mesh its groups.
     """
-    for mesh in _meshes:
-        mesh._pg_registry.clear()
+    for found in _meshes:
+        mesh = found()
+        if mesh is not None:
+            mesh._pg_registry.clear()
+    _meshes.clear()
 
 
 def blocks(step: nn.Module) -> list[nn.Module]:
