@@ -2,8 +2,7 @@
 
 The picture is a second stream: its nine parts stand in one sequence with the English words, under one transformer, and
 the decoder attends to all of them (compare Caglayan et al., NAACL 2019, arXiv:1903.08678, whose hidden words these are).
-Two things make the model use it. Each stream by itself is to tell which characters the translation has, and a part of the
-training rows is without the English text, so that only the picture can tell them.
+The model uses it because each stream by itself is to tell which characters the translation has.
 """
 
 from typing import Annotated, Literal
@@ -37,8 +36,10 @@ from weft.training.optim import OptimConfig
 HEAD = "translation"
 DIM, HEADS, MLP, DEPTH = 128, 4, 384, 2
 WORDS, CHARACTERS, LONGEST = 4000, 3000, 40
-LOST = {"image": 0.1}
-"""Share of the training rows that lack the stream."""
+LOST = 0.1
+"""Share of the training rows that lack the picture."""
+WIDTHS = {"english": DIM, "image": IMAGE_DIM}
+"""Of the streams that are read."""
 
 
 def flickr8k_translation(
@@ -52,47 +53,11 @@ def flickr8k_translation(
     ] = "whole",
 ) -> Recipe:
     """Flickr8k-CN: translates an English caption with its picture to Chinese; trained on machine translations."""
-    texts = TextConfig(vocab_size=WORDS, max_length=LONGEST)
-    streams: dict[str, Config[Modality]] = {
-        "english": texts,
-        "machine": texts.replace(vocab_size=CHARACTERS),
-    }
-    encoders: dict[str, Config[Encoder]] = {
-        "english": TextTransformerConfig(
-            WORDS, DIM, depth=0, heads=HEADS, max_length=LONGEST, last_norm=False
-        )
-    }
-    widths = {"english": DIM}
-    if without == "nothing":
-        streams["image"] = ImageConfig(size=288, fit="squash")
-        encoders["image"] = parts()
-        widths["image"] = IMAGE_DIM
-    seen = tuple(name for name in streams if name == "image")
-    words = {f"{stream}_words": WordPredictionConfig(DIM, HEAD, stream=stream) for stream in widths}
+    read = tuple(stream for stream in WIDTHS if stream != without)
+    words = {f"{stream}_words": WordPredictionConfig(DIM, HEAD, stream=stream) for stream in read}
     return Recipe(
-        data=DataConfig(
-            source=FilesConfig(
-                folder() / "flickr8k" / "translations_zh.jsonl",
-                images_dir=folder() / "flickr8k" / "images",
-                aligned=("english", "machine", "human"),
-                hidden={"english": BETWEEN.join(ENGLISH)} if source == "hidden" else {},
-            ),
-            streams=streams,
-            optional=seen,
-            cache={name: CacheConfig(precision="auto") for name in seen},
-            modality_dropout=LOST if seen else {},
-            bucketing=BucketingConfig("machine"),
-        ),
-        model=ModelConfig(
-            encoders=encoders,
-            fusion=EarlyConfig(
-                widths,
-                TransformerConfig(DIM, DEPTH, HEADS, MLP, dropout=0.1),
-                input_norm=True,
-                pooling="mean",
-            ),
-            heads={HEAD: HeadConfig(_decoder(), _output())},
-        ),
+        data=_data(read, ENGLISH if source == "hidden" else ()),
+        model=_model(read),
         objectives={"translation": CaptioningConfig(HEAD, label_smoothing=0.1), **words},
         weights=dict.fromkeys(words, 0.5),
         tasks={
@@ -114,8 +79,14 @@ def flickr8k_translation(
     )
 
 
-def _decoder() -> TransformerDecoderConfig:
-    return TransformerDecoderConfig(
+def _model(read: tuple[str, ...]) -> ModelConfig:
+    encoders: dict[str, Config[Encoder]] = {
+        "english": TextTransformerConfig(
+            WORDS, DIM, depth=0, heads=HEADS, max_length=LONGEST, last_norm=False
+        ),
+        "image": parts(),
+    }
+    decoder = TransformerDecoderConfig(
         CHARACTERS,
         DIM,
         dim=DIM,
@@ -125,7 +96,39 @@ def _decoder() -> TransformerDecoderConfig:
         max_length=LONGEST,
         dropout=0.1,
     )
+    return ModelConfig(
+        encoders={stream: encoders[stream] for stream in read},
+        fusion=EarlyConfig(
+            {stream: WIDTHS[stream] for stream in read},
+            TransformerConfig(DIM, DEPTH, HEADS, MLP, dropout=0.1),
+            input_norm=True,
+            pooling="mean",
+        ),
+        heads={
+            HEAD: HeadConfig(decoder, TextOutput("machine", GenerationConfig(max_length=LONGEST)))
+        },
+    )
 
 
-def _output() -> TextOutput:
-    return TextOutput("machine", GenerationConfig(max_length=LONGEST))
+def _data(read: tuple[str, ...], hidden: tuple[str, ...]) -> DataConfig:
+    """The streams that are read, and the machine translations; of the English texts these words are hidden."""
+    texts = TextConfig(vocab_size=WORDS, max_length=LONGEST)
+    streams: dict[str, Config[Modality]] = {
+        "english": texts,
+        "machine": texts.replace(vocab_size=CHARACTERS),
+        "image": ImageConfig(size=288, fit="squash"),
+    }
+    pictures = tuple(stream for stream in read if stream == "image")
+    return DataConfig(
+        source=FilesConfig(
+            folder() / "flickr8k" / "translations_zh.jsonl",
+            images_dir=folder() / "flickr8k" / "images",
+            aligned=("english", "machine", "human"),
+            hidden={"english": BETWEEN.join(hidden)} if hidden else {},
+        ),
+        streams={name: one for name, one in streams.items() if name in (*read, "machine")},
+        optional=pictures,
+        cache={name: CacheConfig(precision="auto") for name in pictures},
+        modality_dropout=dict.fromkeys(pictures, LOST),
+        bucketing=BucketingConfig("machine"),
+    )
