@@ -86,3 +86,9 @@ def test_matching_is_added_to_the_classifiers_loss() -> None:
     apart = apart_of([embeddings["image"], embeddings["text"][TEXTS]])
     torch.testing.assert_close(found.terms["apart"], apart.detach())
     torch.testing.assert_close(found.total, plain.total + 2 * apart)
+
+
+@pytest.mark.parametrize("streams", [("image",), ("image", "image", "text")])
+def test_streams_are_different_ones(streams: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="expected two or more different ones"):
+        ModalityAdversaryConfig(DIM, streams)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT
 from weft.core.samples import Sample
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
@@ -13,6 +14,7 @@ from weft.data.targets.transcript import TranscriptConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.video import VideoConfig
 from weft.objectives.masked import MaskedLanguageConfig
+from weft.objectives.word_prediction import WordPredictionConfig
 from weft.recipes import recipe
 from weft.runs.check import check_columns, check_names, default_tasks
 from weft.runs.recipe import Recipe
@@ -36,6 +38,22 @@ def test_a_cached_stream_cannot_be_masked() -> None:
     other = made.replace(objectives={"words": MASKED.replace(masked="speech")})
     with pytest.raises(WeftError, match=r"unknown stream of objectives\.words 'speech'"):
         check_names(other)
+
+
+def test_words_are_told_from_a_stream_that_is_encoded() -> None:
+    made = recipe("flickr8k_captions")
+    (head,) = made.model.heads
+
+    def telling(stream: str) -> Recipe:
+        words = WordPredictionConfig(16, head, stream=stream)
+        return made.replace(objectives={"words": words}, weights={})
+
+    check_names(telling("image"))
+    with pytest.raises(WeftError, match=r"unknown stream of objectives\.words 'imge'"):
+        check_names(telling("imge"))
+    check_names(telling(JOINT))
+    with pytest.raises(WeftError, match=r"objectives\.words .*fus"):
+        check_names(telling(JOINT).replace(model=made.model.replace(fusion=None)))
 
 
 def test_rows_are_mixed_for_objectives_that_know_the_ratio() -> None:

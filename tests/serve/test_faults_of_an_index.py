@@ -53,7 +53,7 @@ def test_runs_are_told_where_an_index_is_gone(served: Service) -> None:
     index, fault = english.pop("scenes")
     assert index is None
     assert str(fault).startswith("the index of scenes/index.db: no such file")
-    assert str(chinese["scenes"][1]).startswith("the index of scenes/index.db: 没有这个文件")
+    assert str(chinese["scenes"][1]).startswith("scenes 的索引/index.db: 没有这个文件")
     assert all(fault is None for _, fault in english.values())
 
 
@@ -80,7 +80,7 @@ def test_the_page_says_why_nothing_can_be_searched(
     with Process(run, "--backend", "fp32") as process, away(run / "index"):
         for locale, said in (
             ("en-GB", "The index of this run cannot be read: the index of pictures/index.db: no such file"),
-            ("zh-CN", "无法读取此运行的索引：the index of pictures/index.db: 没有这个文件"),
+            ("zh-CN", "无法读取此运行的索引：pictures 的索引/index.db: 没有这个文件"),
         ):  # fmt: skip
             page = browser.new_page(locale=locale)
             page.goto(f"http://127.0.0.1:{process.port}/")

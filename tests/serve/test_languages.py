@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from asking import Answer, ask, gate, media
 
-from weft.core.language import language
+from weft.core.language import answering, language, say
+from weft.serve.batcher import Batcher
+from weft.serve.refusals import RefusedError
 from weft.serve.service import Service
 
 CHINESE, ENGLISH = "zh-CN,zh;q=0.9,en;q=0.8", "en-GB,en;q=0.9"
@@ -43,6 +45,16 @@ def test_errors_are_in_the_language_that_is_asked_for(
     english = asked(service, ENGLISH, path, content)
     assert english.status == found.status
     assert english.error.isascii()
+
+
+def test_a_full_queue_is_told_in_chinese() -> None:
+    batcher = Batcher(waiting=0)
+    with pytest.raises(RefusedError) as refused, batcher.arriving():
+        pass
+    batcher.close()
+    with answering(CHINESE):
+        said = say(refused.value.message)
+    assert said == "有 0 个请求在等待模型，应少于 0 个；请在 1 秒后重试"
 
 
 def test_the_language_of_the_server_where_none_is_asked_for(

@@ -1,12 +1,15 @@
 """The probe tells apart what lies apart, and no more often than chance what does not; the gap is that of the means."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from every_task import CASES
+from every_task import CASES, dataset, member
 from torch import Tensor
 
+from weft.core.errors import WeftError
 from weft.inference.member import Entry
-from weft.tasks.modality_probe import ModalityProbe, _half, one_a_row
+from weft.tasks.modality_probe import ModalityProbe, ModalityProbeConfig, _half, one_a_row
 
 ROWS, DIM = 400, 5
 
@@ -56,3 +59,27 @@ def test_one_caption_of_each_row_is_drawn() -> None:
     assert counts.min() > 20
     assert one_a_row(entries, 0) == drawn
     assert one_a_row(entries, 1) != drawn
+
+
+@pytest.mark.parametrize("streams", [("image",), ("image", "image", "text")])
+def test_streams_are_different_ones(streams: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="expected two or more different ones"):
+        ModalityProbeConfig(streams)
+
+
+@pytest.mark.parametrize(("whole", "said"), [(0, "0 groups"), (1, "1 group")])
+def test_rows_with_all_streams_of_too_few_groups(whole: int, said: str) -> None:
+    """Half of the other rows have a picture, half a text."""
+    rows = [
+        replace(
+            row,
+            items={
+                name: value
+                for name, value in row.items.items()
+                if number < whole or name != ("image", "text")[number % 2]
+            },
+        )
+        for number, row in enumerate(dataset())
+    ]
+    with pytest.raises(WeftError, match=f"the rows with all of image, text have {said}, expected"):
+        CASES["modality_probe"].build().evaluate([member(rows)], rows)

@@ -112,5 +112,5 @@ class ModalityAdversaryConfig(Config[Objective]):
 
 
 def _check_streams(streams: Sequence[str]) -> None:
-    if len(set(streams)) < 2:
-        raise ValueError(f"streams are {tuple(streams)}, expected two or more")
+    if len(set(streams)) != max(len(streams), 2):
+        raise ValueError(f"streams are {tuple(streams)}, expected two or more different ones")

@@ -78,7 +78,9 @@ class WordPredictionConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: TextOutput})
+        joint = self.stream == JOINT
+        encoders = () if joint else (self.stream,)
+        return Needs(encoders=encoders, heads={self.head: TextOutput}, fusion=joint)
 
     def build(self) -> WordPrediction:
         return WordPrediction(self)

@@ -103,10 +103,10 @@ class Service:
         return found
 
     def private(self, message: str) -> str:
-        """The message without the folders of this machine."""
+        """The message without the folders of this machine, in whose place are names in the caller's language."""
         folders: Mapping[str, str] = {str(one.run.folder): name for name, one in self.runs.items()}
         for name, served in self.indexes.items():
-            message = message.replace(str(served.index.folder), f"the index of {name}")
+            message = message.replace(str(served.index.folder), say(f"the index of {name}"))
         for folder in sorted(folders, key=len, reverse=True):
             message = message.replace(folder, folders[folder])
         return message

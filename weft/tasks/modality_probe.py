@@ -13,6 +13,7 @@ from torch import Tensor
 from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.ranges import POSITIVE, require
+from weft.core.text import counted
 from weft.data.formats import Dataset
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
@@ -46,8 +47,8 @@ class ModalityProbeConfig(TaskConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, decay=POSITIVE)
-        if len(set(self.streams)) < 2:
-            raise ValueError(f"streams are {self.streams}, expected two or more")
+        if len(set(self.streams)) != max(len(self.streams), 2):
+            raise ValueError(f"streams are {self.streams}, expected two or more different ones")
 
     @property
     def embedded(self) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ class ModalityProbe:
         device: torch.device | str = "cpu",
         leakage: Leakage | None = None,
     ) -> TaskResult:
-        """Raises WeftError for several models, and if a stream has fewer than two groups."""
+        """Raises WeftError for several models, and if the rows that have all streams have fewer than two groups."""
         config, member = self.config, only(members, self.name)
         bad = config.inference.errors.build(len(dataset))
         listing = list_entries(dataset, config.streams, bad)
@@ -99,11 +100,13 @@ class ModalityProbe:
         labels = [number for number, of_stream in enumerate(rows) for _ in of_stream]
         embedded_NE, group_N = torch.cat(vectors).double(), torch.tensor(groups)
         label_N = torch.tensor(labels)
-        fitted_N = _half(group_N, config.seed)
-        if fitted_N.all() or not fitted_N.any():
+        number = len(set(groups))
+        if number < 2:
             raise WeftError(
-                "the rows have one group, expected two or more: the probe is measured on others"
+                f"the rows with all of {', '.join(config.streams)} have {counted(number, 'group')}, expected two "
+                "or more: the probe is fitted on some and measured on others"
             )
+        fitted_N = _half(group_N, config.seed)
         right_N = self._right(embedded_NE, label_N, fitted_N)
         rest = group_N[~fitted_N]
         means_SE = torch.stack([one.double().mean(0) for one in vectors])
