@@ -8,7 +8,10 @@ import pkgutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,10 +42,13 @@ from weft.data.targets.numbers import NumbersConfig
 from weft.data.targets.tags import TagsConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.evaluation.metric import FAMILY, find
+from weft.inference import lost_streams
 from weft.inference.results import TaskResult
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.runs.check import check_columns, check_names
+from weft.runs.measure import Measurement
+from weft.runs.missing import measure_missing
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks import tasks
 from weft.tasks.base import Task
@@ -448,3 +454,36 @@ def test_a_limit_measures_the_rows_that_it_keeps(name: str) -> None:
     assert {key: score.value for key, score in limited.metrics.items()} == pytest.approx(
         {key: score.value for key, score in wanted.metrics.items()}
     )
+
+
+LOST = {
+    "reconstruction": CASES["reconstruction"],
+    "generation": CASES["generation"].replace(head="drawing"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_stream_that_is_lost_stays_lost(name: str) -> None:
+    """However the member reads rows: `weft evaluate --missing` measures it without."""
+    rows, task = dataset(), LOST[name].build()
+    raw, lost = member(rows), partial(lost_streams.without, lost=["text"])
+    reading = replace(raw, reading=lambda some: member(some).sources)
+    found, wanted, whole = (
+        values(task.evaluate([one], rows)) for one in (lost(reading), lost(raw), raw)
+    )
+    assert found == wanted
+    assert found != whole
+
+
+def test_a_reconstruction_has_no_number_without_what_it_is_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, config = dataset(), CASES["reconstruction"]
+    monkeypatch.setattr("weft.runs.missing.training_rows", lambda _: None)
+    monkeypatch.setattr("weft.runs.missing.task_config", lambda *_: config)
+    run: Any = SimpleNamespace(recipe=None, member=lambda some, _: member(some), device="cpu")
+    whole = config.build().evaluate([member(rows)], rows)
+    assert next(iter(whole.metrics)).startswith("image to image")
+    found = measure_missing(Measurement(whole, rows, [run]), "reconstruction")
+    assert (("image",), "absent") in [(line.streams, line.filler) for line in found.lines]
+    assert (("text",), "absent") not in [(line.streams, line.filler) for line in found.lines]

@@ -37,9 +37,10 @@ class Member:
     reading: Callable[[Dataset], Mapping[str, ViewedSource]] | None = None
 
     def over(self, rows: Dataset) -> "Member":
-        """The same model with sources that read these rows."""
+        """The same model with sources that read the same streams of these rows."""
         if self.reading is not None:
-            return replace(self, sources=self.reading(rows))
+            read = self.reading(rows).items()
+            return replace(self, sources={name: one for name, one in read if name in self.sources})
         raw = {
             stream: ModalitySource(rows, stream, self.modalities[stream], optional=True)
             for stream in self.sources

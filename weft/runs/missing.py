@@ -32,7 +32,7 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
     """The first number of the task's result again for each set of the streams that it reads.
 
     Rows without any stream of a set are not measured where the others are absent, and no row is where that is a stream
-    that the task compares with another one. Fillers are zeros, the mean of encoded training rows (where they are at
+    that the task compares with another one, or of which its first number is, such as a reconstruction from it. Fillers are zeros, the mean of encoded training rows (where they are at
     hand) and what a fusion has learned (`weft.fusion.mask_tokens`). Of retrieval the streams of a row are searched by
     together: see `found_together`. Raises WeftError where the task reads no stream of the rows.
     """
@@ -71,16 +71,17 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
     settings: Config[Task] = task_config(found.runs[0].recipe, task)
     measured = settings.build()
 
-    def score(altered: Sequence[Member]) -> Score:
-        return measured.evaluate(altered, found.dataset, device=device).metrics[first]
+    def score(altered: Sequence[Member]) -> Score | None:
+        return measured.evaluate(altered, found.dataset, device=device).metrics.get(first)
 
     for left in subsets(streams):
         lost = [stream for stream in streams if stream not in left]
         for filler, altered in _altered(
             members, lost, fillings, _may_lack(config, members[0], lost)
         ):
-            if left or filler != ABSENT:
-                lines.append(MissingLine(left, filler, score(altered)))
+            one = score(altered) if left or filler != ABSENT else None
+            if one is not None:
+                lines.append(MissingLine(left, filler, one))
     return MissingTable(task, lines)
 
 
