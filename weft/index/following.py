@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weft.core.errors import WeftError
+from weft.core.language import say
 from weft.index import codes, faiss_structure
 from weft.index.connections import Database
 from weft.index.database import About, IndexFileError, about, state
@@ -153,7 +154,7 @@ class Follower:
             self.refresh(lambda: self._closed.is_set() or not threading.main_thread().is_alive())
             pause = 0.0
         except (WeftError, OSError) as error:  # searches go on without it
-            log.warning("%s", error)
+            log.warning("%s", say(str(error)))
         finally:
             with self._lock:
                 self._pause, self._not_before = pause, time.monotonic() + pause
