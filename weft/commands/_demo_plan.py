@@ -43,13 +43,16 @@ class Wanted:
     """How long the demo takes, and its folder."""
 
     out: Path = Path("runs/demo")
-    """Folder for the data, the runs and the report; an earlier demo there is replaced."""
+    """Folder for the data, the runs and the report. An earlier demo in this folder is replaced."""
     minutes: float = 5.0
-    """Time that it is to take. The machine is measured for a few seconds, and sizes are chosen for it."""
+    """Planned time of the whole demo, in minutes. The demo measures the machine for a few seconds and chooses the sizes
+    to fit."""
     speed: int | None = None
-    """Scenes a second in training, as an earlier demo printed it: the same sizes again. Measured if not given."""
+    """Training speed in scenes per second, as an earlier demo printed it. The same speed gives the same sizes again.
+    Measured if not given."""
     test: int = 500
-    """Scenes in each of the two test splits: compositions seen in training, and never seen."""
+    """Number of scenes in each of the two test splits. One split has compositions seen in training, the other has
+    unseen ones."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,13 +64,13 @@ class Plan(Settings):
     """The sizes of a demo, and what they were chosen for."""
 
     speed: int
-    """Scenes a second in pretraining."""
+    """Pretraining speed, in scenes per second."""
     minutes: float
-    """Time that the whole demo is to take."""
+    """Planned time of the whole demo, in minutes."""
     train: int
-    """Training scenes."""
+    """Number of training scenes."""
     steps: dict[str, int]
-    """Steps of each training."""
+    """Number of steps of each training."""
 
     @property
     def seconds(self) -> float:

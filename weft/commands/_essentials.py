@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 
 FILE = Path(weft.recipes.__file__).parent / "settings.json"
 SAID = {
-    r"run\.steps": "Training steps.",
-    r"run\.batch_size": "Rows in a step.",
-    r"optim\.lr": "Learning rate at its highest.",
-    r"run\.seed": "Seed of everything that is drawn.",
-    r"run\.precision": "fp32, bf16, or auto: the faster one on this machine.",
-    r"run\.workers": "Threads that read and decode rows ahead.",
-    r"run\.evaluate_every": "Steps between evaluations on the validation split.",
-    r"run\.monitor": "Validation metric that chooses the best weights; None: the first.",
+    r"run\.steps": "Number of training steps.",
+    r"run\.batch_size": "Batch size: number of rows in a step.",
+    r"optim\.lr": "Peak learning rate.",
+    r"run\.seed": "Seed of all random numbers.",
+    r"run\.precision": "Precision: fp32, bf16, or auto (the faster one on this machine).",
+    r"run\.workers": "Number of threads that read and decode rows ahead.",
+    r"run\.evaluate_every": "Number of steps between evaluations on the validation split.",
+    r"run\.monitor": "Validation metric that chooses the best weights. None takes the first metric.",
     r"data\.streams\.(\w+)\.(?:image\.)?size": "Side of the pictures of stream '{}' in pixels.",
     r"model\.encoders\.(\w+)\.depth": "Layers of the encoder of stream '{}'.",
     r"model\.encoders\.(\w+)\.dim": "Width of the encoder of stream '{}'; its projection's in-dim is the same.",
-    r"model\.fusion(?:\.\w+)*\.depth": "Layers of the fusion.",
+    r"model\.fusion(?:\.\w+)*\.depth": "Number of layers of the fusion.",
 }
 """Pattern of a setting's name -> what it is; in this order."""
 OWN_DATA = [
     (
         "--columns image=Bild,text=Befund",
-        "Columns of other names; also Preis=number, group=Patient.",
+        "Meaning of columns with other names, also Preis=number or group=Patient.",
     ),
-    ("--images-dir FOLDER", "Where the pictures lie that a table names."),
-    ("--encoding NAME", "Of a table's text, such as cp1252 or gbk."),
-    ("--merge-labels case,blanks", "Labels that differ in capitals or blanks alone are one."),
+    ("--images-dir FOLDER", "Folder of the pictures that a table names."),
+    ("--encoding NAME", "Text encoding of a table, such as cp1252 or gbk."),
+    ("--merge-labels case,blanks", "Merges labels that differ only in capital letters or spaces."),
 ]
 Value = str | int | float | None
 

@@ -14,12 +14,14 @@ class OwnData:
     """What the user says of a table."""
 
     columns: str | None = None
-    """What columns hold, with commas between them: a meaning and its column (image=Bild,text=Befund,group=Patient),
-    or a column and its kind (Preis=number)."""
+    """Meaning of the columns, separated by commas. Write MEANING=COLUMN (image=Bild,text=Befund,group=Patient) or
+    COLUMN=KIND (Preis=number)."""
     images_dir: Path | None = None
-    """Folder that names of pictures are relative to; images/ beside the table, or its folder, if not given."""
+    """Folder of the pictures that the table names. If not given: images/ beside the table, or else the table's own
+    folder."""
     encoding: str | None = None
-    """Of the table's text, such as cp1252 or gbk; UTF-8 or what its byte-order mark says if not given."""
+    """Text encoding of the table, such as cp1252 or gbk. If not given: the encoding of its byte-order mark, or else
+    UTF-8."""
 
     def said(self, data: Path | None = None) -> Said:
         """The same for the reader of the table `data`. Raises WeftError for what cannot be."""
@@ -35,7 +37,8 @@ class OwnLabels(OwnData):
     """What the user says of a table that a model is made for, or that is checked."""
 
     merge_labels: str = ""
-    """Labels that differ in capitals (case) or in blanks (blanks) alone are one; both: case,blanks."""
+    """Differences between labels to ignore: capital letters (case), spaces (blanks), or both (case,blanks). Such labels
+    are merged."""
 
     def said(self, data: Path | None = None) -> Said:
         return replace(super().said(data), merge=merges_of(self.merge_labels))

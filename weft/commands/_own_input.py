@@ -24,9 +24,9 @@ class NamedInput:
     """
 
     several: ClassVar[bool] = False
-    """Whether a stream may have several values, one for each row."""
+    """If true, a stream may have several values, one for each row."""
     input: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """STREAM=VALUE: the input of any stream, by the stream's name, or of a column of a table, by the column's."""
+    """Input as STREAM=VALUE for a stream, or as COLUMN=VALUE for a column of a table."""
 
     @property
     def given(self) -> bool:
@@ -106,15 +106,15 @@ class OwnInput(NamedInput):
     """Options of a command that reads one input of the user."""
 
     image: Path | None = None
-    """A picture, for the first stream of pictures."""
+    """Picture file for the first image stream."""
     audio: Path | None = None
-    """A sound, for the first stream of sounds."""
+    """Sound file for the first audio stream."""
     video: Path | None = None
-    """A video, for the first stream of videos."""
+    """Video file for the first video stream."""
     array: Path | None = None
-    """A .npy file, for the first stream of arrays."""
+    """Array file (.npy) for the first array stream."""
     text: str | None = None
-    """A sentence or a question, for the first stream of texts."""
+    """Sentence or question for the first text stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,15 +123,15 @@ class OwnInputs(NamedInput):
 
     several: ClassVar[bool] = True
     image: tuple[Path, ...] = ()
-    """Pictures, for the first stream of pictures."""
+    """Picture files for the first image stream."""
     audio: tuple[Path, ...] = ()
-    """Sounds, for the first stream of sounds."""
+    """Sound files for the first audio stream."""
     video: tuple[Path, ...] = ()
-    """Videos, for the first stream of videos."""
+    """Video files for the first video stream."""
     array: tuple[Path, ...] = ()
-    """.npy files, for the first stream of arrays."""
+    """Array files (.npy) for the first array stream."""
     text: tuple[str, ...] = ()
-    """Sentences or questions, for the first stream of texts."""
+    """Sentences or questions for the first text stream."""
 
 
 def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:

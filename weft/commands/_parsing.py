@@ -23,7 +23,7 @@ class Trusting:
     """Options of every command that loads a run."""
 
     trust: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Module or Python file of your own that defines parts of the run; weft imports it."""
+    """Your own Python file or module that defines parts of the run. Weft imports it."""
 
 
 def wants_help(words: list[str]) -> bool:

@@ -30,9 +30,9 @@ class Arguments(OwnLabels):
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path | None = None
-    """Run directory; runs/RECIPE if not given."""
+    """Run directory. Default: runs/RECIPE."""
     data: Path | None = None
-    """Rows to train on instead of the recipe's own: a file or folder in any known format."""
+    """Training data to use instead of the recipe's own: a file or folder in any known format."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ResumeArguments(Trusting):
     resume: Path
     """Run directory."""
     parallel: Parallel | None = None
-    """ddp or fsdp on several ranks; the run's own setting if not given."""
+    """How to train on several ranks: ddp or fsdp. Default: the setting of the run."""
 
 
 def go_on(words: list[str]) -> None:

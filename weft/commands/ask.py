@@ -1,4 +1,4 @@
-"""Ask a run about an input of yours: the prediction of one of its heads, with probabilities.
+"""Ask a run about your own input and print the prediction of one head with probabilities.
 
 weft ask RUN --image FILE --text "How many red stars are there?"
 
@@ -23,19 +23,19 @@ class Arguments(NamedInput, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     head: str | None = None
-    """Head of the model that answers; the first if not given."""
+    """Name of the head that answers. Default: the first head."""
     k: int = 5
     """Number of answers to print."""
     image: Path | None = None
-    """A picture, for the first stream of pictures."""
+    """Picture file for the first image stream."""
     audio: Path | None = None
-    """A sound, for the first stream of sounds."""
+    """Sound file for the first audio stream."""
     video: Path | None = None
-    """A video, for the first stream of videos."""
+    """Video file for the first video stream."""
     array: Path | None = None
-    """A .npy file, for the first stream of arrays."""
+    """Array file (.npy) for the first array stream."""
     text: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A sentence or a question, for the first stream of texts; several are the questions of a dialog, in order."""
+    """Sentence or question for the first text stream. Several are read as the questions of a dialog, in order."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Average a fine-tuned run's weights with those that it started from (WiSE-FT)."""
+"""Average the weights of a fine-tuned run with its starting weights (WiSE-FT)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Arguments(Trusting):
     out: Path
     """New run directory."""
     alphas: tuple[float, ...] = ()
-    """Shares of the fine-tuned weights that are tried; 0, 0.1, ... 1 if not given."""
+    """Shares of the fine-tuned weights to try. Default: 0, 0.1, ... 1."""
 
 
 def main(words: list[str]) -> None:

@@ -17,7 +17,7 @@ class Arguments(OwnInputs, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     head: str | None = None
-    """Head of the model that writes the captions; the first with text output if not given."""
+    """Name of the head that writes the captions. Default: the first head with text output."""
 
 
 def main(words: list[str]) -> None:

@@ -35,21 +35,23 @@ class Arguments:
     """The recipes, the data and the budget of the comparison."""
 
     recipes: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Two or more recipes, by name or as YAML files; PRETRAINING+RECIPE for one that starts from another."""
+    """Two or more recipes, by name or as YAML files. With PRETRAINING+RECIPE, the second recipe starts from the weights
+    of the first."""
     data: Path | None = None
-    """Rows for all recipes, instead of their own, save those that pretrain: a file or folder in any known format."""
+    """Data for all recipes instead of their own: a file or folder in any known format. Pretraining recipes keep their
+    own data."""
     budget: str = "500 steps"
-    """Length of each run: steps, or minutes, which are converted into steps by timing the first steps."""
+    """Length of each run, in steps or minutes. Minutes are converted into steps by timing the first steps."""
     pretraining: float = 0.5
-    """Of PRETRAINING+RECIPE, the share of the budget that is spent on pretraining."""
+    """Share of the budget that PRETRAINING+RECIPE spends on pretraining."""
     seeds: tuple[int, ...] = (0,)
-    """Each recipe is trained once per seed, and so is its pretraining; the mean over seeds is compared."""
+    """Random seeds. Each recipe and its pretraining are trained once per seed, and the means over seeds are compared."""
     metric: str | None = None
-    """TASK/METRIC to compare; the first task's first metric if not given."""
+    """Metric to compare, as TASK/METRIC. Default: the first metric of the first task."""
     split: str | None = None
-    """Split to evaluate on; the recipes' test split if not given."""
+    """Split to evaluate on. Default: the test split of the recipes."""
     out: Path = Path("runs/compare")
-    """Folder for the runs, comparison.json and report.html; finished runs there are used again."""
+    """Folder for the runs, comparison.json and report.html. Finished runs in this folder are used again."""
 
 
 def main(words: list[str]) -> None:

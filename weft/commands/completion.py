@@ -1,4 +1,4 @@
-"""Print what completes the command line of weft in your shell: bash, zsh or fish.
+"""Print the completion script of weft for your shell: bash, zsh or fish.
 
 bash: echo 'source <(weft completion bash)' >> ~/.bashrc
 zsh:  echo 'source <(weft completion zsh)' >> ~/.zshrc     (after compinit)

@@ -1,4 +1,4 @@
-"""Convert a published model: CLIP or SigLIP to a run, ViLT, VisualBERT, LXMERT or BLIP for `weft train --init`."""
+"""Convert a published model: CLIP or SigLIP to a run; ViLT, VisualBERT, LXMERT or BLIP for `weft train --init`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ class Arguments:
     """The published model, and where the converted one is written."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """Folder with config.json or open_clip_config.json and safetensors, package:NAME, or a name on the Hugging
-    Face hub."""
+    """Published model: a folder with safetensors and config.json or open_clip_config.json, package:NAME, or a name on
+    the Hugging Face hub."""
     out: Path
-    """Run directory of CLIP, SigLIP, SigLIP 2 or an open_clip model; of another, the folder for model.json and
-    model.safetensors."""
+    """Folder for the result. CLIP, SigLIP, SigLIP 2 and open_clip models become a run directory; other models become
+    model.json and model.safetensors."""
     text: str = "text"
     """Name of the text stream in the converted model, such as question."""
 

@@ -1,4 +1,4 @@
-"""Cross-validate a recipe: one run a fold, each measured on the rows that it was trained without.
+"""Cross-validate a recipe: train one run per fold and evaluate it on the rows of that fold.
 
 weft crossval RECIPE --by COLUMN [--together N] [--task NAME] [--data PATH] [--out FOLDER] [--SETTING VALUE ...]
 

@@ -44,14 +44,14 @@ class CheckArguments(OwnLabels, Trusting):
     """A file or folder in any known format."""
     config: Annotated[CheckConfig, tyro.conf.arg(name="")] = field(default_factory=CheckConfig)
     format: str | None = None
-    """Name of the format; detected if not given."""
+    """Name of the data format. Detected if not given."""
     out: Path | None = None
-    """Folder for card.html and card.json; runs/NAME-card if not given."""
+    """Folder for card.html and card.json. Default: runs/NAME-card."""
     mismatches: Path | None = None
-    """A run that embeds two of the columns, such as pictures and captions: it finds rows in which they do not belong
-    together, which are written to mismatches.csv beside the card."""
+    """Run that embeds two of the columns, such as pictures and captions. It finds rows whose two values do not match
+    and writes them to mismatches.csv beside the card."""
     false_alarms: float | None = None
-    """Share of the pairs that belong together and may be named by --mismatches all the same; 0.05 if not given."""
+    """False alarm rate of --mismatches: the share of matching pairs that may be reported by mistake. Default: 0.05."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ class PrepareArguments(OwnData):
     path: Annotated[Path, tyro.conf.Positional]
     """A file or folder in any known format."""
     out: Path
-    """Folder for the shards, the data card and the list of dropped rows; an interrupted preparation is
-    continued."""
+    """Folder for the shards, the data card and the list of dropped rows. An interrupted preparation is resumed."""
     config: Annotated[PrepareConfig, tyro.conf.arg(name="")] = field(default_factory=PrepareConfig)
     format: str | None = None
-    """Name of the format; detected if not given."""
+    """Name of the data format. Detected if not given."""
 
 
 def main(words: list[str]) -> None:

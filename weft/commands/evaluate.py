@@ -27,31 +27,36 @@ class Arguments(OwnData, Trusting):
     """The runs, the task and the rows."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run directories; several are an ensemble, whose similarities are averaged."""
+    """Run directories. Several runs form an ensemble, and their similarities are averaged."""
     task: str | None = None
-    """Task to evaluate, one that `weft list tasks` shows; the recipe's first if not given, or one that fits the run."""
+    """Task to evaluate; `weft list tasks` shows all. Default: the first task of the recipe, or else a task that fits
+    the run."""
     data: Path | None = None
-    """Other rows than those of the recipe: a file or folder in any known format."""
+    """Data to use instead of the recipe's own: a file or folder in any known format."""
     split: str | None = None
-    """Split to evaluate on, several with a plus between them (validation+test), or all; the recipe's test split if not
-    given."""
+    """Split to evaluate on: one split, several joined with a plus sign (validation+test), or all. Default: the test
+    split of the recipe."""
     json: Path | None = None
-    """File for the result; RUN/metrics/TASK-SPLIT.json of a single run if not given."""
+    """JSON file for the result. Default for a single run: RUN/metrics/TASK-SPLIT.json."""
     slices: tuple[str, ...] = ()
-    """Columns by whose values the score is given, too, instead of those of the recipe."""
+    """Columns for sliced scores, instead of those of the recipe. The score is also computed for each value of these
+    columns."""
     missing: bool = False
-    """Also measure every set of the streams that the task reads, the others absent or filled. A run that was trained with
-    data.modality_dropout is always measured so."""
+    """If true, also evaluate with every subset of the input streams, while the other streams are absent or filled. This
+    is always done for a run trained with data.modality_dropout."""
     noise: float | None = None
-    """Signal-to-noise ratio in decibels: so much white noise is added to every sound; negative where the noise is louder."""
+    """Signal-to-noise ratio of white noise that is added to every sound, in decibels. It is negative if the noise is
+    louder than the sound."""
     against: Path | None = None
-    """Another run, measured on the same rows: the differences, paired row by row, with their intervals."""
+    """Another run to compare with on the same rows. The result has the differences, paired by row, with their
+    intervals."""
     judge: tuple[Path, ...] = ()
-    """Runs that were trained on real values and say what they see in those that this run draws, by their first task."""
+    """Judge runs that were trained on real data. Their first task classifies what this run generates."""
     joint: int = 0
-    """Of an autoencoder: so many samples of its prior, and how often all that it makes of one shows the same to the judges."""
+    """Number of samples from the prior of an autoencoder. The result says how often the judges see the same content in
+    all streams generated from one sample."""
     audit: bool = True
-    """Search the training rows for copies of the evaluated rows; reads both once."""
+    """If true, search the training rows for copies of the evaluated rows. Both are read once."""
 
 
 def _loaded(folder: Path, arguments: Arguments) -> "TrainedModel":

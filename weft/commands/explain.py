@@ -26,24 +26,24 @@ class Arguments(OwnInput, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     head: str | None = None
-    """Head whose decision is explained; the first if not given. In a model without heads the similarity of
-    picture and text is explained."""
+    """Head whose decision is explained. Default: the first head. In a model without heads, the similarity of picture
+    and text is explained."""
     method: Method = "auto"
-    """relevance: gradient x attention; rollout: attention alone; occlusion: parts are deleted one by one,
-    works for any model; auto: relevance for streams read by attention, occlusion for the others."""
+    """Method of explanation. relevance: gradient x attention. rollout: attention only. occlusion: deletes parts one by
+    one, works for any model. auto: relevance for streams read by attention, occlusion for the others."""
     rows: int = 8
-    """Number of rows of the split to explain, drawn at random, if no input is given."""
+    """Number of rows to explain if no input is given. They are drawn at random from the split."""
     deletion: int = 100
-    """Number of rows in the deletion test; 0 skips the test."""
+    """Number of rows in the deletion test. 0 skips the test."""
     data: Path | None = None
-    """Other rows than those of the recipe: a file or folder in any known format."""
+    """Data to use instead of the recipe's own: a file or folder in any known format."""
     split: str | None = None
-    """Split of the rows; the recipe's test split if not given."""
+    """Split from which the rows are drawn. Default: the test split of the recipe."""
     seed: int = 0
-    """Seed with which the rows are drawn."""
+    """Random seed for drawing the rows."""
     out: Path | None = None
-    """File for the HTML page. If not given, RUN/explanation.html for an input of yours, RUN/explanations.html
-    for rows."""
+    """File for the HTML page. Default: RUN/explanation.html for your own input, RUN/explanations.html for rows of a
+    split."""
 
 
 def main(words: list[str]) -> None:

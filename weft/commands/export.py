@@ -19,11 +19,12 @@ class Arguments(Trusting):
     out: Annotated[Path, tyro.conf.Positional]
     """New folder for the model."""
     to: str
-    """onnx or pt2, or the library: transformers, open_clip or sentence-transformers."""
+    """Target format: onnx or pt2, or a library: transformers, open_clip or sentence-transformers."""
     stream: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """With onnx and pt2: the stream whose tower is written; all that have embeddings if not given."""
+    """Stream whose tower is exported, for onnx and pt2. Default: all streams that have embeddings."""
     int8: bool = False
-    """With onnx: convolutions and linear layers in 8 bits, for OpenVINO; `weft serve` tries them too."""
+    """If true, quantise convolutions and linear layers of an onnx export to 8 bits, for OpenVINO. `weft serve` tries
+    such models too."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Try several models on a table or folder of yours, compare them, and keep the best as a run.
+"""Train several models on your table or folder, compare them, and keep the best one as a run.
 
 weft fit TABLE_OR_FOLDER --target COLUMN [--minutes 10] [--out DIR]
 weft fit TABLE_OR_FOLDER --pair image text [--minutes 10] [--out DIR]
@@ -27,12 +27,12 @@ class Arguments(FitSettings, OwnLabels):
     data: Annotated[Path, tyro.conf.Positional]
     """A table, or a folder in any known format."""
     target: tuple[str, ...] = ()
-    """Column that is to be predicted; several have one leaderboard each."""
+    """Column to predict. Several columns get one leaderboard each."""
     pair: tuple[str, str] | None = None
-    """Two columns that are to find each other, such as image text, instead of a target."""
+    """Two columns for retrieval in both directions, such as image text, instead of a target."""
     out: Path | None = None
-    """Folder for the run, the leaderboard and its page (of several targets one folder each); runs/fit-NAME if
-    not given."""
+    """Folder for the run, the leaderboard and its page. Each of several targets gets its own folder. Default:
+    runs/fit-NAME."""
 
 
 def main(words: list[str]) -> None:

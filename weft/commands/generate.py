@@ -26,17 +26,19 @@ class Arguments(OwnInputs, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     out: Path = Path("generated")
-    """A file, such as heart.png, where one value is drawn or several are pictures, which become one; or a folder."""
+    """Output file, such as heart.png, or a folder. Several pictures in one file form a single picture. Several sounds
+    need a folder."""
     n: int = 1
-    """How many are drawn from each input."""
+    """Number of outputs to generate from each input."""
     seed: int | None = None
-    """Of the noise: another one draws others. The recipe's if not given."""
+    """Random seed of the noise. Another seed gives other outputs. Default: the seed of the recipe."""
     guidance: float | None = None
-    """Of a flow: 1 as it was trained, 2 truer to the text and less varied. The recipe's if not given."""
+    """Guidance scale of a flow. 1 samples as trained; 2 follows the text more closely with less variety. Default: the
+    value of the recipe."""
     steps: int | None = None
-    """Of a flow. The recipe's if not given."""
+    """Number of sampling steps of a flow. Default: the value of the recipe."""
     head: str | None = None
-    """Head of the model that draws; the first one if not given."""
+    """Name of the head that generates. Default: the first such head."""
 
 
 def main(words: list[str]) -> None:

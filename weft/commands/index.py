@@ -1,4 +1,4 @@
-"""Build the index that `weft search` and `weft serve` ask, add to it, remove from it, or verify it.
+"""Build, extend, shrink or verify the index that `weft search` and `weft serve` use.
 
 weft index build RUN [--data PATH] [--split SPLIT] [--stream STREAM] [--kind KIND] [--metadata COLUMN] [--out FOLDER]
 weft index add RUN [FILE ...] [--data PATH] [--metadata COLUMN] [--index FOLDER]
@@ -33,20 +33,21 @@ class BuildArguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     data: Path | None = None
-    """Rows to index; those of the recipe if not given."""
+    """Data to index: a file or folder in any known format. Default: the data of the recipe."""
     split: str | None = None
-    """Split to index; the recipe's test split, or with --data all rows, if not given."""
+    """Split to index. Default: the test split of the recipe, or all rows with --data."""
     stream: str | None = None
-    """Stream to index, such as image or text; the first one of pictures if not given."""
+    """Stream to index, such as image or text. Default: the first image stream."""
     kind: str | None = None
-    """How it is searched: flat compares every vector, ivf and hnsw use faiss, int8 is for millions; flat for few
-    entries and hnsw for many if not given."""
+    """Kind of index. flat compares every vector, ivf and hnsw use faiss, int8 is for millions of entries. Default: flat
+    for few entries, hnsw for many."""
     metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Column that searches can be filtered by; short columns of categories, numbers and dates if not given."""
+    """Columns for filtering a search. Default: short columns of categories, numbers and dates."""
     cutoff: bool = True
-    """Find out from what score on a query has found something, with queries of the recipe's rows and with nonsense."""
+    """If true, estimate the score above which a result counts as found. This uses queries from the recipe's rows and
+    nonsense queries."""
     out: Path | None = None
-    """Folder of the index; RUN/index if not given."""
+    """Folder of the index. Default: RUN/index."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class AddArguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     files: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
-    """Files to add, each by its name; one that is there already takes the place of the old one."""
+    """Files to add. The file name is the id. A file whose id is already in the index replaces the old entry."""
     data: Path | None = None
-    """Rows to add instead, with their metadata."""
+    """Rows with metadata to add, instead of files."""
     metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Column that searches can be filtered by; those that the index has if not given."""
+    """Columns for filtering a search. Default: the columns that the index already has."""
     index: Path | None = None
-    """Folder of the index; RUN/index if not given."""
+    """Folder of the index. Default: RUN/index."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class RemoveArguments:
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory, or the folder of an index."""
     ids: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Ids, as `weft search` prints them."""
+    """Ids of the entries to remove, as `weft search` prints them."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Write a folder to start from: a commented recipe file, a Python file for parts of your own, example data.
+"""Create a starter folder: a commented recipe file, a Python file for your own parts, and example data.
 
 weft new FOLDER [--recipe clip] [--data PATH]
 weft new FOLDER --recipe classify --data TABLE --target COLUMN
@@ -26,11 +26,11 @@ class Arguments(OwnData):
     """The folder, the recipe and the data."""
 
     folder: Annotated[Path, tyro.conf.Positional]
-    """Folder to write; it must be empty or not there."""
+    """Folder to create. It must be empty or not exist."""
     recipe: str = "clip"
-    """Recipe to start from, one that `weft list recipes` shows."""
+    """Recipe to start from. `weft list recipes` shows all."""
     data: Path | None = None
-    """Your rows: a file or folder in any known format. Generated examples are written if not given."""
+    """Your data: a file or folder in any known format. If not given, example data is generated."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Predict the rows of a table or a folder, or one recording, with a run: classes with probabilities, numbers, or texts, as CSV.
+"""Predict classes, numbers or texts for a table, a folder or one recording, and write them as CSV.
 
 weft predict RUN TABLE_OR_FOLDER_OR_RECORDING [--out FILE.csv]
 """
@@ -27,12 +27,12 @@ class Arguments(OwnData, Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     data: Annotated[Path, tyro.conf.Positional]
-    """A table, or a folder in any known format; it needs no column of what is predicted. Or one video, sound or picture,
-    with its words in a .txt file of the same name: what is missing of it is said."""
+    """Table or folder in any known format, or one video, sound or picture. The column to predict may be missing. The
+    text of a single file is read from the .txt file of the same name. Missing streams are reported."""
     head: str | None = None
-    """Head of the model that predicts; the first if not given."""
+    """Name of the head that predicts. Default: the first head."""
     out: Path | None = None
-    """CSV file; standard output if not given."""
+    """CSV file for the predictions. Default: standard output."""
 
 
 def main(words: list[str]) -> None:

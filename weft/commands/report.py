@@ -17,17 +17,18 @@ class Arguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     data: Path | None = None
-    """Other rows than those of the recipe: a file or folder in any known format."""
+    """Data to use instead of the recipe's own: a file or folder in any known format."""
     split: str | None = None
-    """Split to evaluate on, several with a plus between them (validation+test), or all; the recipe's test split if not
-    given."""
+    """Split to evaluate on: one split, several joined with a plus sign (validation+test), or all. Default: the test
+    split of the recipe."""
     card: bool = True
-    """Also check the evaluated rows and show their data card."""
+    """If true, also check the evaluated rows and show their data card."""
     missing: bool = False
-    """Also measure every set of the streams that each task reads, the others absent or filled."""
+    """If true, also evaluate each task with every subset of its input streams, while the other streams are absent or
+    filled."""
     out: Path | None = None
-    """File for the page. If not given, the page is RUN/report.html and the metrics are written to
-    RUN/metrics, unless --data is given."""
+    """File for the page. Default: RUN/report.html. In that case the metrics are also written to RUN/metrics, unless
+    --data is given."""
 
 
 def main(words: list[str]) -> None:

@@ -29,14 +29,15 @@ class Arguments(OwnInput, Trusting):
     k: int = 5
     """Number of results to print."""
     index: Path | None = None
-    """Folder that `weft index build` wrote; RUN/index if not given, which is made of the test rows where it is missing."""
+    """Folder of an index that `weft index build` wrote. Default: RUN/index. If RUN/index is missing, it is built from
+    the test rows."""
     where: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """COLUMN=VALUE: only entries whose metadata say so; given twice for a column, either value; numbers and dates may be
-    a range such as 2019..2021."""
+    """Filter on metadata, as COLUMN=VALUE. If a column is given twice, either value matches. Numbers and dates may be a
+    range such as 2019..2021."""
     out: Path | None = None
-    """File for a page that shows what was found, with pictures."""
+    """HTML file for the results, with pictures."""
     open: bool = False
-    """Open that page in the browser; it is RUN/search.html if --out is not given."""
+    """If true, open the result page in the browser. The page is RUN/search.html if --out is not given."""
 
 
 def main(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Serve runs: a page in the browser, and a REST interface for other programs."""
+"""Start a server for runs: a web page for people and a REST interface for programs."""
 
 import contextlib
 import importlib.util
@@ -26,37 +26,37 @@ class Arguments(Trusting):
     """The runs, the address, and who may ask."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run directories; the name of its folder is the name of a run."""
+    """Run directories. The folder name becomes the name of the run."""
     data: Path | None = None
-    """Rows to be searched, where the run has no index yet: a file or folder in any known format."""
+    """Data to search if the run has no index yet: a file or folder in any known format."""
     index: Path | None = None
-    """Folder of the index; RUN/index if not given, where it is."""
+    """Folder of the index. Default: RUN/index, if it exists."""
     writable: bool = False
-    """Whether others may add items to the index and remove them."""
+    """If true, clients may add items to the index and remove items from it."""
     host: str = "127.0.0.1"
-    """Address of this machine that is listened at; any but its own loopback needs a token."""
+    """Address on which the server listens. Any address other than loopback needs a token."""
     port: int = 8000
-    """Port that is listened at; 0 takes a free one."""
+    """Port on which the server listens. 0 takes a free port."""
     token_file: Path | None = None
-    """File with the token that others must know; that in the environment variable WEFT_TOKEN if not given."""
+    """File with the access token that clients must send. Default: the environment variable WEFT_TOKEN."""
     log: Path | None = None
-    """File at whose end a line of JSON is written for each request; it holds nothing of what was asked."""
+    """Log file. The server appends one line of JSON per request, without the content of the request."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the models run: auto, cpu or cuda."""
+    """Device of the models: auto, cpu or cuda."""
     backend: Literal["auto", "fp32"] = "auto"
-    """How streams are embedded. auto: each way is tried for a second, and the fastest that says the same is taken; fp32: as the
-    model was trained."""
+    """Backend that embeds streams. auto: tries each backend for a second and takes the fastest one that gives the same
+    results. fp32: runs the model as it was trained."""
     threads: int | None = None
-    """Threads that one call of a model uses; one less than this machine has cores if not given, which is left for what comes in
-    and goes out."""
+    """Number of threads for one call of a model. Default: one less than the number of cores. The last core is left for
+    network traffic."""
     megabytes: float = 32.0
-    """Largest body of a request, in MiB."""
+    """Maximum size of a request body, in MiB."""
     seconds: float = 60.0
-    """Time limit of an answer, in seconds."""
+    """Time limit for answering a request, in seconds."""
     waiting: int = 128
-    """Requests that may wait for the model; further ones are told to come again (429)."""
+    """Maximum number of requests that wait for the model. Further requests get status 429 (try again later)."""
     rate: float = 200.0
-    """Requests a second of one client; 0 is no limit."""
+    """Maximum number of requests per second from one client. 0 means no limit."""
 
 
 def main(words: list[str]) -> None:

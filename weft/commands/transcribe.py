@@ -1,4 +1,4 @@
-"""Write what is said in sounds, or in videos, with a run that was trained for it.
+"""Transcribe the speech in sounds or videos, with a run that was trained for it.
 
 weft transcribe RUN FILE [FILE ...]
 """
@@ -33,13 +33,14 @@ class Arguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     files: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
-    """Sounds, or videos with a sound track; of a folder all that lie in it."""
+    """Sound files, or videos with a sound track. For a folder, all such files in it are transcribed."""
     head: str | None = None
-    """Head of the model that writes transcripts; the first one if not given."""
+    """Name of the head that writes transcripts. Default: the first such head."""
     words: bool = False
-    """Of each word when it is said and, where the model weighs its streams at each moment, how far it believed each."""
+    """If true, show the time of each word. If the model has a gate over its streams, also show the weight of each
+    stream."""
     silence: float = 0.0
-    """Also transcribe so many minutes of digital silence and as many of white noise, in which nothing is said."""
+    """Minutes of digital silence, and of white noise, to transcribe as a check: neither contains speech."""
 
 
 def main(words: list[str]) -> None:

@@ -33,10 +33,12 @@ class FitSettings:
     seed: int = 0
     """Of folds and models."""
     encoding: str | None = None
-    """Of the table's text, such as cp1252 or gbk; UTF-8 or what its byte-order mark says if not given."""
+    """Text encoding of the table, such as cp1252 or gbk. If not given: the encoding of its byte-order mark, or else
+    UTF-8."""
 
     merge_labels: str = ""
-    """Labels that differ in capitals (case) or in blanks (blanks) alone are one; both: case,blanks."""
+    """Differences between labels to ignore: capital letters (case), spaces (blanks), or both (case,blanks). Such labels
+    are merged."""
 
     @property
     def merge(self) -> tuple[Merge, ...]:
