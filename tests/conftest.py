@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import fcntl
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -17,6 +18,13 @@ settings.load_profile("weft")
 # their threads wait for each other, and trees take six times as long.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["WEFT_LANGUAGE"] = "en"  # tests read messages, whatever the locale
+
+
+def pytest_collection_finish() -> None:
+    """The collector need not walk the modules and the tests again and again: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+
 
 SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
