@@ -1,15 +1,18 @@
 """Small encoders of every kind, and inputs with padding that nobody may read."""
 
+import dataclasses
 import json
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from weft.core.config import Config
 from weft.core.records import Field
+from weft.encoders import mobilenet, resnet
 from weft.encoders.conformer import ConformerConfig
 from weft.encoders.convnet import ConvNetConfig
 from weft.encoders.extended import ExtendedConfig
@@ -198,6 +201,32 @@ def built(case: Case) -> nn.Module:
     torch.manual_seed(0)
     encoder: nn.Module = case.config.build()  # type: ignore[attr-defined]
     return encoder.eval()
+
+
+def built_shallow(case: Case) -> nn.Module:
+    """The encoder with one block where there are several, and pictures' networks with fewer stages: what is
+    exported takes half a second a block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mobilenet, "STAGES", mobilenet.STAGES[:2])
+        patch.setitem(resnet.STAGES, 18, (1, 2, 1, 1))
+        patch.setitem(resnet.STAGES, 26, (1, 2, 1, 1))
+        return built(replace(case, config=shallow(case.config)))
+
+
+def shallow(config: Any) -> Any:
+    """With one block where there are several."""
+    if isinstance(config, PartlyFrozenConfig) or getattr(config, "first", 0):
+        return config  # which is of blocks that differ
+    changes: dict[str, Any] = {}
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    for name, value in values.items():
+        if name == "depth" and "heads" in values:
+            changes[name] = min(value, 1)
+        elif isinstance(value, Config):
+            changes[name] = shallow(value)
+        elif name == "nodes":
+            changes[name] = {node: shallow(of_node) for node, of_node in value.items()}
+    return config.replace(**changes)
 
 
 def inputs(kind: str) -> Field:

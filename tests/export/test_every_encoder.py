@@ -9,7 +9,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "encoders"))
 
 import tiny_encoders
-from tiny_encoders import Case, built, inputs
+from tiny_encoders import Case, built_shallow, inputs
 
 from weft.architectures.model import Model, ProjectionConfig
 from weft.core.errors import WeftError
@@ -38,7 +38,7 @@ cosine above LEAST_COSINE; the converter of torch 2.13 fails at ViViT."""
 
 def model_of(case: Case) -> Model:
     """The encoder with a projection."""
-    encoder = built(case)
+    encoder = built_shallow(case)
     torch.manual_seed(0)
     projection = ProjectionConfig(encoder.dim, 8).build()
     return Model({STREAM: encoder}, projections={STREAM: projection}).eval()

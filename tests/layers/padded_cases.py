@@ -1,17 +1,15 @@
 """Every encoder, fusion and decoder as a module from tensors to tensors, with inputs to try it on."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import pytest
 import tiny_decoders
 import tiny_encoders
 import tiny_fusions
 import torch
 import torch.nn.functional as F
 from tiny_drawing import noise_for
+from tiny_encoders import shallow
 from torch import Tensor, nn
 
 from weft.core.config import Config
@@ -19,8 +17,6 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.drawing import DrawingConfig
-from weft.encoders import mobilenet, resnet
-from weft.encoders.frozen import PartlyFrozenConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -141,11 +137,7 @@ def config_of(case: tiny_encoders.Case | Config) -> Config:
 def encoder(case: tiny_encoders.Case) -> Case:
     """The second of the four rows has no token, where there are masks."""
     field = tiny_encoders.inputs(case.kind)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mobilenet, "STAGES", mobilenet.STAGES[:2])
-        patch.setitem(resnet.STAGES, 18, (1, 2, 1, 1))
-        patch.setitem(resnet.STAGES, 26, (1, 2, 1, 1))
-        module = Encoding(tiny_encoders.built(replace(case, config=shallow(case.config))))
+    module = Encoding(tiny_encoders.built_shallow(case))
     if field.mask is None:
         return Case(module, (field.values,), ({},))
     mask = field.mask.clone()
@@ -158,22 +150,6 @@ def encoder(case: tiny_encoders.Case) -> Case:
     fixed = case.kind == "frames" or isinstance(case.config, TimeSformerConfig | ViViTConfig)
     length = {} if fixed else {1: "length"}
     return Case(module, (field.values, mask), (length, length), longest)
-
-
-def shallow(config: Any) -> Any:
-    """With one block where there are several: an export of each takes half a second."""
-    if isinstance(config, PartlyFrozenConfig) or getattr(config, "first", 0):
-        return config  # which is of blocks that differ
-    changes: dict[str, Any] = {}
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    for name, value in values.items():
-        if name == "depth" and "heads" in values:
-            changes[name] = min(value, 1)
-        elif isinstance(value, Config):
-            changes[name] = shallow(value)
-        elif name == "nodes":
-            changes[name] = {node: shallow(of_node) for node, of_node in value.items()}
-    return config.replace(**changes)
 
 
 def fusion(config: Config) -> Case:
