@@ -174,9 +174,9 @@ def test_a_reader_is_answered_in_her_language_alone() -> None:
 )
 def test_data_that_look_like_many_sentences_take_no_time(part: str) -> None:
     """They come from anybody: one part more once doubled the time."""
-    began = time.perf_counter()
+    began = time.process_time()
     say("x" + part * 80)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_catalogue_is_read_once() -> None:

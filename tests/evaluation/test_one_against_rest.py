@@ -81,9 +81,9 @@ def test_thousands_of_classes_take_seconds() -> None:
     random = np.random.default_rng(0)
     scores = random.random((300, 2000), dtype=np.float32)
     right = np.eye(2000, dtype=bool)[random.integers(0, 2000, 300)]
-    start = time.perf_counter()
+    start = time.process_time()
     rows = np.arange(300)
     found = one_against_rest("auroc", scores, right, rows, Bootstrap(rows, resamples=2000))
     assert found.mean is not None
     assert found.mean.value == pytest.approx(0.5, abs=0.05)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from limits import LIMIT_S
 
 from weft.core.errors import MissingExtraError, WeftError
 from weft.index import KINDS, Entry, Index, cache_file, structure
@@ -102,7 +103,7 @@ def test_a_stale_structure_is_made_anew_beside_the_searches(index, exact):
         one.remove([f"id{n}" for n in range(100)])
     first = index._follower._structure
     assert recall(index, exact) >= 0.99
-    until = time.monotonic() + 60
+    until = time.monotonic() + LIMIT_S
     while index._follower._structure is first and time.monotonic() < until:
         time.sleep(0.05)
     assert index._follower._structure is not first

@@ -154,10 +154,9 @@ def test_enormous_captions_are_cut_and_cheap(kind: str, unit: str) -> None:
     text = minilm(max_length=16) if kind == "pretrained" else trained(kind, max_length=16)
     text.encode("warm")
     caption = (unit * 100_000)[:100_000]
-    start = time.perf_counter()
+    start = time.process_time()
     ids = text.transform(text.decode(caption), train=False, generator=seeded())
-    # Tokenising the whole of it takes far longer; a generous bound, since the machine may be busy.
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5  # tokenising the whole of it takes far longer
     assert len(ids) <= 16
     assert (ids[0], ids[-1]) == (text.cls_id, text.sep_id)
 

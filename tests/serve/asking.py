@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +110,21 @@ class Process:
             return Answer(found.status, names, found.read())
         finally:
             connection.close()
+
+    def begin(self, path: str, content: Any, **headers: str) -> Callable[[], int]:
+        """Posts all but the last byte. While the server waits for it, a signal does not end it. Returns
+        what sends the byte and returns the status of the answer."""
+        body, own = encoded(content)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        length = {"Content-Length": str(len(body))}
+        connection.request("POST", path, body[:-1], {**own, **length, **headers})
+
+        def ended() -> int:
+            connection.send(body[-1:])
+            with contextlib.closing(connection):
+                return connection.getresponse().status
+
+        return ended
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, headers=headers)

@@ -58,8 +58,13 @@ def test_no_accepted_request_is_lost(runs: Path, tmp_path: Path) -> None:
         threads = [threading.Thread(target=kept) for _ in range(6)]
         for thread in threads:
             thread.start()
+        ended = process.begin("/embed", {"values": {"text": "a red square"}})
         until(lambda: counts[200] > 30)
         process.stop(signal.SIGTERM)
+        until(lambda: counts[503] > 0)
+        status = ended()
+        with lock:
+            counts[status] += 1
         assert process.process.wait(LIMIT_S) == 0
         ends.set()
         for thread in threads:
@@ -110,10 +115,14 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
             "openvino bf16",
         }
         assert "text: " in backend["why"]
+        ended = process.begin("/embed", {"values": {"text": "x"}}, **mine)
+        process.get("/runs", **mine)  # asked after it, so it is inside
         process.stop(signal.SIGINT)
+        until(lambda: process.get("/health").status == 503)
         found = process.get("/health")
         assert (found.status, found.error) == (503, "the server is stopping")
         assert found.headers["retry-after"]
+        assert ended() == 200
         assert process.process.wait(LIMIT_S) == 0
 
 
