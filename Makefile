@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # `make test COVERAGE=1` prints branch coverage, and takes a third longer.
 COVERAGE ?=
 
+# Also where the environment forbids it: each process that a test starts would compile all of weft again.
+test: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test docs dist bench format clean
 
 demo: $(VENV)/.core
