@@ -14,7 +14,7 @@ from tiny_runs import done, flags, picture_folder
 
 from weft.training import checkpoint
 
-STEPS = 30
+STEPS = 40
 
 
 def start(*words: object) -> subprocess.Popen[bytes]:
@@ -71,7 +71,7 @@ def test_killed_three_times_and_resumed_to_the_same_bits(tmp_path: Path) -> None
     )
     command = ["train", "scenes", "--data", data, *words]
     done(*command, "--out", whole)
-    first, second = sorted(random.Random(time.time_ns()).sample(range(3, STEPS - 3), 2))
+    first, second = sorted(random.Random(time.time_ns()).sample(range(3, STEPS - 12), 2))
 
     killed_when(lambda: steps_done(killed) >= first, start(*command, "--out", killed))
     killed_when(lambda: being_written(killed), start("train", "--resume", killed))

@@ -18,7 +18,7 @@ from weft.core.errors import WeftError
 from weft.training import checkpoint
 from weft.training.log import COST
 
-STEPS, BALLAST = 40, 3000  # 12 MB a checkpoint: long enough to be killed inside
+STEPS, BALLAST = 45, 3000  # 12 MB a checkpoint: long enough to be killed inside
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:
@@ -34,7 +34,7 @@ def without_clock(lines: list[dict[str, float]]) -> list[dict[str, float]]:
 
 def killed_when(folder: Path, moment: Callable[[], bool]) -> None:
     """Starts or resumes the run, and ends it with SIGKILL at the moment."""
-    settings = [str(folder), str(STEPS), str(BALLAST), "0.01"]
+    settings = [str(folder), str(STEPS), str(BALLAST), "0.05"]
     command = [sys.executable, tiny_training.__file__, "train", *settings]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + LIMIT_S
