@@ -23,6 +23,7 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "accumulate is 9": ("--run.accumulate", "9"),
     "'many'": ("--run.steps", "many"),
     "'fp61'": ("--run.precision", "fp61"),
+    "did you mean bf16": ("--run.precision", "bf61"),
     "did you mean --run.steps": ("--run.stepz", "3"),
     "lr is nan": ("--optim.lr", "nan"),
     "ema is 1.0": ("--optim.ema", "1"),

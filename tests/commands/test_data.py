@@ -94,6 +94,30 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     assert found["leaks between splits"] == "1"
 
 
+def test_a_row_without_its_caption_is_named(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "mine", 12)
+    names = sorted(path.name for path in folder.glob("*.png"))
+    lines = [f"{name},{'' if n == 2 else 'a red square'}\n" for n, name in enumerate(names)]
+    table = folder / "rows.csv"
+    table.write_text("image,caption\n" + "".join(lines))
+    out = done("data", "check", table, "--out", tmp_path / "card")
+    assert counts(out)["suspicious"] == "1"
+    assert "rows.csv:4: has no 'text', which most rows have" in out
+    an_epoch = ("--run.steps", 4, "--run.batch-size", 8)
+    line = refused("train", "clip", "--data", table, "--out", tmp_path / "run", *an_epoch)
+    assert "rows.csv:4: has no 'text'" in line
+    assert "--data.errors.mode skip leaves such rows out" in line
+
+
+def test_a_folder_with_an_empty_table_names_the_table(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "mine", 2)
+    for captions in folder.glob("*.txt"):
+        captions.unlink()
+    (folder / "captions.csv").write_text("image,caption\n")
+    line = refused("data", "check", folder)
+    assert f"{folder / 'captions.csv'}: holds no rows: it has only a header" in line
+
+
 def test_prepared_shards_can_be_trained_on(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "mine", 40)
     (folder / "p05.png").write_bytes(b"")
@@ -142,6 +166,8 @@ def test_mistakes(tmp_path: Path) -> None:
             assert f"{tmp_path / 'absent'}: no such file or folder" in line
             assert "an empty folder" in refused("data", *action, tmp_path / "empty")
             assert "did you mean jsonl" in refused("data", *action, table, "--format", "jsnol")
+        assert "weft data check needs PATH;" in refused("data", "check")
+        assert "weft data prepare needs PATH, --out PATH;" in refused("data", "prepare")
         assert "--out" in refused("data", "prepare", table)
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--shard-rows", 0)
         assert "shard_rows is 0" in line

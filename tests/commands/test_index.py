@@ -157,7 +157,10 @@ def test_mistakes(run: Path, trained: tuple[Path, Path], tmp_path: Path) -> None
     (tmp_path / "bad.png").write_bytes(b"no picture")
     for words, message in (
         (("index", "rebuild", run), "unknown action of 'weft index' 'rebuild': did you mean build"),
-        (("index", "build", run, "--kind", "tree"), "kind is 'tree', expected one of flat, ivf"),
+        (
+            ("index", "build", run, "--kind", "tree"),
+            "unknown kind of index 'tree': known: flat, hnsw",
+        ),
         (
             ("index", "build", run, "--data", table, "--metadata", "color"),
             "unknown column of the rows 'color'",

@@ -79,7 +79,7 @@ def test_a_sound_is_no_picture() -> None:
 
 def test_what_is_not_read_is_refused() -> None:
     made = pair()
-    with pytest.raises(WeftError, match=r"'text=x', expected STREAM=VALUE, with one of left$"):
+    with pytest.raises(WeftError, match=r"stream or column of --input 'text': did you mean left"):
         OwnInput(input=("text=x",)).values(made, ["left"])
 
 
@@ -97,3 +97,8 @@ def test_several_values_where_they_are_taken() -> None:
     assert several.values(made, ["image"]) == {"image": [Path("a.png"), Path("b.png")]}
     with pytest.raises(WeftError, match="gives stream 'image' 2 values, expected 1"):
         OwnInput(input=("image=a.png", "image=b.png")).values(made, ["image"])
+
+
+def test_a_misspelt_stream_has_a_hint() -> None:
+    with pytest.raises(WeftError, match=r"'histroy': did you mean history\?"):
+        OwnInput(input=("histroy=a",)).chosen(run(history=TextConfig().build()), ["history"])

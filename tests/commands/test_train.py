@@ -1,6 +1,7 @@
 """`weft train`: from a recipe, one's own folder, a YAML file, another run."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tiny_runs import (
     scenes_flags,
     unchanged,
 )
+from tiny_runs import weft as tiny_weft
 
 from weft.commands._starting_point import starting_point
 from weft.commands._training import show
@@ -249,6 +251,32 @@ def test_a_run_is_never_overwritten(scenes_copy: Path) -> None:
 def test_nothing_to_resume(tmp_path: Path) -> None:
     assert "holds no run to resume" in refused("train", "--resume", tmp_path)
     assert "--resume" in refused("train", "--resume")
+
+
+def test_the_runs_in_a_folder_are_named(scenes_run: Path, tmp_path: Path) -> None:
+    there = tmp_path / "runs" / "first"
+    there.mkdir(parents=True)
+    shutil.copy(scenes_run / "recipe.json", there)
+    for words in (("train", "--resume"), ("search",), ("evaluate",)):
+        text = ("--text", "a") if words[0] == "search" else ()
+        assert f"; runs in it: {there}" in refused(*words, there.parent, *text)
+    assert f"; did you mean {there}?" in refused("evaluate", there.with_name("frist"))
+
+
+@pytest.mark.parametrize("words", [("--resum", "run"), ("scenes_clip", "--resume", "run")])
+def test_resume_has_a_hint(words: tuple[str, ...]) -> None:
+    assert "weft train --resume RUN" in refused("train", *words)
+
+
+def test_the_chosen_target_and_few_rows_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"{'ab'[n % 2]},{n % 7},{n / 3:.2f}\n" for n in range(40)]
+    (tmp_path / "rows.csv").write_text("colour,size,score\n" + "".join(rows))
+    words = ("--data", tmp_path / "rows.csv", "--out", tmp_path / "run", "--run.steps", 2)
+    said = tiny_weft("train", "classify", *words)
+    assert "predicted is the column colour; --target COLUMN names another" in said.out
+    assert "rows, expected 20 or more: its metrics mean little" in caplog.text
 
 
 def test_fine_tuning_starts_from_another_run(scenes_run: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_nlvr_repacked(tmp_path: Path) -> None:
     assert (len(read), read[0].id) == (2, "a")
     assert read[0].items["image"].read() == data
     assert pickle.loads(pickle.dumps(read))[0].items["image"].read() == data
-    with pytest.raises(WeftError, match=r"test_images.zip has no b.png"):
+    with pytest.raises(WeftError, match=r"the archive test_images.zip has no b.png"):
         read[1].items["image"].read()
     (tmp_path / "test_images.zip").write_bytes(b"nothing")
     with pytest.raises(WeftError, match="cannot be read"):

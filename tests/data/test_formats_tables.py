@@ -102,7 +102,7 @@ def test_csv_dialects(tmp_path: Path, name: str, text: str) -> None:
         ('image,text\na.jpg,b\nc.jpg,"d"e\nf.jpg,g\n', ":3: is not a table row:"),
         ("id,text\n1,a\n2,b\n1,c\n", ":4: id '1' is already used at {path}:2"),
         ("id,text\n1,a\n2,\xff\n", ":3: is not UTF-8 text"),
-        ("id,text\n", ": holds no rows: it has a header alone, 'id,text'"),
+        ("id,text\n", ": holds no rows: it has only a header, 'id,text'"),
         ("", ": holds no rows: it is empty (0 bytes)"),
         (" \n\n", ": holds no rows: all its lines are blank"),
     ],

@@ -47,6 +47,12 @@ def test_values_have_the_metric_s_digits() -> None:
     assert ACCURACY.shown(-12.34) == "-12.3"
     assert ERROR.score(Estimate(1.0, 0.5, 2.25)).interval == "0.50 – 2.25"
     assert (ERROR.axis, ACCURACY.axis) == ("EUR, lower is better", "%")
+    assert (ERROR.with_unit(2), ACCURACY.with_unit(61.27)) == (
+        "2.00 EUR, lower is better",
+        "61.3 %",
+    )
+    assert Metric("MAE", "", "lower").with_unit(2) == "2.0, lower is better"
+    assert Metric("R2", "").with_unit(0.5) == "0.5"
 
 
 @pytest.mark.parametrize(

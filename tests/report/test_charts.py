@@ -34,6 +34,13 @@ def test_line_rises_to_the_right_and_upwards() -> None:
     assert y2 < y0
 
 
+def test_the_name_of_a_marked_place_stands_above_the_curves() -> None:
+    series = {"a": [(0.0, 9.0), (5.0, 9.0), (10.0, 0.0)]}
+    drawn = charts.line_chart(series, "t", "x", "y", marked=5, mark="chosen")
+    named = next(one for one in svg(drawn).iter("text") if one.text == "chosen: 5")
+    assert float(named.get("y", "")) < min(y for _, y in line_points(drawn)) - 4
+
+
 @given(st.dictionaries(st.text(min_size=1), st.lists(st.tuples(finite, finite)), max_size=8))
 def test_any_series_gives_svg_within_its_frame(
     series: dict[str, list[tuple[float, float]]],

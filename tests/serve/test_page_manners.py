@@ -107,6 +107,13 @@ def test_a_run_that_could_be_searched_says_what_it_lacks(visit: Opener) -> None:
     assert "weft index build RUN" in said.inner_text()
 
 
+def test_a_run_that_is_not_there_is_said(visit: Opener) -> None:
+    page = visit(run="nope")
+    page.get_by_text("There is no run “nope” here.").wait_for()
+    page.goto(f"{page.url.split('#')[0]}#run=pictures&view=search")
+    page.get_by_text("There is no run “nope” here.").wait_for(state="detached")
+
+
 def test_why_is_not_shown_over_another_view(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="both", view="caption")
     waits: list[Any] = []

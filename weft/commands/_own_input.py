@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
-from weft.core.errors import WeftError
+from weft.core.errors import WeftError, unknown_name
 
 if TYPE_CHECKING:
     from weft.runs.run import Run
@@ -91,6 +91,8 @@ class NamedInput:
                 found.setdefault(name, []).append(value)
             elif equals and name in columns:
                 found.setdefault(columns[name], [{}])[0][name] = value
+            elif equals:
+                raise unknown_name("stream or column of --input", name, [*streams, *columns])
             else:
                 known = ", ".join([*streams, *columns])
                 raise WeftError(f"--input is '{word}', expected STREAM=VALUE, with one of {known}")

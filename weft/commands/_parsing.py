@@ -53,7 +53,13 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
             raise
         message, near = _one_line(spoken.getvalue(), words)
         flags = _flags(cls, prog, default)
-        near = _same(message, flags) or _nearest(message, near) or _nearest(message, flags) or near
+        near = (
+            _nearest_choices(message)
+            or _same(message, flags)
+            or _nearest(message, near)
+            or _nearest(message, flags)
+            or near
+        )
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
         raise WeftError(f"{_reworded(message)}{hint}") from None
     except ValueError as error:  # a config refused its values
@@ -107,18 +113,6 @@ REWORDED = (
         r"^Error parsing (\S+): could not convert string to float: (.*)",
         r"\1 is \2, expected a number",
     ),
-    (
-        r"^Error parsing (\S+): no type matching .*\{(STR(?: STR)+)\} could be instantiated from (.*)\.",
-        r"\1 is \3, expected \2",
-    ),
-    (
-        r"^Error parsing (\S+): no type matching \{None\}\|FLOAT could be instantiated from \[(.*)\]\.",
-        r"\1 is \2, expected a number",
-    ),
-    (
-        r"^Error parsing (\S+): no type matching \{None\}\|INT could be instantiated from \[(.*)\]\.",
-        r"\1 is \2, expected a whole number",
-    ),
     (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
     (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)\.",
@@ -128,17 +122,43 @@ REWORDED = (
 """What tyro says, and the same in the words of weft's other messages."""
 
 
+MISSING = r"(?:^|\(required\) )((?:--\S+ )?\S+)"
+"""The name of each argument that tyro lists as missing."""
+NO_TYPE = r"^Error parsing (?:recipe\.|config\.)?(\S+): no type matching (.*) could be instantiated from \[(.*)\]\."
+KINDS_OF_VALUES = {"FLOAT": ("a number", "numbers"), "INT": ("a whole number", "whole numbers")}
+
+
 def _reworded(message: str) -> str:
+    if missing := re.search(r"^Missing from (weft[a-z ]*): (.*) \(required\)$", message):
+        command, names = missing[1], ", ".join(re.findall(MISSING, missing[2]))
+        return f"{command} needs {names}; {command} --help says more"
+    if untyped := re.search(NO_TYPE, message):
+        return f"{untyped[1]} is {untyped[3]}, expected {_typed(untyped[2])}"
     for said, better in REWORDED:
         changed, count = re.subn(said, better, message)
         if count:
-            changed = re.sub(r"'None', |, 'None'", "", changed)
-            return re.sub(r"STR(?: STR)+$", lambda found: _several(found[0]), changed)
+            return re.sub(r"'None', |, 'None'", "", changed)
     return message
 
 
-def _several(placeholders: str) -> str:
-    return f"{len(placeholders.split())} values"
+def _typed(types: str) -> str:
+    """tyro's {None}|{FLOAT FLOAT} in words: 2 numbers."""
+    found = []
+    for one in types.split("|"):
+        values = one.strip("{}").split()
+        single, several = KINDS_OF_VALUES.get(values[0], ("a value", "values"))
+        if values != ["None"]:
+            found.append(single if len(values) == 1 else f"{len(values)} {several}")
+    return " or ".join(dict.fromkeys(found))
+
+
+def _nearest_choices(message: str) -> list[str]:
+    """The choices that come near the value that is none of them."""
+    found = re.search(
+        r"^invalid choice '(.*)' for argument .*Expected one of \((.*?),?\)\.", message
+    )
+    known = re.findall(r"'(.*?)'", found[2]) if found else []
+    return difflib.get_close_matches(found[1], known, n=3, cutoff=0.5) if found else []
 
 
 SAME = (

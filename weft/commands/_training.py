@@ -15,6 +15,7 @@ from weft.commands._parsing import Trusting, parse
 from weft.commands._starting_point import starting_point
 from weft.core.config import to_json
 from weft.core.errors import WeftError
+from weft.core.language import say
 from weft.data.formats import NOTHING_SAID
 from weft.recipes import arguments_of, reads_schema
 from weft.recipes._data import check_there
@@ -54,7 +55,19 @@ def go_on(words: list[str]) -> None:
 def begin(word: str, rest: list[str]) -> None:
     """Trains the recipe that `word` names, with the settings in the other words."""
     name, arguments = settings_of(word, rest, "weft train")
+    _say_target(word, rest, arguments.recipe)
     show(train(arguments.recipe, arguments.out or Path("runs") / name))
+
+
+def _say_target(word: str, rest: list[str], recipe: Recipe) -> None:
+    """Says which column a recipe for own rows predicts, where the recipe chose it."""
+    found = starting_point(word)
+    chooses = reads_schema(found.make) and "target" in arguments_of(found.make)
+    if not chooses or "target" in found.given or value_of(rest, "--target") is not None:
+        return
+    columns = [target.build().column for target in recipe.data.targets.values()]
+    if columns and os.environ.get("RANK", "0") == "0":
+        print(say(f"predicted is the column {columns[0]}; --target COLUMN names another"))
 
 
 def settings_of(word: str, rest: list[str], command: str) -> tuple[str, Arguments]:

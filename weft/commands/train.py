@@ -7,6 +7,7 @@ RECIPE is a name that `weft list recipes` shows, FILE.py:FUNCTION with a recipe 
 the key `recipe` (a name or FILE.py:FUNCTION) and settings that change it; `weft new` writes one to start from.
 """
 
+import difflib
 from pathlib import Path
 
 import weft.recipes
@@ -28,6 +29,7 @@ def main(words: list[str]) -> None:
         return
     word, rest = words[0], words[1:]
     if word.startswith("-") and not word.startswith("--resume"):
+        _require_no_resume([word])
         raise WeftError(f"the first word after 'weft train' is '{word}', expected a recipe's name")
     if wants_help(rest) and not word.startswith("--resume"):
         about = summaries(weft.recipes, of_function=True).get(word, "")
@@ -38,7 +40,18 @@ def main(words: list[str]) -> None:
     if word.startswith("--resume"):
         _training.go_on(words)
     else:
+        _require_no_resume(rest)
         _training.begin(word, rest)
+
+
+def _require_no_resume(words: list[str]) -> None:
+    """Raises WeftError for --resume that is misspelt, or behind a recipe's name."""
+    for word in words:
+        option = word.partition("=")[0]
+        if difflib.get_close_matches(option, ["--resume"], cutoff=0.75):
+            raise WeftError(
+                f"unknown option {option}; to resume a run: weft train --resume RUN, without a recipe"
+            )
 
 
 def _help(word: str, rest: list[str]) -> _essentials.Help:

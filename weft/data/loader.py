@@ -112,7 +112,9 @@ class Loader:
         self._workers = workers
         self._rank = rank
         self._world_size = world_size
-        self._bad: BadRows = (errors or ErrorPolicy()).build(len(dataset))
+        self._bad: BadRows = (errors or ErrorPolicy()).build(
+            len(dataset), option="--data.errors.mode"
+        )
         self._bad_indices: set[int] = set()
         self._changes = changes or RowChanges()
         self._said_of_parts = False

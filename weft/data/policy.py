@@ -43,13 +43,17 @@ class ErrorPolicy(Settings):
             raise ValueError(f"limit is {self.limit}, expected a fraction between 0 and 1")
 
     def build(
-        self, rows: int | None = None, say: Callable[[str], object] = log.warning
+        self,
+        rows: int | None = None,
+        say: Callable[[str], object] = log.warning,
+        *,
+        option: str = "",
     ) -> "BadRows":
         """Collects bad rows, of `rows` in all; None where that is known only when all are read.
 
-        say: told of each row that is left out.
+        say: told of each row that is left out. option: that sets the mode, named where a row stops the command.
         """
-        return BadRows(self, rows, say)
+        return BadRows(self, rows, say, option)
 
 
 class BadRow(NamedTuple):
@@ -64,11 +68,16 @@ class BadRows:
     """Collects the bad rows of a data set. Safe to use from several threads."""
 
     def __init__(
-        self, policy: ErrorPolicy, rows: int | None, say: Callable[[str], object] = log.warning
+        self,
+        policy: ErrorPolicy,
+        rows: int | None,
+        say: Callable[[str], object] = log.warning,
+        option: str = "",
     ) -> None:
         self._policy = policy
         self._total = rows
         self._say = say
+        self._option = option
         self._lock = threading.Lock()
         self._rows: dict[str, BadRow] = {}
         self._without_target = 0
@@ -83,7 +92,7 @@ class BadRows:
     def add(self, error: DataError, sample: Sample | None = None) -> None:
         """Handles one row that is left out as the policy says. Raises `error`, or WeftError above the limit."""
         if self._policy.mode == "raise":
-            raise error
+            raise self._with_option(error)
         with self._lock:
             if error.source in self._rows:
                 return
@@ -96,6 +105,12 @@ class BadRows:
                 self._say("further rows are left out; only their number is given from here on")
             self._record(row, sample)
             self._check_limit()
+
+    def _with_option(self, error: DataError) -> DataError:
+        if not self._option:
+            return error
+        reason = f"{error.reason}; {self._option} skip leaves such rows out"
+        return type(error)(reason, source=error.source)
 
     def check(self, good: int) -> None:
         """Raises WeftError above the limit, now that all rows are read and `good` of them can be used."""

@@ -57,10 +57,16 @@ class Metric:
 
     @property
     def axis(self) -> str:
-        """The unit, and the direction where it is the less usual one."""
-        return ", ".join(
-            [self.unit or "number", *(["lower is better"] if self.better == "lower" else [])]
-        )
+        """The unit, and the direction where it is the less usual one; "number" stands for no unit."""
+        return ", ".join([self.unit or "number", *self._direction])
+
+    def with_unit(self, value: float) -> str:
+        """The value as `shown`, with the unit if there is one, and the direction where it is the less usual one."""
+        return ", ".join([f"{self.shown(value)} {self.unit}".rstrip(), *self._direction])
+
+    @property
+    def _direction(self) -> list[str]:
+        return ["lower is better"] if self.better == "lower" else []
 
     def member(self, value: str) -> "Metric":
         """The member of a family that is named by `value`, whatever characters it has."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from weft.core.errors import WeftError, brief
+from weft.core.errors import WeftError, unknown_name
 from weft.core.files import check_writable
 from weft.index.connections import clear_errors, connect, transaction
 from weft.index.database import FILE, SCHEMA, About, written_about
@@ -31,7 +31,7 @@ MANY = 20_000
 def check_kind(kind: str | None) -> None:
     """Raises WeftError if it is none of KINDS; None: `fitting_kind`."""
     if kind is not None and kind not in KINDS:
-        raise WeftError(f"kind is {brief(kind)}, expected one of {', '.join(KINDS)}")
+        raise unknown_name("kind of index", kind, KINDS)
     if kind in ("ivf", "hnsw"):
         require_faiss(kind)
 

@@ -106,16 +106,18 @@ def plane(
     *,
     whole_x: bool = False,
     whole_y: bool = False,
+    top: float = TOP,
 ) -> tuple[Scale, Scale, float]:
     """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis.
 
-    whole_x, whole_y: the values are whole numbers (steps, counts), and so are the ticks.
+    whole_x, whole_y: the values are whole numbers (steps, counts), and so are the ticks. top: where the y
+    axis ends.
     """
     y_ticks = round_numbers(*ys, count=5, whole=whole_y)
     left = 10 + label_width([tick_label(mark, y_ticks) for mark in y_ticks])
     left += 16 if y_label else 0
     x_scale = Scale(*xs, left, WIDTH - RIGHT, round_numbers(*xs, count=6, whole=whole_x))
-    return x_scale, Scale(*ys, HEIGHT - BOTTOM, TOP, y_ticks), left
+    return x_scale, Scale(*ys, HEIGHT - BOTTOM, top, y_ticks), left
 
 
 def drawing(

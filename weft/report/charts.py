@@ -34,6 +34,7 @@ MARKED_POINTS = 40  # up to this many points, each gets a dot with its numbers
 ROW = 22  # height of a row of a bar or interval chart
 THIN = 14  # height of one bar of several
 MAX_LABEL = 200.0
+MARK = 12  # height of the strip above the curves that holds the name of a marked place
 
 
 def line_chart(
@@ -57,9 +58,12 @@ def line_chart(
     if marked is not None:
         xs = min(xs[0], marked), max(xs[1], marked)
     whole = all(float(x).is_integer() for x, _ in finite)
-    x_scale, y_scale, left = plane(xs, span([y for _, y in finite]), y_label, whole_x=whole)
+    top = TOP if marked is None else TOP + MARK
+    x_scale, y_scale, left = plane(
+        xs, span([y for _, y in finite]), y_label, whole_x=whole, top=top
+    )
     body = [y_axis(y_scale, left, WIDTH - RIGHT, y_label)]
-    body.append(x_axis(x_scale, HEIGHT - BOTTOM, TOP, x_label))
+    body.append(x_axis(x_scale, HEIGHT - BOTTOM, top, x_label))
     for index, (name, points) in enumerate(thinned.items()):
         style = f'fill="none" stroke="{colour(index)}" stroke-width="1.8" stroke-linejoin="round"'
         path = _path(points, x_scale, y_scale)
@@ -73,10 +77,9 @@ def line_chart(
     if marked is not None:
         x = x_scale(marked)
         anchor = "start" if marked < sum(xs) / 2 else "end"
-        side = 4 if anchor == "start" else -4
         body.append(
-            f'<path class="chosen" d="M{x} {TOP}V{HEIGHT - BOTTOM}"/><text class="value halo" x="{x + side}" '
-            f'y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}">{text(f"{say(mark)}: {shown(marked)}")}</text>'
+            f'<path class="chosen" d="M{x} {top}V{HEIGHT - BOTTOM}"/><text class="value" x="{x}" '
+            f'y="{TOP + 4}" text-anchor="{anchor}">{text(f"{say(mark)}: {shown(marked)}")}</text>'
         )
     return drawing(title, list(series), "".join(body))
 

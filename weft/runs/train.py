@@ -1,5 +1,6 @@
 """From a recipe to a run directory."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
+from weft.core.text import counted
 from weft.core.trust import trust_modules
 from weft.data.chaining import Chaining
+from weft.data.columns import row_of
+from weft.data.formats import Dataset
 from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.data.mixing import Mixing
@@ -53,11 +57,17 @@ from weft.runs.recipe import DataConfig, Recipe, validation_metrics
 from weft.runs.sampling import sampler_of
 from weft.runs.speech_check import check_speech
 from weft.runs.thresholds import thresholds, write_thresholds
+from weft.runs.whole import runs_in
 from weft.training import checkpoint, distributed, loop, sharding
 from weft.training.config import Parallel
 from weft.training.loop import FitResult
 from weft.training.players import build_players
 from weft.training.step import TrainStep
+
+log = logging.getLogger("weft.runs")
+FEW = 20
+"""Rows or groups of the validation split below which its metrics mean little: one row more or less that is right
+moves them by 5 points or more."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class TrainResult:
             for name, value in fit.metrics.items():
                 metric = declared.called(name)
                 if metric is not None and metric.headline:
-                    shown = f"{metric.shown(value)} {say(metric.axis)}"
+                    shown = metric.with_unit(value)
                     lines.append(f"  {say(f'validation {name}: {shown}')}")
         return "\n".join([*lines, say(f"run directory: {self.folder}")])
 
@@ -115,7 +125,7 @@ def resume(
     folder = Path(folder)
     trust_modules(*trust)
     if not (folder / RECIPE).exists():
-        raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing)")
+        raise WeftError(f"{folder}: holds no run to resume ({RECIPE} is missing){runs_in(folder)}")
     recipe = load_recipe(folder)
     if parallel is not None:
         recipe = recipe.replace(run=recipe.run.replace(parallel=parallel))
@@ -254,7 +264,7 @@ def validation(
     device: torch.device,
     folder: Path | None = None,
 ) -> Callable[[int], Mapping[str, Score]] | None:
-    """Measures every task on the validation split after a step.
+    """Measures every task on the validation split after a step; says where it has too few rows for that.
 
     folder: of the run, in which some of what tasks draw is kept (`weft.runs.drawing_progress`).
     """
@@ -263,6 +273,8 @@ def validation(
     dataset = open_split(recipe, recipe.data.validation)
     check_columns(recipe, dataset)
     check_presence(recipe, dataset, recipe.data.validation, "tasks")
+    if rank() == 0:
+        _warn_of_few(dataset)
     sources = build_sources(recipe, dataset, model, learned.modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, learned)
@@ -277,3 +289,17 @@ def validation(
         return metrics
 
     return validate
+
+
+def _warn_of_few(dataset: Dataset) -> None:
+    """Warns where so few rows, or groups of them, are measured that the metrics mean little."""
+    rows, noun = len(dataset), "row"
+    if (
+        FEW <= rows < FEW * 10
+    ):  # of more rows than that the groups are not counted, which reads every row
+        rows, noun = len({row_of(dataset, number).group for number in range(rows)}), "group"
+    if rows < FEW:
+        log.warning(
+            "the validation split has %s, expected %d or more: its metrics mean little",
+            *(counted(rows, noun), FEW),
+        )

@@ -1,5 +1,6 @@
 """Whether a folder holds a trained run, and whether its training has ended."""
 
+import difflib
 import logging
 from pathlib import Path
 
@@ -10,6 +11,17 @@ from weft.training import checkpoint
 log = logging.getLogger("weft.runs")
 
 
+def runs_in(folder: Path) -> str:
+    """What is said of a folder that is no run: the runs in it, or those beside it whose names come near."""
+    if folder.is_dir():
+        inside = [str(one) for one in sorted(folder.iterdir()) if (one / RECIPE).is_file()]
+        return f"; runs in it: {', '.join(inside)}" if inside else ""
+    beside = folder.absolute().parent
+    runs = [one.parent.name for one in beside.glob(f"*/{RECIPE}")]
+    near = difflib.get_close_matches(folder.name, runs, n=3)
+    return f"; did you mean {' or '.join(str(folder.with_name(n)) for n in near)}?" if near else ""
+
+
 def check_whole(folder: Path) -> None:
     """Raises WeftError where it is no trained run; says where its training has not ended."""
     unfinished = checkpoint.progress(folder)
@@ -17,7 +29,9 @@ def check_whole(folder: Path) -> None:
     for name in (RECIPE, MODEL, WEIGHTS):
         if not (folder / name).exists():
             if name == RECIPE:
-                raise WeftError(f"{folder}: is not a trained run ({name} is missing)")
+                raise WeftError(
+                    f"{folder}: is not a trained run ({name} is missing){runs_in(folder)}"
+                )
             raise WeftError(
                 f"{folder}: its training has not come to a first evaluation ({name} is missing"
                 f"{state and f'; {state}'}); go on with: weft train --resume {folder}"

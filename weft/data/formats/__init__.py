@@ -130,10 +130,19 @@ def open_dataset(
     if len(dataset) == 0:
         if first:
             raise WeftError(f"{path}: holds no rows; the first problem: {first[0]}")
-        raise WeftError(f"{path}: holds no rows{said_of_nothing(path)}")
+        raise WeftError(_holds_nothing(path))
     if split is None:
         return dataset
     return Subset(dataset, rows_of_split(splits_of(dataset), split, path))
+
+
+def _holds_nothing(path: Path) -> str:
+    """The message that there are no rows; of a folder it names the first table without any."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
+        if why := said_of_nothing(file):
+            return f"{file}: holds no rows{why}"
+    return f"{path}: holds no rows"
 
 
 def _read(format: Format, path: Path, on_error: OnError, said: Said) -> Dataset:

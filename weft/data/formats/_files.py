@@ -102,7 +102,7 @@ def said_of_nothing(path: Path) -> str:
         return ": it is empty (0 bytes)"
     if not lines:
         return ": all its lines are blank"
-    return f": it has a header alone, {brief(lines[0].strip())}" if len(lines) == 1 else ""
+    return f": it has only a header, {brief(lines[0].strip())}" if len(lines) == 1 else ""
 
 
 def json_objects(

@@ -23,7 +23,7 @@ class ZipMember:
             with _opened(self.archive).open(self.name) as member:
                 data = member.read(limit + 1)
         except KeyError:
-            raise WeftError(f"{self.archive.name} has no {self.name}") from None
+            raise WeftError(f"the archive {self.archive.name} has no {self.name}") from None
         except Exception as error:  # a damaged archive makes zipfile and zlib raise nearly anything
             raise WeftError(f"{self} cannot be read: {error}") from None
         if len(data) > limit:
@@ -34,7 +34,7 @@ class ZipMember:
         try:
             return cast(BinaryIO, _opened(self.archive).open(self.name))
         except KeyError:
-            raise WeftError(f"{self.archive.name} has no {self.name}") from None
+            raise WeftError(f"the archive {self.archive.name} has no {self.name}") from None
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise WeftError(f"{self} cannot be read: {error}") from None
 

@@ -173,11 +173,15 @@ def _columns(facts: Sequence[RowFacts]) -> dict[str, Column]:
 def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Problem]:
     ids: dict[str, str] = {}
     voiced = voiced_columns(facts)
+    usual = _usual_captions(facts)
     for row, fact in enumerate(facts):
         if (first := ids.setdefault(fact.id, fact.source)) != fact.source:
             yield Problem(row, fact.id, fact.source, f"id is already used at {first}")
         if fact.captions and not fact.all_captions:
             yield Problem(row, fact.id, fact.source, "has no caption")
+        for column in sorted(usual - fact.captions.keys()) if fact.error is None else ():
+            reason = f"has no '{column}', which most rows have"
+            yield Problem(row, fact.id, fact.source, reason)
         for caption in fact.all_captions:
             if not text.words(caption):
                 yield Problem(row, fact.id, fact.source, f"caption without words: {caption!r:.40}")
@@ -190,6 +194,12 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
             if media.recording is not None:
                 for reason in suspicions(media.recording, voiced=column in voiced):
                     yield Problem(row, fact.id, fact.source, f"{column}: {reason}")
+
+
+def _usual_captions(facts: Sequence[RowFacts]) -> set[str]:
+    """The columns of captions that more than half of the rows have."""
+    found = Counter(name for fact in facts for name in fact.captions)
+    return {name for name, count in found.items() if 2 * count > len(facts)}
 
 
 def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts:

@@ -32,6 +32,9 @@ function follow() {
   const parameters = readAddress();
   const run = page.runs.find((one) => one.name === parameters.get("run")) ?? page.runs[0];
   if (run !== page.run) build(run);
+  const named = parameters.get("run");
+  const lost = named && named !== run.name;
+  fill(page.lost, lost ? make("p", { class: "notice" }, say("There is no run “{name}” here. This is the run “{run}”.", { name: named, run: run.name })) : null);
   const view = page.views.find((one) => one.name === parameters.get("view")) ?? page.views[0];
   page.shown = view;
   page.views.forEach((one) => {
@@ -54,7 +57,7 @@ function build(run) {
   fill(page.nav, page.views.map((view) => view.link));
   const none = page.views.length || run.fault ? null : make("p", { class: "notice" }, nothingShown(run));
   const fault = run.fault ? make("p", { class: "notice bad", role: "alert" }, say("The index of this run cannot be read: {reason}", { reason: run.fault })) : null;
-  fill(page.main, fault, none, page.views.map((view) => view.section));
+  fill(page.main, page.lost, fault, none, page.views.map((view) => view.section));
   fill(page.foot, run.backend ? computedBy(run) : run.name);
   if (page.choice) page.choice.value = run.name;
 }
@@ -107,6 +110,7 @@ function takeFiles() {
 async function start() {
   page.main = document.getElementById("main");
   page.foot = document.getElementById("foot");
+  page.lost = make("div", { role: "status" });
   page.nav = make("nav", { "aria-label": say("What to do") });
   const place = make("div", { class: "place" });
   const run = make("div", { class: "which" });
