@@ -161,7 +161,8 @@ def test_orders_of_two_epochs_differ() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_raise_names_the_row(workers: int) -> None:
-    with pytest.raises(DataError, match=r"^data.jsonl:3: is not a number$"):
+    expected = r"^data.jsonl:3: is not a number; --data.errors.mode skip leaves such rows out$"
+    with pytest.raises(DataError, match=expected):
         list(loader(rows(8, {2: "bad"}), workers=workers).batches(0, 4))
 
 
