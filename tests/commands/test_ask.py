@@ -76,7 +76,7 @@ def test_mistakes_in_a_question(run: Path, scenes_run: Path, tmp_path: Path) -> 
     by_name = ("--input", f"image={picture}", "--input", "question=what?")
     assert done("ask", run, *by_name) == done("ask", run, "--image", picture, "--text", "what?")
     line = refused("ask", run, "--input", "picture=x.png")
-    assert "--input is 'picture=x.png', expected STREAM=VALUE, with one of image, question" in line
+    assert "unknown stream or column of --input 'picture': " in line
     assert "needs --text, for its stream 'question'" in refused("ask", run, "--image", picture)
     line = refused("ask", run, *by_name, "--input", "question=where?")
     assert line == "--input gives stream 'question' 2 values, expected 1"

@@ -163,7 +163,7 @@ def test_an_empty_index(tmp_path):
 
 
 def test_kinds_and_sizes_that_are_refused(tmp_path):
-    with pytest.raises(WeftError, match="kind is 'tree', expected one of flat"):
+    with pytest.raises(WeftError, match="unknown kind of index 'tree': known: flat"):
         create(tmp_path, kind="tree")
     with pytest.raises(WeftError, match="dim is 0"):
         create(tmp_path, dim=0)
