@@ -130,6 +130,51 @@ def test_closing_answers_what_waits() -> None:
     assert asyncio.run(run()) == [0, 2, 4, 6, 8]
 
 
+class Overlapping:
+    """Keeps which calls ran at the same time. met: set once two of them do."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.seen: set[tuple[str, ...]] = set()
+        self.met = threading.Event()
+        self._lock = threading.Lock()
+
+    def of(self, name: str, seconds: float) -> Any:
+        def work(payloads: list[Any]) -> list[Any]:
+            with self._lock:
+                self.running.append(name)
+                self.seen.add(tuple(sorted(self.running)))
+                if len(self.running) > 1:
+                    self.met.set()
+            self.met.wait(seconds)
+            with self._lock:
+                self.running.remove(name)
+            return payloads
+
+        return work
+
+
+def test_calls_run_beside_each_other_where_all_of_them_may() -> None:
+    two = Batcher(waiting=40, calls=2)
+
+    async def asked(*jobs: tuple[str, bool, float]) -> Overlapping:
+        work = Overlapping()
+        tasks = [
+            asyncio.create_task(
+                two.ask(name, work.of(name, seconds), n, SMALL, name, beside=beside)
+            )
+            for n, (name, beside, seconds) in enumerate(jobs)
+        ]
+        assert await asyncio.gather(*tasks) == list(range(len(jobs)))
+        return work
+
+    beside = asyncio.run(asked(("a", True, 60), ("b", True, 60)))
+    assert ("a", "b") in beside.seen
+    alone = asyncio.run(asked(("a", True, 0.05), ("b", False, 0.05), ("c", True, 0.05)))
+    assert {names for names in alone.seen if "b" in names} == {("b",)}
+    two.close()
+
+
 def test_32_callers_get_what_they_get_alone(service: Service, loaded: dict[str, Run]) -> None:
     texts = [f"a {color} square" + " and a star" * n for n in range(4) for color in ("red", "blue")]
     bodies: list[tuple[str, dict[str, Any]]] = [

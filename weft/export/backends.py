@@ -47,11 +47,14 @@ Open = Callable[[Path], Compute]
 
 @dataclass(frozen=True)
 class Backend:
-    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: the measurement."""
+    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: the measurement. own_weights: it computes without
+    the run's model, so that several threads may call it at the same time, also while the model is used otherwise.
+    """
 
     name: str
     why: str
     embed: Compute
+    own_weights: bool = False
 
 
 def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
@@ -79,7 +82,7 @@ def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
     for other in tried:
         if took[other] * LEAST_GAIN < took[name]:
             name = other
-    return Backend(name, _told(took, cosines, name, absent), ways[name])
+    return Backend(name, _told(took, cosines, name, absent), ways[name], name != "fp32")
 
 
 def _of_files(

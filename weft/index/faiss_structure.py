@@ -55,7 +55,7 @@ class FaissStructure:
         self._index = index
         self._numbers = numbers
         self._generation = generation
-        self._placed: tuple[int, np.ndarray] = -1, numbers
+        self._placed: tuple[int, np.ndarray, bool] = -1, numbers, False
 
     @property
     def last(self) -> int:
@@ -71,29 +71,29 @@ class FaissStructure:
         if self.effort is None:
             held = rows.vectors[: len(rows) if allowed is None else len(allowed)]
             return flat.nearest(held, queries_QE, count, allowed)
-        places = self._places(rows)
-        mask = self._mask(places, allowed)
+        places, whole = self._places(rows)
+        mask = None if whole and allowed is None else self._mask(places, allowed)
         if mask is not None and not mask.any():
             return np.zeros((len(queries_QE), 0), np.int64)
         share = 1.0 if mask is None else max(float(mask.mean()), 1e-3)
         found = _search(self._index, queries_QE, count, int(self.effort / share), mask)
         return np.where(found >= 0, places[found], -1)
 
-    def _places(self, rows: Rows) -> np.ndarray:
-        """(J,) the position of each of its rows; -1 for removed rows."""
-        epoch, places = self._placed
+    def _places(self, rows: Rows) -> tuple[np.ndarray, bool]:
+        """(J,) the position of each of its rows, -1 for removed rows; and whether none is removed."""
+        epoch, places, whole = self._placed
         if epoch != rows.epoch:
             at = np.searchsorted(rows.numbers, self._numbers).clip(max=len(rows) - 1)
-            places = np.where(rows.numbers[at] == self._numbers, at, -1)
-            self._placed = rows.epoch, places
-        return places
+            there = rows.numbers[at] == self._numbers
+            places, whole = np.where(there, at, -1), bool(there.all())
+            self._placed = rows.epoch, places, whole
+        return places, whole
 
-    def _mask(self, places: np.ndarray, allowed: np.ndarray | None) -> np.ndarray | None:
-        """(J,) bool: which of its rows may be found; None: all."""
-        if allowed is None:
-            return None if not len(places) or places.min() >= 0 else places >= 0
+    def _mask(self, places: np.ndarray, allowed: np.ndarray | None) -> np.ndarray:
+        """(J,) bool: which of its rows may be found."""
         mask = places >= 0
-        mask[mask] = allowed[places[mask]]
+        if allowed is not None:
+            mask[mask] = allowed[places[mask]]
         return mask
 
     def missing(self, rows: Rows) -> np.ndarray:
@@ -139,7 +139,7 @@ def build(rows: Rows, kind: str, stopped: Stopped) -> FaissStructure | None:
     import faiss
 
     numbers = rows.numbers[rows.alive].copy()
-    vectors = rows.vectors if rows.alive.all() else rows.vectors[rows.alive]
+    vectors = rows.vectors if rows.count == len(rows) else rows.vectors[rows.alive]
     count, dim = vectors.shape
     if not count:
         return None

@@ -99,7 +99,7 @@ class Follower:
                 self._counted = rows
             allowed = self._allowed(connection, rows, where) if where else None
             structure = self._structure
-        if allowed is None and not rows.alive.all():
+        if allowed is None and rows.count < len(rows):
             allowed = rows.alive
         if self.about.kind != "flat" and self._may_refresh() and is_stale(rows, structure):
             self._refresh_apart()
@@ -191,7 +191,7 @@ class Follower:
             return codes.load_codes(self._cache, rows.at.generation)
         faiss_structure.require_faiss(self.about.kind)
         if isinstance(structure, faiss_structure.FaissStructure):
-            alive = int(rows.alive.sum())
+            alive = rows.count
             if structure.size < alive < GROWN * structure.size:
                 return structure.extended(rows, stopped)
         return faiss_structure.build(rows, self.about.kind, stopped)

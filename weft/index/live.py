@@ -88,7 +88,7 @@ class Index:
 
     def __len__(self) -> int:
         """The number of entries."""
-        return int(self._follower.seen().rows.alive.sum())
+        return self._follower.seen().rows.count
 
     @property
     def items(self) -> int:

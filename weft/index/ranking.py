@@ -29,7 +29,7 @@ def ranked(
     rows: Rows, queries_QE: Tensor, k: int, candidates: Candidates
 ) -> list[list[tuple[float, int]]]:
     """The exact score and the position of the best row of each of the k best items, best first."""
-    total = len(rows) if candidates.allowed is None else int(candidates.allowed.sum())
+    total = len(rows) if candidates.allowed is None else int(np.count_nonzero(candidates.allowed))
     found: list[list[tuple[float, int]]] = [[] for _ in queries_QE]
     left, count = list(range(len(queries_QE))), k
     while left and total:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @cached_property
+    def count(self) -> int:
+        """The number of rows that are not removed."""
+        return int(np.count_nonzero(self.alive))
+
     def places(self, numbers: np.ndarray) -> np.ndarray:
         """The positions of those of the numbers that are present."""
         if not len(self):
@@ -65,14 +71,14 @@ class Rows:
             alive = rows.alive.copy()
             alive[places] = False
             rows = replace(rows, alive=alive)
-        if rows.first == 0 and len(rows) > CHUNK and rows.alive.sum() < len(rows) / 2:
+        if rows.first == 0 and len(rows) > CHUNK and rows.count < len(rows) / 2:
             kept = rows.alive
             rows = replace(
                 rows,
                 numbers=rows.numbers[kept],
                 items=rows.items[kept],
                 vectors=rows.vectors[kept],
-                alive=np.ones(int(kept.sum()), bool),
+                alive=np.ones(rows.count, bool),
                 epoch=rows.epoch + 1,
             )
         return replace(rows._extended(connection), at=now)
@@ -111,7 +117,7 @@ class Rows:
 def check_count(connection: sqlite3.Connection, rows: Rows) -> None:
     """Raises sqlite3.DatabaseError if the number of rows is not the number that was written."""
     row = connection.execute("SELECT value FROM about WHERE name = 'count'").fetchone()
-    found, expected = int(rows.alive.sum()), int(row[0]) if row else 0
+    found, expected = rows.count, int(row[0]) if row else 0
     if found != expected:
         raise sqlite3.DatabaseError(f"has {found:,} entries, expected {expected:,}")
 

@@ -78,9 +78,9 @@ def _exactly(structure: Structure, count: int, allowed: np.ndarray | None) -> bo
 
 def is_stale(rows: Rows, structure: Structure | None) -> bool:
     """Whether the structure should be rebuilt or extended."""
-    alive = int(rows.alive.sum())
+    alive = rows.count
     if structure is None:
         return alive >= LEAST_BEHIND
     end = int(np.searchsorted(rows.numbers, structure.last, side="right"))
-    gone = structure.size - int(rows.alive[:end].sum())
+    gone = structure.size - int(np.count_nonzero(rows.alive[:end]))
     return max(len(rows) - end, gone) > max(LEAST_BEHIND, BEHIND * structure.size)

@@ -2,11 +2,12 @@
 model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from weft.architectures.model import Model
@@ -22,6 +23,8 @@ from weft.inference.member import Member
 
 Views = Sequence[Any]
 """One value as the model reads it, in each of its evaluation views."""
+BATCH = 64
+"""Maximum number of views in one call of a tower."""
 
 
 class Size(NamedTuple):
@@ -70,6 +73,23 @@ class Preloaded:
             for stream, views in self.values.items()
         }
         return Member(model, sources, learned)
+
+    def embedded(self, stream: str, modality: Modality, embed: Callable[[Field], Tensor]) -> Tensor:
+        """(N, E) float32 embeddings of one stream, unit length: the mean over the views of each row.
+
+        embed: computes (B, E) unit-length embeddings, on the CPU, of a batch of views.
+        """
+        owner = [row for row, views in enumerate(self.values[stream]) for _ in views]
+        views = [view for views in self.values[stream] for view in views]
+        lengths = [len(view) if isinstance(view, Tensor) else 0 for view in views]
+        order = sorted(range(len(views)), key=lengths.__getitem__)
+        totals = []
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            vectors = embed(modality.collate([views[place] for place in batch]))
+            total = torch.zeros(len(self.samples), vectors.shape[1])
+            totals.append(total.index_add_(0, torch.tensor([owner[n] for n in batch]), vectors))
+        return F.normalize(torch.stack(totals).sum(0), dim=-1)
 
     @property
     def size(self) -> Size:

@@ -1,8 +1,10 @@
 """Requests of many callers become one call of the model.
 
-One thread runs the models, another one searches. While a thread works, requests gather; those that ask the same of the same
+Some threads run the models, another one searches. While all of them work, requests gather; those that ask the same of the same
 run are then answered by one call, as far as their tokens and pixels fit. A thread that is free waits for more requests
 only while some that were let in are still being read, and at most `GATHER_SECONDS`.
+
+Calls run beside each other where they share nothing that changes. All other calls run alone.
 """
 
 import asyncio
@@ -26,13 +28,15 @@ Observe = Callable[[str, int, float], None]
 
 @dataclass(eq=False)
 class _Job:
-    """One request. key: those of one key may be answered together; None: this one alone."""
+    """One request. key: those of one key may be answered together; None: this one alone. beside: whether its
+    call may run while others do."""
 
     what: str
     key: Hashable
     work: Work
     payload: Any
     size: Size
+    beside: bool
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Any]" = field(init=False)
     given_up: bool = False
@@ -42,10 +46,17 @@ class _Job:
 
 
 class Batcher:
-    """A queue before the one thread that works on them. waiting: requests that may stand in it. gather: seconds."""
+    """A queue before the threads that work on its requests.
+
+    waiting: maximum number of requests in the queue. gather: seconds. calls: maximum number of calls at the same time.
+    """
 
     def __init__(
-        self, waiting: int, observe: Observe = lambda *_: None, gather: float = GATHER_SECONDS
+        self,
+        waiting: int,
+        observe: Observe = lambda *_: None,
+        gather: float = GATHER_SECONDS,
+        calls: int = 1,
     ) -> None:
         self._waiting = waiting
         self._gather_seconds = gather
@@ -53,11 +64,16 @@ class Batcher:
         self._jobs: collections.deque[_Job] = collections.deque()
         self._changed = threading.Condition()
         self._arriving = 0
+        self._running: list[_Job] = []
+        """The first request of each call that runs."""
         self._closed = False
         self._seconds = 0.05
         """Mean time of a call, of the last ones."""
-        self._thread = threading.Thread(target=self._run, name="weft-model", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name="weft-model", daemon=True) for _ in range(calls)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -76,44 +92,66 @@ class Batcher:
         finally:
             self._arriving -= 1
             with self._changed:
-                self._changed.notify()
+                self._changed.notify_all()
 
     async def ask(
-        self, what: str, work: Work, payload: Any, size: Size, key: Hashable = None
+        self,
+        what: str,
+        work: Work,
+        payload: Any,
+        size: Size,
+        key: Hashable = None,
+        *,
+        beside: bool = False,
     ) -> Any:
-        """The answer to one request. Raises what the work raised for it."""
-        job = _Job(what, key, work, payload, size, asyncio.get_running_loop())
+        """The answer to one request. Raises what the work raised for it. beside: its call may run while others do."""
+        job = _Job(what, key, work, payload, size, beside, asyncio.get_running_loop())
         with self._changed:
             self._jobs.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         try:
             return await job.answer
         finally:
             job.given_up = True
 
     def close(self) -> None:
-        """Answers what waits, then ends the thread."""
+        """Answers what waits, then ends the threads."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._jobs and not self._closed:
+                while not self._may_begin() and not (self._closed and not self._jobs):
                     self._changed.wait()
                 if not self._jobs:
                     return
                 self._gather()
-                batch = self._taken()
+                batch = self._taken() if self._may_begin() else []
+                self._running += batch[:1]
             if batch:
-                self._answer(batch)
+                try:
+                    self._answer(batch)
+                finally:
+                    with self._changed:
+                        self._running.remove(batch[0])
+                        self._changed.notify_all()
+
+    def _may_begin(self) -> bool:
+        """Whether the first request may be worked on now."""
+        if not self._jobs:
+            return False
+        return not self._running or (
+            self._jobs[0].beside and all(job.beside for job in self._running)
+        )
 
     def _gather(self) -> None:
         """Waits for requests that are being read, where they may come into the first one's batch."""
         until = time.monotonic() + self._gather_seconds
-        while self._arriving and self._jobs[0].key is not None:
+        while self._arriving and self._jobs and self._jobs[0].key is not None:
             left = until - time.monotonic()
             if left <= 0 or share(self._jobs[0].size) >= 1:
                 return

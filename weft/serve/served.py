@@ -1,17 +1,15 @@
-"""A run as the server asks it: values are read in threads of their own, the model runs in one."""
+"""A run as the server asks it: values are read in threads of their own, the model runs in those of the batcher."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from weft.architectures.model import Model
 from weft.core.errors import WeftError, unknown_name
-from weft.core.records import Field
 from weft.core.text import counted
 from weft.export.backends import Backend
 from weft.heads.drawn import DrawnOutput
@@ -43,21 +41,6 @@ class Said:
         return [{"said": said, "probability": p} for said, p in self.values.best(row, k)]
 
 
-class Computed(nn.Module):
-    """A backend in the place of the model whose tower it computes."""
-
-    def __init__(self, backend: Backend) -> None:
-        super().__init__()
-        self._backend = backend
-
-    def encode(self, stream: str, value: Field) -> Field:  # noqa: ARG002
-        """As it is: the backend does all at once."""
-        return value
-
-    def embed(self, stream: str, value: Field) -> Tensor:  # noqa: ARG002
-        return self._backend.embed(value)
-
-
 class ServedRun:
     """The operations of a run for many callers. name: by which they ask for it. backends: stream -> how it is embedded; by the
     model as it is where none is named."""
@@ -83,9 +66,7 @@ class ServedRun:
         """(N, E) the embeddings of a value, or of several. exact: by the model as it is, whatever the backend."""
         if stream not in self.run.streams:
             raise unknown_name("stream", stream, self.run.streams)
-
         backend = None if exact else self.backends.get(stream)
-        model = self.run.model if backend is None else cast(Model, Computed(backend))
 
         def read() -> tuple[Preloaded, Size]:
             rows = Preloaded.of(self._given({stream: value}))
@@ -93,13 +74,17 @@ class ServedRun:
 
         def work(parts: list[Preloaded]) -> list[Tensor]:
             whole = Preloaded.join(parts)
-            member = whole.member(model, self.run.learned)
-            vectors = self.run.embed_rows(stream, member, whole.samples)
+            if backend is None:
+                member = whole.member(self.run.model, self.run.learned)
+                vectors = self.run.embed_rows(stream, member, whole.samples)
+            else:
+                vectors = whole.embedded(stream, self.run.modalities[stream], backend.embed)
             return list(torch.split(vectors, [len(part.samples) for part in parts]))
 
         quick = isinstance(value, str) and len(value) <= QUICK_CHARACTERS
         key = (self.name, stream, exact)
-        found: Tensor = await self.asked("embed", read, work, key, quick=quick)
+        beside = backend is not None and backend.own_weights
+        found: Tensor = await self.asked("embed", read, work, key, quick=quick, beside=beside)
         return found
 
     async def said(
@@ -142,12 +127,14 @@ class ServedRun:
         key: Any = None,
         *,
         quick: bool = False,
+        beside: bool = False,
     ) -> Any:
-        """What `work` makes of what `read` gives. quick: reading takes less time than to hand it to another thread."""
+        """What `work` makes of what `read` gives. quick: reading takes less time than to hand it to another thread.
+        beside: the work may run while other work does."""
         loop = asyncio.get_running_loop()
         with self._batcher.arriving():
             payload, size = read() if quick else await loop.run_in_executor(self._readers, read)
-        return await self._batcher.ask(what, work, payload, size, key)
+        return await self._batcher.ask(what, work, payload, size, key, beside=beside)
 
     def streams_read(
         self, values: Mapping[str, Any], streams: Sequence[str]

@@ -18,7 +18,7 @@ from weft.serve.indexed import ServedIndex
 from weft.serve.metrics import Metrics
 from weft.serve.refusals import RefusedError
 from weft.serve.served import ServedRun
-from weft.serve.settings import Limits
+from weft.serve.settings import CALLS, Limits
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Service:
     def __init__(self, served: Sequence[Served], limits: Limits) -> None:
         self.limits = limits
         self.metrics = Metrics()
-        self._model = Batcher(limits.waiting, self.metrics.observe_batch)
+        self._model = Batcher(limits.waiting, self.metrics.observe_batch, calls=CALLS)
         self._finder = Batcher(limits.waiting, self.metrics.observe_batch, gather=0)
         self._readers = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "weft-read")
         self.runs = {
