@@ -47,8 +47,8 @@ class Arguments(Trusting):
     """Backend that embeds streams. auto: tries each backend for a second and takes the fastest one that gives the same
     results. fp32: runs the model as it was trained."""
     threads: int | None = None
-    """Number of threads for one call of a model. Default: one less than the number of cores. The last core is left for
-    network traffic."""
+    """Number of threads for one call of a model. Default: half of the number of cores, since two calls may run at the
+    same time."""
     megabytes: float = 32.0
     """Maximum size of a request body, in MiB."""
     seconds: float = 60.0

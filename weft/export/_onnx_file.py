@@ -102,11 +102,11 @@ def openvino(
     threads: int | None = None,
     precision: str = "f32",
     longest: int = 0,
-    calls: int = 2,
+    calls: int = 1,
 ) -> Embed:
     """A function that runs the file with OpenVINO on the CPU. threads: torch's if None. precision: f32, or bf16 if
     the processor has it. longest: maximum number of tokens of a row; 0 if it is not known: lengths are then not
-    rounded.
+    rounded. calls: number of threads that call the function at the same time; each call has `threads` threads.
     """
     os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")

@@ -40,6 +40,8 @@ LARGEST = 1 << 30
 """Bytes of a tower's weights above which it is not exported to a file."""
 INT8 = "openvino int8"
 """Backend from a file that `weft export --to onnx --int8` has written into the run's folder."""
+CALLS = 2
+"""Calls of a backend that run at the same time in a server: a request need not wait for the end of another one's call."""
 EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
 Open = Callable[[Path], Compute]
@@ -103,9 +105,9 @@ def _of_files(
     of_fp32: dict[str, Open] = {"onnx": session}
     of_int8: dict[str, Open] = {}
     if not missing["openvino"]:
-        of_fp32["openvino"] = partial(openvino, longest=longest)
-        of_fp32["openvino bf16"] = partial(openvino, precision="bf16", longest=longest)
-        of_int8[INT8] = partial(openvino, longest=longest)
+        of_fp32["openvino"] = partial(openvino, longest=longest, calls=CALLS)
+        of_fp32["openvino bf16"] = partial(openvino, precision="bf16", longest=longest, calls=CALLS)
+        of_int8[INT8] = partial(openvino, longest=longest, calls=CALLS)
     ways: dict[str, Compute] = {}
     for file, opens in ((_onnx_file, of_fp32), (_int8_file, of_int8)):
         # Exporter and runtimes say in many ways what they cannot write or open; the model itself remains.

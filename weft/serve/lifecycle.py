@@ -13,6 +13,7 @@ import torch
 import uvicorn
 
 from weft.core.errors import WeftError
+from weft.export.backends import CALLS
 from weft.serve.gate import Gate
 from weft.serve.log import Log
 
@@ -25,7 +26,8 @@ LONGEST_STOP = 120.0
 
 
 def set_threads(threads: int | None) -> None:
-    """Threads of one call of a model; None: one less than there are cores. More than are free wait for each other.
+    """Sets the number of threads of one call of a model; None: the cores divided by `CALLS`. More threads than free
+    cores wait for each other.
 
     Raises WeftError for more than MOST_THREADS: OpenMP ends the process where it cannot start them all.
     """
@@ -34,7 +36,7 @@ def set_threads(threads: int | None) -> None:
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    torch.set_num_threads(threads or max(1, cores - 1))
+    torch.set_num_threads(threads or max(1, cores // CALLS))
 
 
 def bound(host: str, port: int) -> socket.socket:

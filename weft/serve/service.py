@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.core.errors import unknown_name
 from weft.core.language import say
-from weft.export.backends import Backend
+from weft.export.backends import CALLS, Backend
 from weft.index import Index
 from weft.index.database import IndexFileError
 from weft.runs.run import Run
@@ -18,7 +18,7 @@ from weft.serve.indexed import ServedIndex
 from weft.serve.metrics import Metrics
 from weft.serve.refusals import RefusedError
 from weft.serve.served import ServedRun
-from weft.serve.settings import CALLS, Limits
+from weft.serve.settings import Limits
 
 
 @dataclass(frozen=True)

@@ -46,5 +46,3 @@ TOKENS, NUMBERS = 1024, 2 << 20
 brings no throughput and makes others wait."""
 GATHER_SECONDS = 0.002
 """The model waits at most so long for requests that are being read, to answer them together."""
-CALLS = 2
-"""Calls of towers that may run at the same time: a request need not wait for the end of another one's call."""

@@ -66,7 +66,9 @@ def forget_groups() -> None:
     for found in _meshes:
         mesh = found()
         if mesh is not None:
-            mesh._pg_registry.clear()
+            getattr(
+                mesh, "_pg_registry", {}
+            ).clear()  # private; a later torch may name it otherwise
     _meshes.clear()
 
 
