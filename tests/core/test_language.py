@@ -1,15 +1,17 @@
 """What is said in Chinese: every sentence has a translation with the same places."""
 
 import contextlib
+import math
 import re
 import time
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from core import sentences
 
 from weft.cli import main
-from weft.core import language
+from weft.core import language, ranges
 from weft.core.language import (
     PLACE,
     Entry,
@@ -190,3 +192,22 @@ def test_sentences_and_protocols_are_listed_with_the_marks_of_the_language() -> 
     assert said == "来自训练集的泄漏：没有发现；500 张图片中有 12 张与训练图片完全相同。"
     assert say(protocol_words("embedded_audios")) == "嵌入的声音数"
     assert say(protocol_words("embedded_text_zhs")) == "嵌入的中文文本数"
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        *(found for found in vars(ranges).values() if isinstance(found, ranges.Range)),
+        ranges.at_least(3, 7),
+    ],
+    ids=lambda allowed: allowed.says,
+)
+def test_a_setting_out_of_its_range_is_named_in_chinese(allowed: ranges.Range) -> None:
+    """Messages of `require`, in the form in which `weft train` prints them."""
+    number = math.nan
+    with pytest.raises(ValueError, match=re.escape(allowed.says)) as raised:
+        ranges.require(SimpleNamespace(lr=number), lr=allowed)
+    with speaking("zh"):
+        said = say(f"optim: {raised.value}")
+    assert said.startswith("optim: lr 的值是 nan，应")
+    assert not re.search(r"[a-z]{2}", said.removeprefix("optim: lr 的值是 nan"))
