@@ -27,7 +27,7 @@ from weft.training.optim import OptimConfig
 QUESTION, HISTORY, ANSWER, HEAD = "question", "history", "answer", "answer"
 Without = Annotated[
     Literal["nothing", "image", "history"],
-    "Stream that the model does without, in training too: the blind baselines.",
+    "Stream that is removed from the model, also in training. Use it for blind baselines.",
 ]
 DIM, HEADS, DEPTH = 64, 4, 2
 LENGTH, BEFORE, ANSWERED, ANSWERS = 32, 128, 12, 1000

@@ -43,7 +43,7 @@ ImageModel = Annotated[
     str | None, "Published model for pictures: a folder, package:NAME or a hub name."
 ]
 TextModel = Annotated[str | None, "Published model for texts."]
-Tuned = Annotated[Tune, "What of a published model learns: frozen, lora or full."]
+Tuned = Annotated[Tune, "Trainable part of a published model: frozen (nothing), lora or full."]
 SIZE, VOCABULARY, LENGTH = 64, 4000, 64
 WIDTHS, DIM = (32, 64, 128, 128), 128
 """Channels of the small CNN, and the width of texts, tables and fusions."""

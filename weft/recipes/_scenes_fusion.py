@@ -26,11 +26,11 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 Task = Annotated[
     Literal["pretraining", "questions"],
-    "pretraining: on captions. questions: the same model answers; --init RUN takes the pretrained weights.",
+    "Training stage. pretraining: learns from captions. questions: the same model answers questions, and --init RUN loads the pretrained weights.",
 ]
 World = Annotated[
     Literal["full", "simple"],
-    "simple: three objects on a plain background, and a smaller model: learned in minutes. Models of regions read the objects instead of a grid.",
+    "Size of the generated world. simple: three objects on a plain background and a smaller model, trained in minutes. Region models then read the objects instead of a grid.",
 ]
 WORLDS = {"full": WORLD, "simple": SIMPLE}
 WIDTHS = {"full": 128, "simple": 64}

@@ -19,13 +19,17 @@ QUESTIONS = ("question", "frage", "问题")
 
 def answer(
     schema: Schema,
-    target: Annotated[str | None, "Column of the answer; the only category if not given."] = None,
-    question: Annotated[str | None, "Column of the question; the only text if not given."] = None,
+    target: Annotated[
+        str | None, "Column of the answer. Default: the only category column."
+    ] = None,
+    question: Annotated[
+        str | None, "Column of the question. Default: the only text column."
+    ] = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: an answer to a question about a picture, chosen among those of the training rows."""
+    """Your table: answers a question about a picture with one of the answers in the training rows."""
     column = target_of(schema, target, ("category",), "answer")
     head = head_of(schema, column, HEAD)
     asked = _question(schema, question)

@@ -27,7 +27,7 @@ MEASURED = 200
 
 def caption(
     schema: Schema,
-    target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    target: Annotated[str | None, "Column of the texts. Default: the only text column."] = None,
     find: Find = None,
     image_model: ImageModel = None,
     tune: Tuned = "frozen",

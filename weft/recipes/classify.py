@@ -17,12 +17,12 @@ HEAD = "label"
 
 def classify(
     schema: Schema,
-    target: Annotated[str | None, "Column of the label; the only category if not given."] = None,
+    target: Annotated[str | None, "Column of the label. Default: the only category column."] = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: one label a row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
+    """Your table: one label per row, from pictures, sounds, videos, texts, tags, numbers, categories, dates."""
     column = target_of(schema, target, ("category",), "classify")
     classes = classes_of(schema, column)
     head = head_of(schema, column, HEAD)

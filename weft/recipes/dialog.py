@@ -13,7 +13,7 @@ from weft.training.optim import OptimConfig
 
 Decoder = Annotated[
     Literal["generative", "discriminative"],
-    "generative: a decoder writes the answer. discriminative: it is chosen among candidates.",
+    "Way to answer. generative: a decoder writes the answer. discriminative: the answer is chosen among candidates.",
 ]
 
 
@@ -25,7 +25,7 @@ def dialog(
     image_model: ImageModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your dialogs: answers a question about a picture by the picture and by what was said before."""
+    """Your dialogs: answers a question about a picture from the picture and the earlier turns."""
     for name in (question, target):
         if name not in schema.columns:
             raise WeftError(

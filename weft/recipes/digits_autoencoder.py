@@ -61,7 +61,7 @@ def digits() -> DataConfig:
 
 
 def digits_autoencoder() -> Recipe:
-    """Digits drawn, spoken and written through one latent; each is made of any of them."""
+    """Drawn, spoken and written digits share one latent; each can be generated from any other."""
     return Recipe(
         data=digits(),
         model=autoencoder(

@@ -17,7 +17,7 @@ WIDTHS, DIGITS = (32, 64, 128), 10
 
 
 def digits_judge() -> Recipe:
-    """The digit of drawn pictures, by a small CNN that is trained on real drawings only."""
+    """Classifies drawn digits with a small CNN that is trained on real drawings only."""
     data = digits()
     return Recipe(
         data=data.replace(

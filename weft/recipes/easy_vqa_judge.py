@@ -18,7 +18,7 @@ WIDTHS, KINDS = (32, 64, 128, 128), 24
 
 
 def easy_vqa_judge() -> Recipe:
-    """The shape and colour of easy-VQA's pictures, by a small CNN that is trained on real pictures only.
+    """Classifies shape and colour in easy-VQA pictures with a small CNN trained on real pictures only.
 
     They have the size of the pictures that the generators draw: a judge of larger ones errs on these.
     """

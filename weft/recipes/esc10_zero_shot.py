@@ -26,7 +26,7 @@ HELD_OUT = "dog|helicopter"
 
 
 def esc10_zero_shot() -> Recipe:
-    """ESC-10 without two of its classes, which are then named; weft crossval esc10_zero_shot --by label --together 2."""
+    """ESC-10 zero-shot: two classes are left out of training; weft crossval esc10_zero_shot --by label --together 2."""
     sounds = esc10()
     named = ZeroShotConfig("audio", "text", label="text", templates=SOUND_TEMPLATES, ks=(1,))
     return Recipe(

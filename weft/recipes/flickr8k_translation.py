@@ -45,11 +45,11 @@ WIDTHS = {"english": DIM, "image": IMAGE_DIM}
 def flickr8k_translation(
     without: Annotated[
         Literal["nothing", "image"],
-        "Stream that the model does without, in training too: the blind baselines.",
+        "Stream that is removed from the model, also in training. Use it for blind baselines.",
     ] = "nothing",
     source: Annotated[
         Literal["whole", "hidden"],
-        "hidden: colours, people, animals and vehicles of the English text are hidden.",
+        "Words of the English text. hidden: colours, people, animals and vehicles are masked.",
     ] = "whole",
 ) -> Recipe:
     """Flickr8k-CN: translates an English caption with its picture to Chinese; trained on machine translations."""

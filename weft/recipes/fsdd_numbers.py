@@ -13,7 +13,7 @@ from weft.runs.recipe import Recipe
 
 
 def fsdd_numbers() -> Recipe:
-    """Numbers of one to five spoken digits as words, by CTC; recordings are put one after another in training."""
+    """Spoken numbers of one to five digits to words, by CTC; training joins recordings of single digits."""
     single = spoken(TranscriptConfig("text", unit="word"))
     changes = SoundChangesConfig(speed=(0.8, 1.25), noise=(5.0, 30.0))
     return single.replace(

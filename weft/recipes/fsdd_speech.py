@@ -41,7 +41,7 @@ def said() -> AudioConfig:
 
 
 def fsdd_speech() -> Recipe:
-    """Spoken digits, and numbers of up to five, from their words: a flow over frames with predicted durations."""
+    """Speech synthesis of digits and of numbers with up to five digits: a flow over frames with predicted durations."""
     return Recipe(
         data=DataConfig(
             source=FilesConfig(folder() / "fsdd"),

@@ -26,7 +26,7 @@ CTC_WEIGHT = 0.3
 
 
 def fsdd_words() -> Recipe:
-    """Spoken digits as words, by CTC and attention; a part of the training sounds is noise, so that it writes nothing there."""
+    """Spoken digits to words, by CTC and attention; some training sounds are noise, so that noise gives no words."""
     return spoken(TranscriptConfig("text", unit="word"), NoiseOnlyConfig(0.3))
 
 

@@ -27,7 +27,7 @@ RATES = {"audio": TOKENS, "video": RATE}
 
 
 def grid_any_to_any() -> Recipe:
-    """GRID: sound, video and words in one space: contrast between all pairs, and the word that is said at each moment."""
+    """GRID: sound, video and words in one space: contrast between all pairs, and word prediction at each moment."""
     return Recipe(
         data=DataConfig(
             source=FilesConfig(folder() / "grid_s1"),

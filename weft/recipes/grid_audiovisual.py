@@ -5,5 +5,5 @@ from weft.runs.recipe import Recipe
 
 
 def grid_audiovisual() -> Recipe:
-    """GRID: speech to text from sound and mouth; a gate says at each moment how far either is believed."""
+    """GRID: speech to text from sound and lips; a gate weights the two streams at each moment."""
     return speech({"audio": heard(), "video": seen()}, 2500)

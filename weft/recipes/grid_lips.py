@@ -5,5 +5,5 @@ from weft.runs.recipe import Recipe
 
 
 def grid_lips() -> Recipe:
-    """GRID: lip reading: what is said, from the moving mouth without sound."""
+    """GRID: lip reading: speech to text from the moving lips, without sound."""
     return speech({"video": seen()}, 2500)

@@ -19,7 +19,7 @@ from weft.training.optim import OptimConfig
 
 Read = Annotated[
     Literal["all", "words", "sound"],
-    "Streams that are read: words and sound, or one of them alone, for comparison.",
+    "Input streams: words and sound, or only one of them for comparison.",
 ]
 
 TEXT, SOUND = "text", "audio_feat"
@@ -33,7 +33,7 @@ TRAINED, BATCH, EPOCHS = 1284, 32, 10
 
 
 def mosi(read: Read = "all") -> Recipe:
-    """CMU-MOSI, the standard fold: sentiment by fine-tuned MiniLM, openSMILE sound features and the sentences around."""
+    """CMU-MOSI, standard fold: sentiment from fine-tuned MiniLM, openSMILE features and neighbouring sentences."""
     texts = () if read == "sound" else (TEXT, *CONTEXT)
     sounds = () if read == "words" else (SOUND,)
     streams: dict[str, Config[Modality]] = {}

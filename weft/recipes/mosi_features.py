@@ -16,7 +16,7 @@ from weft.training.optim import OptimConfig
 
 Read = Annotated[
     Literal["words_sound", "words", "sound", "face", "all"],
-    "Given vectors that are read. Those of the face know the training labels and little else.",
+    "Precomputed feature vectors to read. The face vectors contain the training labels and little else.",
 ]
 
 TEXT, SOUND, FACE = WIDTHS
@@ -34,7 +34,7 @@ TRAINED, BATCH, EPOCHS = 1182, 32, 15
 
 
 def mosi_features(read: Read = "words_sound") -> Recipe:
-    """CMU-MOSI as in Poria et al. 2017 (ACL): given vectors of words and sound, and a GRU over the words around.
+    """CMU-MOSI as in Poria et al. 2017 (ACL): precomputed vectors of words and sound, and a GRU over utterances.
 
     The vectors of words and face were learned with the labels of the training and validation rows. So validation says
     nothing here: it is measured once, at the end, and the last weights are kept. Those of the face, 53 % alone on the test

@@ -13,7 +13,7 @@ from weft.worlds.boxes import MOST, DrawnBoxesConfig
 
 
 def nlvr_pretraining() -> Recipe:
-    """True or false on drawn boxes with generated sentences, to be fine-tuned by the recipe nlvr."""
+    """Pretraining for the recipe nlvr: true or false for generated sentences about drawn boxes."""
     return Recipe(
         data=DataConfig(
             source=DrawnBoxesConfig(train=120_000),

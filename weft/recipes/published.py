@@ -41,7 +41,7 @@ def published(
     ],
     tune: Annotated[
         Tune,
-        "What learns: full, lora, locked_image, locked_audio, locked_text, or locked (projections alone).",
+        "Trainable part: full, lora, locked_image, locked_audio, locked_text, or locked (only the projections).",
     ] = "full",
 ) -> Recipe:
     """CLIP, SigLIP, SigLIP 2, CLAP or an open_clip model as published: zero-shot, or fine-tuned on --data."""

@@ -17,12 +17,12 @@ HEAD = "score"
 
 def regress(
     schema: Schema,
-    target: Annotated[str | None, "Column of the number; the only one if not given."] = None,
+    target: Annotated[str | None, "Column of the number. Default: the only number column."] = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: a number of each row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
+    """Your table: a number per row, from pictures, sounds, videos, texts, tags, numbers, categories, dates."""
     column = target_of(schema, target, ("number",), "regress")
     head = head_of(schema, column, HEAD)
 

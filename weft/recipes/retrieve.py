@@ -24,13 +24,13 @@ FOUND: dict[Kind, tuple[ColumnKind, ...]] = {
 """What texts find, and the kinds of columns that hold it; of a table with several the first."""
 Find = Annotated[
     str | None,
-    "Column that texts are of; the pictures if not given, else the videos, else the sounds.",
+    "Column that the texts describe. Default: the pictures, or else the videos, or else the sounds.",
 ]
 
 
 def retrieve(
     schema: Schema,
-    target: Annotated[str | None, "Column of the texts; the only one if not given."] = None,
+    target: Annotated[str | None, "Column of the texts. Default: the only text column."] = None,
     find: Find = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,

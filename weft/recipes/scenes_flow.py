@@ -36,7 +36,7 @@ def prompted() -> DataConfig:
 
 
 def scenes_flow() -> Recipe:
-    """Scenes of one to three objects from prompts of six kinds, by a flow whose patches look at the words."""
+    """Generates scenes of one to three objects from six kinds of prompts, by a flow whose patches attend to the words."""
     return Recipe(
         data=prompted(),
         model=drawing_model(

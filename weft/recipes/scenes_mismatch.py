@@ -10,7 +10,7 @@ ALTERED = "altered"
 
 
 def scenes_mismatch() -> Recipe:
-    """Captions that do not fit the picture, on the generated world: other scenes' and those with one wrong word."""
+    """Mismatch detection on the generated world: captions of other scenes and captions with one wrong word."""
     plain = scenes_objects()
     source = data(SIMPLE.replace(altered=True)).source
     return plain.replace(

@@ -19,12 +19,12 @@ MOST_TAGS = 200
 
 def tag(
     schema: Schema,
-    target: Annotated[str | None, "Column of the tags; the only one if not given."] = None,
+    target: Annotated[str | None, "Column of the tags. Default: the only tag column."] = None,
     image_model: ImageModel = None,
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: several labels a row, from its pictures, sounds, videos, texts, tags, numbers, categories and dates."""
+    """Your table: several labels per row, from pictures, sounds, videos, texts, tags, numbers, categories, dates."""
     column = target_of(schema, target, ("tags",), "tag")
     head = head_of(schema, column, HEAD)
 

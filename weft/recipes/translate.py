@@ -29,16 +29,16 @@ def translate(
     schema: Schema,
     target: Annotated[str | None, "Column of the translations."] = None,
     source: Annotated[
-        str | None, "Column of the texts to translate; the only other text if not given."
+        str | None, "Column of the texts to translate. Default: the only other text column."
     ] = None,
     without: Annotated[
         Literal["nothing", "image"],
-        "Stream that the model does without, in training too: the blind baselines.",
+        "Stream that is removed from the model, also in training. Use it for blind baselines.",
     ] = "nothing",
     image_model: ImageModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: translates a text, with a picture, sound or video beside it where there is one."""
+    """Your table: translates a text, with the help of a picture, sound or video if the row has one."""
     column = target_of(schema, target, ("text",), "translate")
     read = _source(schema, source, column.name)
     pictures = ("image", "images") if without == "nothing" else ()

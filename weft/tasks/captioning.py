@@ -43,7 +43,7 @@ _NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
 
 @dataclass(frozen=True)
 class CaptioningTaskConfig(TaskConfig):
-    """Captions that the model writes, compared with those of the rows."""
+    """Captioning: generated captions against the captions of the rows."""
 
     head: str = "caption"
     """Head that writes the captions."""

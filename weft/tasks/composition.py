@@ -30,7 +30,7 @@ METRICS = (RIGHT, NAMED, OF_KIND, NAMED_OF_KIND)
 
 @dataclass(frozen=True)
 class CompositionTaskConfig(TaskConfig):
-    """Prompts and named objects that are shown, of all rows and of each kind of prompt.
+    """Prompt fidelity: share of prompts and named objects that the pictures show, over all rows and per kind of prompt.
 
     A prompt is shown if each object that it names is found, in the right number and place. On real pictures the
     task measures the finder; on generated ones (`weft evaluate RUN --judge FINDER`) the pictures.

@@ -36,7 +36,7 @@ OF_KIND = replace(ACCURACY.of(f"kind/{FAMILY}"), headline=False)
 
 @dataclass(frozen=True)
 class ContrastiveTranslationConfig(TaskConfig):
-    """The right translation against one that differs in one word, ranked by the model's log-likelihood."""
+    """Contrastive translation: is the right text more likely to the model than one with a wrong word?"""
 
     head: str = "translation"
     """Head that writes the translations."""

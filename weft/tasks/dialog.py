@@ -37,7 +37,7 @@ OTHERS = 3
 
 @dataclass(frozen=True)
 class DialogConfig(TaskConfig):
-    """The right answer in a dialog about a picture: chosen among candidates, and written by a head of text."""
+    """Dialog about a picture: answers chosen among candidates, and answers written by a text head."""
 
     answer: str = "answer"
     """Column of the right answer, and the stream as which a model without `head` encodes candidates."""

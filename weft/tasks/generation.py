@@ -64,7 +64,7 @@ MEAN = "their mean, always"
 
 @dataclass(frozen=True)
 class GenerationTaskConfig(TaskConfig):
-    """What a head draws, against the real values of the rows.
+    """Generation: outputs of a head against the real values of the rows.
 
     Distances are those of the features of an encoder, which the protocol names. Baselines: one half of the real values against
     the other, and the mean of the real ones for every row.

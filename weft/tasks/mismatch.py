@@ -37,7 +37,7 @@ from weft.tasks.base import AlarmConfig
 
 @dataclass(frozen=True)
 class MismatchConfig(AlarmConfig):
-    """Pairs of which one part was exchanged, told from the rows' own pairs by a score of how strange they are.
+    """Mismatch detection: tells pairs with one exchanged part from true pairs, by an anomaly score.
 
     The scores are those of `weft.inference.pair_scores`. The threshold, which is no part of the model, is set on the
     validation rows' own pairs (conformal calibration).

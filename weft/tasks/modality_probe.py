@@ -33,7 +33,7 @@ ROUNDS = 100
 
 @dataclass(frozen=True)
 class ModalityProbeConfig(TaskConfig):
-    """A linear classifier of the stream from which an embedding comes: fitted on half of the groups, measured on the others.
+    """Modality probe: a linear classifier predicts the stream from which an embedding comes.
 
     Where the streams cannot be told apart it is right as often as chance.
     """

@@ -42,7 +42,7 @@ LIKE, UNLIKE = "like the training rows", "unlike the training rows"
 
 @dataclass(frozen=True)
 class NoveltyConfig(AlarmConfig):
-    """Rows that a column calls anomalous, told from the others by how far they are from the training rows.
+    """Novelty detection: tells anomalous rows from normal ones by their distance to the training rows.
 
     The scores are those of `weft.inference.novelty_scores`; the threshold is as in `mismatch`.
     """

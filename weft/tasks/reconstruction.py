@@ -38,7 +38,7 @@ FULL_SCALE = 2.0
 
 @dataclass(frozen=True)
 class ReconstructionTaskConfig(TaskConfig):
-    """What heads make of each stream alone, and of all together, against the true values.
+    """Reconstruction: outputs from each single stream, and from all streams together, against the true values.
 
     Means over rows: of a picture the peak signal-to-noise ratio; of a sound the log-spectral distance, the root of the mean
     square over bands, a mean over frames (Gray & Markel 1976, doi:10.1109/TASSP.1976.1162849); of a text the share of its

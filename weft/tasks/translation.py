@@ -41,7 +41,7 @@ STATISTICS = {BLEU: bleu, CHRF: chrf}
 
 @dataclass(frozen=True)
 class TranslationTaskConfig(TaskConfig):
-    """Translations that the model writes, compared with the rows' own."""
+    """Translation: generated translations against those of the rows."""
 
     head: str = "translation"
     """Head that writes the translations."""

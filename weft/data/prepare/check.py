@@ -49,13 +49,13 @@ class CheckConfig(Settings):
     near: NearConfig = field(default_factory=NearConfig)
     """When two pictures count as near duplicates."""
     long_caption: int = 1000
-    """Captions with more characters are listed."""
+    """Maximum caption length, in characters. Longer captions are listed."""
     named: int = 1000
-    """Most problems and pairs that are listed by name; all are counted."""
+    """Maximum number of problems and pairs listed by name. All are counted."""
     contact_sheet: int = 40
-    """Pictures shown on the contact sheet."""
+    """Number of pictures on the contact sheet."""
     workers: int | None = None
-    """Processes; by default one a core."""
+    """Number of processes. Default: one per core."""
 
     def __post_init__(self) -> None:
         require(

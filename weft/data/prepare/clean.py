@@ -19,18 +19,19 @@ class CleanConfig(Settings):
     """What is left out as unusable. Rows that cannot be read are always left out."""
 
     min_side: int = 1
-    """Least length of a picture's shorter side, in pixels."""
+    """Minimum length of a picture's shorter side, in pixels."""
     max_aspect: float | None = None
-    """Greatest ratio of a picture's longer to its shorter side; None: any."""
+    """Maximum ratio of a picture's longer side to its shorter side. None sets no limit."""
     min_caption_words: int = 1
-    """Captions with fewer words (in Chinese: characters) are left out."""
+    """Minimum number of words in a caption (in Chinese: characters). Shorter captions are left out."""
     max_caption_chars: int | None = None
-    """Captions with more characters are left out; None: any length."""
+    """Maximum number of characters in a caption. Longer captions are left out. None sets no limit."""
     normalise_captions: bool = True
-    """Bring captions to Unicode NFC on one line, without control or invisible characters."""
+    """If true, normalise captions to Unicode NFC on one line, without control or invisible characters."""
 
     without: Path | None = None
-    """The mismatches.csv of `weft data check --mismatches RUN`: captions that it names are left out, and rows without captions that it names."""
+    """File mismatches.csv of `weft data check --mismatches RUN`. The captions in it are left out. Rows in it that have
+    no captions are left out, too."""
 
     def __post_init__(self) -> None:
         require(self, min_side=COUNT, min_caption_words=at_least(0), max_caption_chars=COUNT)

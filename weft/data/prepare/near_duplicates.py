@@ -33,19 +33,19 @@ class NearConfig(Settings):
     """
 
     distance: int = 16
-    """Most bits of the 64-bit hash that may differ."""
+    """Maximum number of differing bits of the 64-bit hash."""
     similarity: float = 0.83
-    """Least cosine similarity of the weighted frequencies."""
+    """Minimum cosine similarity of the weighted frequencies."""
     colour: int = 32
-    """Greatest difference of colour in any sixteenth of the picture, in levels of 255 halved."""
+    """Maximum colour difference in any cell of the picture's 4 x 4 grid, in units of 2 levels of 255."""
     mirrored: bool = True
-    """Also compare each picture with the others' mirror images."""
+    """If true, also compare each picture with the mirror images of the others."""
     turned: bool = True
-    """Also compare each picture with the others turned by 90, 180 and 270 degrees."""
+    """If true, also compare each picture with the others rotated by 90, 180 and 270 degrees."""
     sound_similarity: float = 0.97
-    """Least similarity of the fingerprints of two sounds."""
+    """Minimum similarity of the fingerprints of two sounds."""
     video_similarity: float = 0.97
-    """Least similarity of the mean frames of two videos; what moves in them and their sound tracks must be alike, too."""
+    """Minimum similarity of the mean frames of two videos. Their motion and sound tracks must be similar, too."""
 
     def __post_init__(self) -> None:
         require(self, distance=at_least(0, 64), colour=at_least(0))

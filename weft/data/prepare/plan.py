@@ -33,25 +33,30 @@ class PrepareConfig(Settings):
     near: NearConfig = field(default_factory=NearConfig)
     """When two pictures count as near duplicates: they never lie in two splits made here."""
     duplicates: Literal["exact", "near"] = "exact"
-    """Of rows with equal (or also nearly equal) pictures, sounds, videos and files in the same columns the first stays, a test row before others."""
+    """Duplicates to remove: rows whose pictures, sounds, videos and files in the same columns are equal (or also nearly
+    equal). The first row stays; test rows come first."""
     merge_captions: bool = True
-    """The captions of a duplicate go to the picture that stays, within one split."""
+    """If true, the captions of a duplicate are added to the picture that stays, within one split."""
     split: SplitConfig = field(default_factory=SplitConfig)
     """How rows are divided into train, validation and test."""
     max_side: int | None = None
-    """Pictures whose longer side exceeds this (pixels) are made smaller; None: stored as they are."""
+    """Maximum length of a picture's longer side, in pixels. Larger pictures are scaled down. None stores all pictures
+    as they are."""
     quality: int = 90
-    """JPEG quality of the pictures that are made smaller."""
+    """JPEG quality of pictures that are scaled down."""
     keep_metadata: bool = False
-    """Keep what the files of pictures tell beside the pixels: place (GPS), time, camera, owner, comments. Without it JPEG, PNG and WebP lose it with their pixels as they are; other formats that have any are written anew."""
+    """If true, keep the metadata of picture files: place (GPS), time, camera, owner, comments. If false, JPEG, PNG and
+    WebP files lose the metadata and keep their pixels; other formats with metadata are encoded again."""
     outside: bool = False
-    """Also take in files that rows name outside the data's folder, by an absolute path or by '..'. Without it such rows are left out: a table of somebody else's could put any file of this machine into the shards."""
+    """If true, accept files outside the data folder, named by an absolute path or by '..'. If false, such rows are left
+    out. Otherwise somebody else's table could put any file of this machine into the shards."""
     shard_rows: int = 1000
-    """Rows in a shard."""
+    """Number of rows in a shard."""
     workers: int | None = None
-    """Processes; by default one a core. The output does not depend on it."""
+    """Number of processes. Default: one per core. The output does not depend on it."""
     engine: EngineName = "processes"
-    """What spreads the work: processes of this machine, daft, or daft on a Ray cluster (of RAY_ADDRESS). The output does not depend on it."""
+    """Engine for parallel work: processes of this machine, daft, or daft on a Ray cluster (at RAY_ADDRESS). The output
+    does not depend on it."""
 
     def __post_init__(self) -> None:
         require(self, shard_rows=COUNT, quality=at_least(1, 100), max_side=COUNT, workers=COUNT)

@@ -23,15 +23,16 @@ class SplitConfig(Settings):
     for validation, a share of the training groups is."""
 
     validation: float = 0.1
-    """Share of the groups for validation."""
+    """Share of the groups in the validation split."""
     test: float = 0.1
-    """Share of the groups for the test."""
+    """Share of the groups in the test split."""
     seed: int = 0
-    """Another seed gives another division."""
+    """Random seed of the split. Another seed gives another split."""
     redo: bool = False
-    """Forget the splits that the data has."""
+    """If true, ignore the splits that the data has and make new ones."""
     drop_leaks: bool = False
-    """Leave rows out of a split where a better one has the group or nearly the same picture."""
+    """If true, leave a row out if a more important split has the same group or nearly the same picture. The order is
+    test, validation, training."""
 
     def __post_init__(self) -> None:
         require(self, validation=SHARE, test=SHARE, seed=at_least(0))
