@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import torch
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.distributed import rank, world_size
-from weft.core.errors import WeftError
+from weft.core.errors import DataError, WeftError
 from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
@@ -68,6 +69,8 @@ log = logging.getLogger("weft.runs")
 FEW = 20
 """Rows or groups of the validation split below which its metrics mean little: one row more or less that is right
 moves them by 5 points or more."""
+MANY = 10 * FEW
+"""Rows from which groups are not counted, since this reads every row."""
 
 
 @dataclass(frozen=True)
@@ -292,14 +295,16 @@ def validation(
 
 
 def _warn_of_few(dataset: Dataset) -> None:
-    """Warns where so few rows, or groups of them, are measured that the metrics mean little."""
-    rows, noun = len(dataset), "row"
-    if (
-        FEW <= rows < FEW * 10
-    ):  # of more rows than that the groups are not counted, which reads every row
-        rows, noun = len({row_of(dataset, number).group for number in range(rows)}), "group"
-    if rows < FEW:
+    """Warns if the metrics mean little because the split has few rows, or few groups of rows."""
+    found = counted(len(dataset), "row")
+    few = len(dataset) < FEW
+    if not few and len(dataset) < MANY:
+        groups = set()
+        for number in range(len(dataset)):
+            with suppress(DataError):  # the policy for bad rows decides when it is measured
+                groups.add(row_of(dataset, number).group)
+        found, few = counted(len(groups), "group"), len(groups) < FEW
+    if few:
         log.warning(
-            "the validation split has %s, expected %d or more: its metrics mean little",
-            *(counted(rows, noun), FEW),
+            "the validation split has %s, expected %d or more: its metrics mean little", found, FEW
         )
