@@ -1,4 +1,4 @@
-"""The application: routes, and what goes wrong on them as one sentence."""
+"""The HTTP application: its routes, and handlers that turn errors into one sentence."""
 
 import asyncio
 import json
@@ -37,11 +37,11 @@ OPERATIONS: dict[str, tuple[type[requests.Asked], Operation]] = {
     "explain": (requests.Explain, operations.explain),
 }
 KEPT = "private, max-age=300"
-"""How long a browser may show a preview again without asking."""
+"""How long a browser may cache a preview."""
 
 
 class Routes:
-    """The routes of a service. access: who may log in. log: has faults that are not the caller's."""
+    """Builds the routes of a service. access: decides who may log in. log: receives faults of the server."""
 
     def __init__(self, service: Service, access: Access, log: Log) -> None:
         self._service = service
@@ -49,7 +49,7 @@ class Routes:
         self._log = log
 
     def application(self) -> FastAPI:
-        """What answers every request that is let in."""
+        """Returns the function that answers every admitted request."""
         app = FastAPI(title="Weft", version=version(), docs_url=None, redoc_url=None)
         app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
         app.add_api_route("/health", _health, methods=["GET", "HEAD"])
@@ -83,7 +83,7 @@ class Routes:
         return self._guarded(answer)
 
     def _guarded(self, answer: Endpoint) -> Endpoint:
-        """Errors of the library are those of the caller, where they are."""
+        """Translates errors of the library that the caller caused."""
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -109,13 +109,13 @@ class Routes:
             raise RefusedError(504, f"no answer in {limit:g} s, the time limit") from None
 
     async def _metrics(self, request: Request) -> Response:  # noqa: ARG002
-        """Counters for Prometheus."""
+        """Returns counters in the format of Prometheus."""
         metrics = self._service.metrics
         metrics.queue.set(self._service.waiting)
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _runs(self, request: Request) -> Response:  # noqa: ARG002
-        """The runs, and what can be asked of them."""
+        """Lists the runs and their operations."""
 
         def failed(fault: str) -> None:
             self._log.line("failed", "error", error=fault)
@@ -123,20 +123,20 @@ class Routes:
         return answered(await asyncio.to_thread(self._service.describe, failed))
 
     async def _login(self, request: Request) -> Response:
-        """A session for the page."""
+        """Opens a session for the page."""
         asked = await read(request, requests.Login, self._service.limits)
         client = request.client.host if request.client else "unknown"
         cookie = self._access.login(asked.token, client)
         return answered({"status": "ok"}, headers={"Set-Cookie": cookie})
 
     async def _search(self, request: Request) -> Response:
-        """What is near some examples, and far from others."""
+        """Finds the items nearest to some examples and far from others."""
         asked = await read(request, requests.Search, self._service.limits)
         index = self._service.index(asked.run)
         return answered(await self._in_time(index.search(asked)))
 
     async def _add(self, request: Request) -> Response:
-        """Adds items, or puts them in the place of those of their ids; they are on the disk when this is answered."""
+        """Adds items. An item with a known id replaces the old one. The items are on disk when the answer arrives."""
         asked = await read(request, requests.AddItems, self._service.limits)
         return answered(await self._in_time(self._service.index(asked.run).add(asked)))
 
@@ -146,12 +146,12 @@ class Routes:
         return answered(await self._in_time(self._service.index(asked.run).remove(asked)))
 
     async def _item(self, request: Request) -> Response:
-        """An item of the index."""
+        """Returns an item of the index."""
         index = self._service.index(request.query_params.get("run"))
         return answered(await self._in_time(index.item(request.path_params["id"])))
 
     async def _preview(self, request: Request) -> Response:
-        """A small picture or sound of an item."""
+        """Returns a small picture or a sound of an item."""
         index = self._service.index(request.query_params.get("run"))
         found = await self._in_time(index.preview(request.path_params["id"]))
         return Response(found.data, media_type=found.media_type, headers={"Cache-Control": KEPT})
@@ -167,13 +167,13 @@ BODIES: Bodies = {
 
 
 def gate_of(service: Service, access: Access, log: Log) -> Gate:
-    """The application behind its gate."""
+    """Builds the application with its gate in front."""
     app = Routes(service, access, log).application()
     return Gate(app, _answering, access, service.limits, service.metrics, log)
 
 
 def answered(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON in UTF-8. Raises RefusedError for a number that JSON has not: of values that are not finite themselves."""
+    """Encodes JSON in UTF-8. Raises RefusedError for numbers that JSON cannot hold, such as NaN."""
     try:
         body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:
@@ -184,7 +184,7 @@ def answered(content: Any, status: int = 200, headers: dict[str, str] | None = N
 
 
 def _answering(refused: RefusedError) -> Application:
-    """Says it in the language that the request asks for."""
+    """Returns the message in the language that the request asks for."""
     return answered({"error": say(refused.message)}, refused.status, refused.headers)
 
 
@@ -194,7 +194,7 @@ async def _page() -> Response:
 
 
 async def _health() -> Response:
-    """Whether the server answers; 503 while it is stopping."""
+    """Reports whether the server answers; 503 while it is stopping."""
     return answered({"status": "ok"})
 
 
@@ -204,12 +204,12 @@ async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 
 async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """A fault of the server; the gate writes into the log where."""
+    """Answers 500 for a fault of the server. The gate logs where it happened."""
     return _answering(RefusedError(500, "the server failed; its log says where"))  # type: ignore[return-value]
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
-    """404 and 405 of the router."""
+    """Answers 404 and 405 of the router."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         refused = RefusedError(404, "there is no such address", error.headers)

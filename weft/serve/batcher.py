@@ -1,8 +1,8 @@
-"""Requests of many callers become one call of the model.
+"""Answers requests of many callers with one call of the model.
 
-Some threads run the models, another one searches. While all of them work, requests gather; those that ask the same of the same
-run are then answered by one call, as far as their tokens and pixels fit. A thread that is free waits for more requests
-only while some that were let in are still being read, and at most `GATHER_SECONDS`.
+Some threads run the models, another one searches. Requests wait while all threads are busy. A call then answers all waiting
+requests for the same operation of the same run, up to a number of tokens and pixels. A free thread waits for further requests
+only while an admitted request is still being read, and at most `GATHER_SECONDS`.
 
 Calls run beside each other where they share nothing that changes. All other calls run alone.
 """
@@ -21,15 +21,15 @@ from weft.serve.refusals import busy
 from weft.serve.settings import GATHER_SECONDS, NUMBERS, TOKENS
 
 Work = Callable[[list[Any]], Sequence[Any]]
-"""The payloads of several requests -> an answer for each, or the error in its place."""
+"""Maps the payloads of several requests to their answers. An error may stand in place of an answer."""
 Observe = Callable[[str, int, float], None]
-"""Told what was asked, of how many requests one call was, and how many seconds it took."""
+"""Receives the operation, the number of requests in one call, and the call's seconds."""
 
 
 @dataclass(eq=False)
 class _Job:
-    """One request. key: those of one key may be answered together; None: this one alone. beside: whether its
-    call may run while others do."""
+    """One request. key: requests with the same key may share a call; None: the request has a call of its own. beside:
+    whether its call may run at the same time as others."""
 
     what: str
     key: Hashable
@@ -68,7 +68,7 @@ class Batcher:
         """The first request of each call that runs."""
         self._closed = False
         self._seconds = 0.05
-        """Mean time of a call, of the last ones."""
+        """Moving average of a call's time in seconds."""
         self._threads = [
             threading.Thread(target=self._run, name="weft-model", daemon=True) for _ in range(calls)
         ]
@@ -80,13 +80,13 @@ class Batcher:
 
     @contextmanager
     def arriving(self) -> Iterator[None]:
-        """Around the reading of a request, which will be asked next; raises RefusedError where the queue is full."""
+        """Surrounds the reading of a request that will be asked next. Raises RefusedError if the queue is full."""
         if len(self._jobs) + self._arriving >= self._waiting:
             raise busy(
                 len(self._jobs) * self._seconds,
                 f"{len(self._jobs) + self._arriving} requests wait for the model, expected fewer than {self._waiting}",
             )
-        self._arriving += 1  # in the thread of the event loop alone
+        self._arriving += 1  # only the event loop's thread changes it
         try:
             yield
         finally:
@@ -104,7 +104,10 @@ class Batcher:
         *,
         beside: bool = False,
     ) -> Any:
-        """The answer to one request. Raises what the work raised for it. beside: its call may run while others do."""
+        """Returns the answer to one request, or raises the error of its work.
+
+        beside: the call may run at the same time as others.
+        """
         job = _Job(what, key, work, payload, size, beside, asyncio.get_running_loop())
         with self._changed:
             self._jobs.append(job)
@@ -115,7 +118,7 @@ class Batcher:
             job.given_up = True
 
     def close(self) -> None:
-        """Answers what waits, then ends the threads."""
+        """Answers all waiting requests, then ends the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -149,7 +152,7 @@ class Batcher:
         )
 
     def _gather(self) -> None:
-        """Waits for requests that are being read, where they may come into the first one's batch."""
+        """Waits for requests that are being read if they may join the first one's batch."""
         until = time.monotonic() + self._gather_seconds
         while self._arriving and self._jobs and self._jobs[0].key is not None:
             left = until - time.monotonic()
@@ -158,7 +161,7 @@ class Batcher:
             self._changed.wait(left)
 
     def _taken(self) -> list[_Job]:
-        """The first request and those behind it that fit into one call with it; others keep their places."""
+        """Takes the first request and those behind it that fit into the same call. The others keep their order."""
         batch: list[_Job] = []
         left: list[_Job] = []
         size = Size(0, 0, 0)
@@ -186,12 +189,12 @@ class Batcher:
             pairs = [(j.answer, f) for j, f in zip(batch, found, strict=True) if j.loop is loop]
             try:
                 loop.call_soon_threadsafe(_deliver, pairs)
-            except RuntimeError:  # the loop was closed: nobody waits any more
+            except RuntimeError:  # the loop is closed, so nobody waits for the answer
                 continue
 
 
 def share(size: Size) -> float:
-    """Of what one call of the model may have: of its tokens and of its pixels, both padded."""
+    """The share that a size takes of one call's limits of tokens and pixels, both with padding."""
     return size.rows * (size.tokens / TOKENS + size.numbers / NUMBERS)
 
 
@@ -202,7 +205,10 @@ def _joined(one: Size, other: Size) -> Size:
 
 
 def _worked(work: Work, payloads: list[Any]) -> list[Any]:
-    """An answer or an error for each; where all together fail, each is tried alone, so that one fails for itself."""
+    """Returns an answer or an error for each payload.
+
+    If the joint call fails, each payload is tried alone, so that only the bad one fails.
+    """
     try:
         found = list(work(payloads))
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a run can do, as the page and other programs are told."""
+"""Describes what a run can do, for the page and other programs."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _NOUNS: tuple[tuple[type[Output], str], ...] = (
 
 
 def describe(run: Run, name: str) -> dict[str, Any]:
-    """Streams, heads and abilities of a run."""
+    """Describes the streams, heads and operations of a run."""
     return {
         "name": name,
         "streams": [_stream(run, stream) for stream in run.modalities],
@@ -52,13 +52,13 @@ def describe(run: Run, name: str) -> dict[str, Any]:
 
 
 def output_of(run: Run, head: str) -> str:
-    """What the head says, in a word."""
+    """Returns the kind of the head's output in one word."""
     output = run.model.head(head).output
     return next((noun for kind, noun in _NOUNS if isinstance(output, kind)), "other")
 
 
 def abilities(run: Run) -> list[str]:
-    """What can be asked of the run, by the names of the interface."""
+    """Returns the operations of the run by their names in the interface."""
     outputs = [run.model.head(head).output for head in run.model.heads]
     found = ["embed"] if run.streams else []
     found += ["predict"] if outputs else []
@@ -80,14 +80,14 @@ def _stream(run: Run, stream: str) -> dict[str, Any]:
 
 
 def _asks(run: Run) -> bool:
-    """Whether it reads a question beside something else that the question is about."""
+    """Whether the model reads a question and something that the question is about."""
     if ranks(run):
         return True
     return any(_answers(run, head) for head in run.model.heads)
 
 
 def _answers(run: Run, head: str) -> bool:
-    """Whether the head answers a question: it neither draws nor writes the text that it reads."""
+    """Whether the head answers a question, that is, neither draws nor writes the text that it reads."""
     streams, output = run.model.streams_of(head), run.model.head(head).output
     question = question_stream(run, streams)
     again = isinstance(output, TextOutput) and output.stream == question
@@ -96,7 +96,7 @@ def _answers(run: Run, head: str) -> bool:
 
 
 def scored(run: Run, head: str) -> bool:
-    """Whether what the head says has a score, so that it can be explained."""
+    """Whether the head's output has a score, so that it can be explained."""
     return type(run.model.head(head).output).scores is not Output.scores
 
 
@@ -111,7 +111,7 @@ def _explains(run: Run) -> bool:
 
 
 def _dialog(run: Run) -> dict[str, Any] | None:
-    """The streams of question and history, and the others that an answer reads; None where nothing can be asked."""
+    """Returns the streams of question and history, and the others that an answer reads; None if the run answers no questions."""
     if not _asks(run):
         return None
     answering = [head for head in run.model.heads if _answers(run, head)]

@@ -15,7 +15,7 @@ from weft.report.recordings import spectrogram, strip
 
 
 def explained_json(found: Explained) -> dict[str, Any]:
-    """What is said, what it rests on in each stream, and what is said without a stream."""
+    """Returns the prediction, the weights of each stream's parts, and the prediction without each stream."""
     return {
         "said": found.answer,
         "score": found.score,
@@ -36,12 +36,12 @@ def explained_json(found: Explained) -> dict[str, Any]:
 
 
 def _picture(found: Picture) -> dict[str, Any]:
-    """The picture as the model sees it, and what its cells weigh: whoever shows it draws them over it."""
+    """Returns the picture as the model reads it and the weights of its cells, to be drawn over it."""
     return {"png": _png(_array(found.pixels)), "weights": _numbers(found.weights)}
 
 
 def _recording(found: Recording) -> dict[str, Any]:
-    """What can be seen of a sound (its spectrogram), or of a video (some frames)."""
+    """Returns a picture of a sound (its spectrogram) or of a video (some frames)."""
     sound = found.media.kind != "video"
     pixels = spectrogram(found.media) if sound else strip(found.media)
     return {"png": _png(pixels), "weights": _numbers(found.weights)}

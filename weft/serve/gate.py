@@ -1,4 +1,4 @@
-"""What stands before every route: the state of the server, access, limits of the body, headers, the log."""
+"""Handles every request before its route: state of the server, access, limits of the body, headers and the log."""
 
 import asyncio
 import contextlib
@@ -23,20 +23,20 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 GONE = 499
-"""In log and metrics: the client left before it was answered."""
+"""Status in log and metrics if the client left before the answer."""
 DISCARD_BYTES, DISCARD_SECONDS = 256 << 20, 10.0
-"""Of a refused request's body."""
+"""Maximum bytes of a refused request's body that are still read, and maximum seconds for it."""
 SLOW = 408
 CLOSING = (SLOW, 413, 429, 503)
-"""After these the connection ends."""
+"""Status codes after which the connection is closed."""
 Answerer = Callable[[RefusedError], Application]
-"""A refusal -> what answers with it."""
+"""Maps a refusal to the application that answers with it."""
 
 
 class Gate:
-    """Lets requests through to the application, and counts those that are inside.
+    """Passes requests to the application and counts those that are being answered.
 
-    stopping: from then on new ones get 503, and those inside are answered.
+    stopping: if true, new requests get 503; admitted ones are still answered.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Gate:
         body.announce(headers.get("content-length", ""))
 
     def _reserve(self, count: int) -> None:
-        """Takes memory for so many bytes of a body. Raises RefusedError where all bodies together have too many."""
+        """Reserves memory for a part of a body, in bytes. Raises RefusedError if all bodies together are too large."""
         if self._bytes + count > self._limits.bodies_bytes:
             raise busy(
                 1, "the bodies of the requests that are being answered fill the memory for them"
@@ -122,7 +122,7 @@ class Gate:
     async def _refuse(
         self, refused: RefusedError, scope: Scope, receive: Receive, visit: "_Visit"
     ) -> None:
-        if visit.status:  # the answer has begun already
+        if visit.status:  # the answer has already begun
             return
         await self._answerer(refused)(scope, receive, visit.send)
 
@@ -145,7 +145,7 @@ class Gate:
 
 
 class _Visit:
-    """One request: its answer gets the headers of every answer."""
+    """One request. Its answer gets the headers that all answers have."""
 
     def __init__(self, scope: Scope, send: Send, body: "_Body") -> None:
         self._send = send
@@ -177,7 +177,7 @@ class _Visit:
 
 
 class _Body:
-    """The body of a request as it comes in: no more, and no slower, than is allowed."""
+    """Reads the body of a request within the limits of size and time."""
 
     def __init__(self, receive: Receive, limits: Limits, reserve: Callable[[int], None]) -> None:
         self._receive = receive
@@ -189,7 +189,7 @@ class _Body:
         self.reserved = 0
 
     def announce(self, length: str) -> None:
-        """Content-Length. Raises RefusedError for more than is allowed."""
+        """Returns the Content-Length. Raises RefusedError if it is above the limit."""
         if not length:
             return
         if not length.isascii() or not length.isdigit():
@@ -211,7 +211,7 @@ class _Body:
         return message
 
     async def discard(self) -> None:
-        """Reads what is left and forgets it, within bounds: who still sends does not hear the answer."""
+        """Reads and discards the rest of the body within bounds. A client that is still sending does not read the answer."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_SECONDS):
                 while not self._read and self.received < DISCARD_BYTES:
@@ -231,7 +231,7 @@ class _Body:
 
 
 def _place(error: BaseException) -> dict[str, Any]:
-    """Where it happened: file and line, and nothing of what was sent."""
+    """Returns file and line of an error, without any content of the request."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

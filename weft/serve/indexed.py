@@ -1,4 +1,4 @@
-"""The index of a run as the server asks it: searches of many callers are one, writes are durable when they are answered."""
+"""Serves the index of a run. Searches of many callers share a call. A write is durable when it is answered."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ from weft.serve.served import ServedRun
 T = TypeVar("T")
 Answer = dict[str, Any]
 ONE_QUERY = Size(1, 32, 0)
-"""So that one call of the index answers at most 32 queries."""
+"""Size of a query, chosen so that one call of the index answers at most 32 queries."""
 
 
 class ServedIndex:
-    """writable: whether callers may add and remove."""
+    """Operations of an index. writable: whether callers may add and remove items."""
 
     def __init__(
         self, run: ServedRun, index: Index, finder: Batcher, readers: Executor, *, writable: bool
@@ -43,7 +43,7 @@ class ServedIndex:
         self._readers = readers
 
     def describe(self) -> Answer:
-        """Kind, size, and the columns that filters may name."""
+        """Returns kind, size and the columns for filters."""
         return {
             "stream": self.index.stream,
             "kind": self.index.kind,
@@ -63,7 +63,7 @@ class ServedIndex:
         }
 
     async def search(self, asked: requests.Search) -> Answer:
-        """The nearest items, best first; none below the cut-off."""
+        """Returns the nearest items, best first, without those below the cut-off."""
         began = time.perf_counter()
         checked(asked.k, "k", self.run.limits.answers)
         query = await self._query(asked)
@@ -91,7 +91,7 @@ class ServedIndex:
         }
 
     async def item(self, name: str) -> Answer:
-        """The item of that id."""
+        """Returns the item with that id."""
         entry = await self._read(lambda: self.index.entry(name))
         if entry is None:
             raise RefusedError(404, f"the index holds no item '{name[:80]}'")
@@ -104,14 +104,14 @@ class ServedIndex:
         }
 
     async def preview(self, name: str) -> Preview:
-        """What shows the item of that id; nothing of a type that Weft does not make, as in an index by others."""
+        """Returns the preview of the item with that id. Refuses media types that Weft does not write."""
         found = await self._read(lambda: self.index.preview(name))
         if found is None or found.media_type not in MEDIA_TYPES:
             raise RefusedError(404, f"the index holds no preview of an item '{name[:80]}'")
         return found
 
     async def add(self, asked: requests.AddItems) -> Answer:
-        """Embeds the values and writes them, all or none."""
+        """Embeds the values and writes all of them or, after an error, none."""
         self._check_writable()
         stream = self.index.stream
         values = [item.value for item in asked.items]
@@ -139,13 +139,13 @@ class ServedIndex:
         return await self._read(write)
 
     async def remove(self, asked: requests.RemoveItems) -> Answer:
-        """Removes the items of these ids."""
+        """Removes the items with these ids."""
         self._check_writable()
         count = await self._read(lambda: self.index.remove(asked.ids))
         return {"run": self.run.name, "removed": count}
 
     async def _query(self, asked: requests.Search) -> Tensor:
-        """(E,) of all examples together."""
+        """Returns (E,) the sum of all examples with their weights, unit length."""
         if not asked.query and not asked.like:
             raise RefusedError(400, "got no query and no items to be like, expected one or more")
         for example in asked.query:
@@ -188,12 +188,12 @@ class ServedIndex:
 
 
 def _told(source: str) -> str:
-    """Where a thing lies, without the folders of this machine."""
+    """Returns the source of an item without the folders of this machine."""
     return os.path.basename(source) if os.path.isabs(source) else source
 
 
 def _alone(asked: requests.Search) -> str | None:
-    """The stream of a query of one value; a query of several has no calibrated cut-off."""
+    """Returns the stream of a query with one value. A query with several values has no calibrated cut-off."""
     if asked.like or len(asked.query) != 1 or asked.query[0].weight <= 0:
         return None
     return asked.query[0].stream

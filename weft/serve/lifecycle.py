@@ -1,4 +1,4 @@
-"""From the first to the last request: an address, and an end at which nobody loses an answer."""
+"""Starts and stops the server: binds the address, and stops without losing an answer."""
 
 import errno
 import gc
@@ -18,11 +18,11 @@ from weft.serve.gate import Gate
 from weft.serve.log import Log
 
 QUIET_SECONDS = 0.5
-"""After the signal to stop the server answers 503 for at least so long, so that who looks at /health sees it."""
+"""Minimum seconds of answering 503 after the signal to stop, so that a health check notices."""
 MOST_THREADS = 1024
-"""Threads that a call of a model may be given."""
+"""Maximum number of threads for a call of a model."""
 LONGEST_STOP = 120.0
-"""After so long requests that were let in are given up."""
+"""Seconds after which admitted requests are given up."""
 
 
 def set_threads(threads: int | None) -> None:
@@ -40,7 +40,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket at that address. port: 0 for any free one. Raises WeftError where it is in use or is none."""
+    """Binds a socket at that address. port: 0 for any free one. Raises WeftError if the address is in use or invalid."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -51,7 +51,7 @@ def bound(host: str, port: int) -> socket.socket:
         raise WeftError(
             f"--host is {host}, expected an address of this machine: {reason}"
         ) from None
-    if os.name != "nt":  # there it would let two servers have one port
+    if os.name != "nt":  # on Windows two servers could then share one port
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(address)
@@ -66,7 +66,10 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def serve(gate: Gate, at: socket.socket, log: Log, ready: Callable[[], None]) -> None:
-    """Calls `ready` when it listens. Answers until SIGTERM or SIGINT; then those that were let in, and others with 503. A second signal ends at once."""
+    """Serves until SIGTERM or SIGINT. Then it answers admitted requests, and new ones with 503. A second signal ends it at once.
+
+    ready: called when the server listens.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         gate,
@@ -83,11 +86,11 @@ def serve(gate: Gate, at: socket.socket, log: Log, ready: Callable[[], None]) ->
     server.run(sockets=[at])
     log.line("stopped", at_once=server.force_exit)
     if server.force_exit:
-        os._exit(1)  # a thread that decodes or computes would be waited for
+        os._exit(1)  # ends without waiting for threads that decode or compute
 
 
 class _Server(uvicorn.Server):
-    """Stops when nobody is inside any more."""
+    """Stops when all admitted requests are answered."""
 
     def __init__(
         self, config: uvicorn.Config, gate: Gate, log: Log, ready: Callable[[], None]

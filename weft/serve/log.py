@@ -1,4 +1,4 @@
-"""A line of JSON for each request, without anything that was sent or answered."""
+"""Log with a line of JSON for each request, without content of requests or answers."""
 
 import contextlib
 import datetime
@@ -14,7 +14,7 @@ LEVELS = ("info", "warning", "error")
 
 
 class Log:
-    """Lines go to the end of the file `path`, which outlives the server; without one, warnings and errors to stderr."""
+    """Appends lines to the file `path`. Without a path only warnings and errors are written, to stderr."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
@@ -27,17 +27,17 @@ class Log:
                 raise WeftError(f"{path}: cannot be written: {error.strerror}") from None
 
     def line(self, event: str, level: str = "info", **facts: Any) -> None:
-        """Writes one line. facts: numbers and short names; never a payload."""
+        """Writes one line. facts: numbers and short names, never content of a request."""
         if self._file is None and level == "info":
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         written = json.dumps({"time": now, "level": level, "event": event, **facts})
-        # On a full disk lines are lost, and no answers.
+        # On a full disk lines are lost, but no answers.
         with self._lock, contextlib.suppress(OSError):
             print(written, file=self._file or sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Nothing is written afterwards but warnings on stderr."""
+        """Closes the file. Later warnings go to stderr."""
         with self._lock, contextlib.suppress(OSError):
             file, self._file = self._file, None
             if file is not None:

@@ -10,7 +10,7 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """What is counted; a registry of its own, so that several servers may live in one process."""
+    """The counters of one server. Each server has its own registry, so that several may run in one process."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -55,16 +55,16 @@ class Metrics:
         started.set(time.time())
 
     def observe_batch(self, what: str, requests: int, seconds: float) -> None:
-        """One call of the model."""
+        """Counts one call of the model."""
         self.batch.labels(what).observe(requests)
         self.model_seconds.labels(what).observe(seconds)
 
     def observe_request(self, route: str, status: int, seconds: float, received: int) -> None:
-        """One request that was answered."""
+        """Counts one answered request."""
         self.requests.labels(route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
         self.received.inc(received)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """Returns the counters in Prometheus' text format."""
         return generate_latest(self._registry)

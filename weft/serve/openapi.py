@@ -1,4 +1,4 @@
-"""The description of the interface (OpenAPI 3.1), with the bodies that requests may have."""
+"""Describes the interface (OpenAPI 3.1) with the bodies of requests."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,11 +39,11 @@ _ITEM = [
     {"name": "run", "in": "query", "required": False, "schema": {"type": "string"}},
 ]
 Bodies = Mapping[tuple[str, str], type[BaseModel]]
-"""Path and method -> what its requests say."""
+"""Maps path and method to the class of the request."""
 
 
 def described(app: FastAPI, bodies: Bodies) -> Callable[[], dict[str, Any]]:
-    """What gives the document."""
+    """Returns the function that builds the document."""
     made: dict[str, Any] = {}
 
     def document() -> dict[str, Any]:

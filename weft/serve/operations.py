@@ -1,4 +1,4 @@
-"""The operations of the interface: what was asked of a run -> what is answered, as JSON."""
+"""The operations of the interface: each maps a request to its answer as JSON."""
 
 import base64
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ MEDIA_TYPES = {".png": "image/png", ".wav": "audio/wav"}
 
 
 async def embed(run: ServedRun, asked: requests.Embed) -> Answer:
-    """Unit-length vectors of each value."""
+    """Returns the unit-length embedding of each value."""
     if not asked.values:
         raise RefusedError(
             400, f"got no values, expected one or more of {', '.join(run.run.streams)}"
@@ -35,7 +35,7 @@ async def embed(run: ServedRun, asked: requests.Embed) -> Answer:
 
 
 async def predict(run: ServedRun, asked: requests.Predict) -> Answer:
-    """What a head says of each row."""
+    """Returns a head's prediction for each row."""
     k = checked(asked.k, "k", run.limits.answers)
     found = await run.said("predict", asked.values, asked.head)
     rows = [
@@ -52,7 +52,7 @@ async def predict(run: ServedRun, asked: requests.Predict) -> Answer:
 
 
 async def ask(run: ServedRun, asked: requests.Ask) -> Answer:
-    """The answers to a question, after what was asked and answered before."""
+    """Answers a question, given earlier questions and answers."""
     k = checked(asked.k, "k", run.limits.answers)
     check_one_row(asked.values)
     turns = [turn.model_dump() for turn in asked.history]
@@ -73,17 +73,17 @@ async def ask(run: ServedRun, asked: requests.Ask) -> Answer:
 
 
 async def caption(run: ServedRun, asked: requests.OfHead) -> Answer:
-    """A text for each row."""
+    """Returns a caption for each row."""
     return await _written(run, asked, TextOutput)
 
 
 async def transcribe(run: ServedRun, asked: requests.OfHead) -> Answer:
-    """What is said in each recording."""
+    """Returns the transcript of each recording."""
     return await _written(run, asked, TranscriptOutput)
 
 
 async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
-    """Files that are drawn from each row."""
+    """Returns files that are generated from each row."""
     n = checked(asked.n, "n", run.limits.drawn)
     if asked.steps is not None:
         checked(asked.steps, "steps", run.limits.steps)
@@ -116,7 +116,7 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
 
 
 async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
-    """What the answer for one row rests on."""
+    """Explains the answer for one row."""
     check_one_row(asked.values)
     decision = decision_of(run.run.model, run.run.learned, asked.head)
     values, _ = run.streams_read(asked.values, decision.reads)
@@ -129,7 +129,7 @@ async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
 
 
 def check_one_row(values: Mapping[str, Any]) -> None:
-    """Raises RefusedError for a list of several values, since one row is answered."""
+    """Raises RefusedError for a list of several values, since only one row can be answered."""
     for stream, value in values.items():
         if isinstance(value, list) and len(value) != 1:
             raise RefusedError(400, f"{stream}: got {len(value)} values, expected 1")

@@ -1,4 +1,4 @@
-"""The body of a request -> what it asks: JSON, or a form of which one part is JSON and the others are files."""
+"""Parses the body of a request: JSON, or a form with one part of JSON and others with files."""
 
 import asyncio
 from typing import Any, TypeVar, cast
@@ -14,13 +14,13 @@ from weft.serve.settings import Limits
 
 Model = TypeVar("Model", bound=Asked | Login)
 PART = "request"
-"""The part of a form that is JSON."""
+"""Name of the JSON part of a form."""
 INLINE_BYTES = 1 << 16
-"""Up to so many bytes are parsed at once; more by another thread, so that others do not wait."""
+"""Maximum bytes that the event loop parses itself. Another thread parses more, so that other requests do not wait."""
 
 
 async def read(request: Request, model: type[Model], limits: Limits) -> Model:
-    """Raises RefusedError: 415 for another type of content, 422 for what is malformed."""
+    """Raises RefusedError: 415 for another content type, 422 for malformed content."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _form(request, model, limits)
@@ -83,7 +83,7 @@ async def _form(request: Request, model: type[Model], limits: Limits) -> Model:
 
 
 class _InMemory(MultiPartParser):
-    """Files stay in memory, which the limit of the body bounds; none is written to the disk."""
+    """Parses a form. Files stay in memory, bounded by the limit of the body, and are never written to disk."""
 
     spool_max_size = 1 << 40
     ended = False
@@ -93,13 +93,13 @@ class _InMemory(MultiPartParser):
         self.ended = True
 
     def close(self) -> None:
-        """Gives the memory of all files back, also of those whose part has not ended."""
+        """Frees the memory of all files, also of incomplete ones."""
         for file in self._files_to_close_on_error:
             file.close()
 
 
 def said_of(error: ValidationError) -> str:
-    """The first thing that is wrong, and where, in one sentence."""
+    """Returns the first error and its place in one sentence."""
     first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(one) for one in first["loc"])
     told = " ".join(str(first["msg"]).split())

@@ -1,4 +1,4 @@
-"""What a request is answered that cannot be answered: a status code and one sentence."""
+"""Refusals of requests: a status code and one sentence."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from weft.core.errors import MissingExtraError, WeftError
 from weft.index.database import IndexFileError
 
 LONGEST = 1000
-"""Characters of a message: a name that a request says may be as long as its body."""
+"""Maximum characters of a message. It may quote a name from the request that is as long as the body."""
 
 
 class RefusedError(Exception):
-    """status: of HTTP. The message says what, got, expected."""
+    """A refused request. status: of HTTP. The message says what was wrong, what was got and what was expected."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         message = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
@@ -21,20 +21,20 @@ class RefusedError(Exception):
 
 
 def busy(seconds: float, what: str) -> RefusedError:
-    """429. seconds: after which it is worth another try."""
+    """Returns a refusal with status 429. seconds: suggested waiting time before the next attempt."""
     wait = max(1, round(seconds))
     return RefusedError(429, f"{what}; try again in {wait} s", {"Retry-After": str(wait)})
 
 
 def checked(count: int, what: str, most: int) -> int:
-    """The count. Raises RefusedError above the limit."""
+    """Returns the count. Raises RefusedError if it is above the limit."""
     if count > most:
         raise RefusedError(413, f"{what} is {count:,}, expected at most {most:,}")
     return count
 
 
 def refusal_of(error: BaseException) -> RefusedError | None:
-    """How an error of the library is said to a caller; None where it is one that nobody foresaw."""
+    """Returns the refusal for an error of the library; None for an unforeseen error."""
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, MissingExtraError):

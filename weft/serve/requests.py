@@ -1,4 +1,4 @@
-"""What requests say: JSON, or a form of which one part is the JSON and the others are files."""
+"""Schemas of requests: JSON, or a form with one part of JSON and others with files."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -46,23 +46,23 @@ Weight = Annotated[float, Field(ge=-100, le=100)]
 Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
 Condition = Scalar | list[Scalar] | dict[Literal["min", "max"], Scalar]
 Files = Mapping[str, list[bytes]]
-"""Name of a part of a form -> the files of that name."""
+"""Maps the name of a form's part to its files."""
 
 
 class Asked(BaseModel):
-    """What every request says. run: the first that can do it if not named."""
+    """Fields of every request. run: name of the run; the first one with the operation if not given."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     run: Name | None = None
 
     def take(self, files: Files) -> None:
-        """Puts the files of a form where values are missing. Raises ValueError for one that nothing takes."""
+        """Puts the files of a form in place of missing values. Raises ValueError for a file that is not used."""
         if files:
             raise ValueError(f"files {', '.join(files)} are not expected")
 
 
 class ValuesAsked(Asked):
-    """values: stream -> a value or a list of them."""
+    """values: a value or a list of values for each stream."""
 
     values: Values = Field(default_factory=dict)
 
@@ -74,17 +74,17 @@ class ValuesAsked(Asked):
 
 
 class Embed(ValuesAsked):
-    """Values to be embedded."""
+    """Values to embed."""
 
 
 class OfHead(ValuesAsked):
-    """head: the first that fits if not named."""
+    """head: name of the head; the first suitable one if not given."""
 
     head: Name | None = None
 
 
 class Predict(OfHead):
-    """k: answers of each row."""
+    """k: number of answers for each row."""
 
     k: Count = 5
 
@@ -98,7 +98,7 @@ class Turn(BaseModel):
 
 
 class Ask(OfHead):
-    """history: what was asked and answered before, the oldest first."""
+    """history: earlier questions and answers, oldest first."""
 
     question: str
     history: list[Turn] = Field(default_factory=list, max_length=100)
@@ -106,7 +106,7 @@ class Ask(OfHead):
 
 
 class Generate(OfHead):
-    """n: values to be drawn from each input."""
+    """n: number of values to generate from each input."""
 
     n: Count = 1
     seed: Seed | None = None
@@ -115,13 +115,13 @@ class Generate(OfHead):
 
 
 class Explain(OfHead):
-    """method: how the weights are found."""
+    """method: how the weights are computed."""
 
     method: Literal["auto", "relevance", "rollout", "occlusion"] = "auto"
 
 
 class Example(BaseModel):
-    """Something that is searched for; weight below 0: something that is not wanted."""
+    """An example to search for. A weight below 0 makes it a counterexample."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     stream: Name
@@ -130,7 +130,7 @@ class Example(BaseModel):
 
 
 class Like(BaseModel):
-    """An item of the index in the place of an example."""
+    """An item of the index used as an example."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     id: Id
@@ -138,8 +138,8 @@ class Like(BaseModel):
 
 
 class Search(Asked):
-    """query, like: what is searched for, all of it together. where: by metadata. cutoff: the least score; the calibrated
-    one of a query of one value if not given."""
+    """query, like: the examples, which are combined into one query. where: filter on metadata. cutoff: minimum score; if
+    not given, the calibrated one for a query with one value."""
 
     query: list[Example] = Field(default_factory=list, max_length=32)
     like: list[Like] = Field(default_factory=list, max_length=32)
@@ -159,7 +159,7 @@ class Search(Asked):
 
 
 class Item(BaseModel):
-    """Something to be found. One with a known id takes the place of that one."""
+    """An item to add. An item with a known id replaces the old one."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     id: Id
@@ -183,7 +183,7 @@ class AddItems(Asked):
 
 
 class RemoveItems(Asked):
-    """ids: of the items."""
+    """ids: ids of the items to remove."""
 
     ids: list[Id] = Field(min_length=1, max_length=10_000)
 

@@ -1,4 +1,4 @@
-"""Who may ask: a token, the login of the page, the rate of each client, and the headers of every answer."""
+"""Access control: token, login of the page, rate limit of each client, and security headers."""
 
 import collections
 import hashlib
@@ -18,7 +18,7 @@ MOST_CLIENTS = 10_000
 OPEN = frozenset(
     {("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("HEAD", "/health"), ("POST", "/login")}
 )
-"""What is answered without a token: the page, which asks for it, and whether the server lives."""
+"""Paths that need no token: the page, which asks for it, and the health check."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -32,7 +32,7 @@ HEADERS = {
 
 
 class Access:
-    """Lets requests in. token: what others must know; None: only this machine may ask."""
+    """Admits requests. token: the secret of callers; None: only this machine may call."""
 
     def __init__(self, token: str | None, rate: float, logins: float) -> None:
         self.token = token
@@ -43,7 +43,7 @@ class Access:
         self._logins = Rates(logins / 60, logins)
 
     def check(self, method: str, path: str, client: str, headers: Mapping[str, str]) -> None:
-        """Raises RefusedError: 403 for another site, 429 above the rate, 401 without token or session."""
+        """Raises RefusedError: 403 for a request from another site, 429 above the rate limit, 401 without token or session."""
         self._check_site(headers)
         self._rates.check(client, "requests")
         if self.token is None or (method, path) in OPEN:
@@ -60,7 +60,7 @@ class Access:
         )
 
     def login(self, said: str, client: str, now: float | None = None) -> str:
-        """The Set-Cookie header of a session. Raises RefusedError for a wrong token, or after too many attempts."""
+        """Returns the Set-Cookie header of a new session. Raises RefusedError for a wrong token or too many attempts."""
         self._logins.check(client, "attempts to log in")
         if self.token is None:
             raise RefusedError(400, "this server has no token, so there is no login")
@@ -76,7 +76,7 @@ class Access:
         return self.token is not None and hmac.compare_digest(said.encode(), self.token.encode())
 
     def _is_session(self, cookies: str) -> bool:
-        # Not by http.cookies, which reads none where a cookie of another server of this machine is malformed.
+        # http.cookies reads no cookie at all if one of another server on this machine is malformed.
         pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
         value = next((value for name, _, value in pairs if name == COOKIE), "")
         ends, _, signature = value.partition(".")
@@ -104,7 +104,10 @@ class Access:
 
 
 class Rates:
-    """A bucket of tokens for each client (RFC 2697 with one colour). rate: a second; 0 is no limit. burst: at once."""
+    """Token bucket for each client (RFC 2697 with one colour).
+
+    rate: requests a second, 0 for no limit. burst: requests at once.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -112,7 +115,7 @@ class Rates:
         self._left: collections.OrderedDict[str, tuple[float, float]] = collections.OrderedDict()
 
     def check(self, client: str, what: str, now: float | None = None) -> None:
-        """Takes one. Raises RefusedError where none is left."""
+        """Takes a token from the bucket. Raises RefusedError if none is left."""
         if not self._rate:
             return
         now = time.monotonic() if now is None else now
@@ -131,7 +134,7 @@ class Rates:
 
 
 def token_of(file: Path | None, variable: str) -> str | None:
-    """The token: of the file, else of the environment variable's value. Raises WeftError for one that is too short."""
+    """Returns the token from the file, else the value of the environment variable. Raises WeftError if it is too short."""
     said, where = variable.strip(), "WEFT_TOKEN"
     if file is not None:
         where = str(file)
@@ -150,7 +153,7 @@ def token_of(file: Path | None, variable: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches that address."""
+    """Whether the address can only be reached from this machine."""
     if host == "localhost":
         return True
     try:
@@ -160,7 +163,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _name_of(host: str) -> str:
-    """Without the port, in small letters."""
+    """Returns the host without its port, in lower case."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()

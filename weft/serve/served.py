@@ -1,4 +1,4 @@
-"""A run as the server asks it: values are read in threads of their own, the model runs in those of the batcher."""
+"""Serves a run: other threads read values, and the batcher's threads run the model."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +24,12 @@ from weft.serve.values import ValueReader
 
 T = TypeVar("T")
 QUICK_CHARACTERS = 500
-"""Of a text that is read in well under a millisecond."""
+"""Maximum characters of a text that takes well under a millisecond to read."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a head says of the rows of one request."""
+    """A head's predictions for the rows of one request."""
 
     head: str
     values: Values
@@ -37,13 +37,13 @@ class Said:
     missing: tuple[str, ...]
 
     def answers(self, row: int, k: int) -> list[dict[str, Any]]:
-        """The k best of a row."""
+        """Returns the k best answers of a row."""
         return [{"said": said, "probability": p} for said, p in self.values.best(row, k)]
 
 
 class ServedRun:
-    """The operations of a run for many callers. name: by which they ask for it. backends: stream -> how it is embedded; by the
-    model as it is where none is named."""
+    """The operations of a run for many callers. name: name of the run in requests. backends: the backend that embeds each
+    stream; the model itself if a stream has none."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ServedRun:
         self._readers = readers
 
     async def embed(self, stream: str, value: Any, *, exact: bool = False) -> Tensor:
-        """(N, E) the embeddings of a value, or of several. exact: by the model as it is, whatever the backend."""
+        """Returns (N, E) the embeddings of one or several values. exact: uses the model itself, whatever the backend."""
         if stream not in self.run.streams:
             raise unknown_name("stream", stream, self.run.streams)
         backend = None if exact else self.backends.get(stream)
@@ -90,7 +90,10 @@ class ServedRun:
     async def said(
         self, what: str, values: Mapping[str, Any], head: str | None, kind: type[Output] = Output
     ) -> Said:
-        """What a head says; of drawn values each request alone, since what is drawn depends on the row's number."""
+        """Returns a head's predictions.
+
+        Requests for generated values have calls of their own, since a generated value depends on the row's number.
+        """
         name = self.run.head(head, kind, values)
         values, missing = self.streams_read(values, self.run.model.streams_of(name))
         part = self.run.model.head(name)
@@ -111,7 +114,7 @@ class ServedRun:
         return Said(name, found, tuple(values), missing)
 
     async def alone(self, what: str, values: Mapping[str, Any], act: Callable[[Given], T]) -> T:
-        """act(values) in the thread of the model, for this request alone."""
+        """Runs act(values) in a thread of the model, in a call of its own."""
 
         def read() -> tuple[Given, Size]:
             return self._given(values), Size(1, 0, 0)
@@ -129,8 +132,8 @@ class ServedRun:
         quick: bool = False,
         beside: bool = False,
     ) -> Any:
-        """What `work` makes of what `read` gives. quick: reading takes less time than to hand it to another thread.
-        beside: the work may run while other work does."""
+        """Returns the result of `work` for the payload that `read` returns. quick: reading takes less time than to start it
+        in another thread. beside: the work may run at the same time as other work."""
         loop = asyncio.get_running_loop()
         with self._batcher.arriving():
             payload, size = read() if quick else await loop.run_in_executor(self._readers, read)
@@ -139,7 +142,10 @@ class ServedRun:
     def streams_read(
         self, values: Mapping[str, Any], streams: Sequence[str]
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The values, and the streams that they lack. Raises where one is not read, or one that is needed lacks."""
+        """Returns the values and the missing streams.
+
+        Raises RefusedError if a required stream is missing, WeftError for an unknown stream.
+        """
         for stream in values:
             if stream not in streams:
                 raise unknown_name("stream", stream, streams)
@@ -153,7 +159,7 @@ class ServedRun:
         return dict(values), missing
 
     def read_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of a request as values of the run's streams."""
+        """Converts the values of a request into values of the run's streams."""
         return self._values.values(values)
 
     def _given(self, values: Mapping[str, Any]) -> Given:
@@ -167,7 +173,7 @@ class ServedRun:
 
 
 def _of_parts(values: Values, rows: Sequence[int], counts: Sequence[int]) -> list[Any]:
-    """The values of the rows of each request; an error for one that has a row of which nothing is said."""
+    """Splits the predictions by request. A request with a row without a prediction gets an error."""
     places = {row: place for place, row in enumerate(rows)}
     found: list[Any] = []
     first = 0

@@ -1,4 +1,4 @@
-"""Some runs and their indexes, the threads of their models, and what may be asked of which."""
+"""The service: all runs with their indexes, the threads that run the models, and the operations of each run."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from weft.serve.settings import Limits
 
 @dataclass(frozen=True)
 class Served:
-    """A run that is to be served, by its name. writable: whether callers may change the index. backends: see ServedRun."""
+    """A run to serve. name: its name in requests. writable: whether callers may change the index. backends: see ServedRun."""
 
     name: str
     run: Run
@@ -33,7 +33,7 @@ class Served:
 
 
 class Service:
-    """Everything that is served."""
+    """All served runs."""
 
     def __init__(self, served: Sequence[Served], limits: Limits) -> None:
         self.limits = limits
@@ -58,10 +58,10 @@ class Service:
         }
 
         self._faults: dict[str, str | None] = {}
-        """What was wrong with the index of a run when it was last described."""
+        """The fault of each run's index at its last description."""
 
     def close(self) -> None:
-        """Answers what was let in."""
+        """Answers admitted requests, then closes everything."""
         self._model.close()
         self._finder.close()
         self._readers.shutdown()
@@ -69,17 +69,17 @@ class Service:
             served.index.close()
 
     def run(self, name: str | None, ability: str) -> ServedRun:
-        """The run of that name; without a name the first that can do it. Raises RefusedError."""
+        """Returns the run with that name; without a name, the first run with the operation. Raises RefusedError."""
         return self.runs[self._named(name, ability)]
 
     def index(self, name: str | None) -> ServedIndex:
-        """The index of the run of that name, of the first that has one without a name. Raises RefusedError."""
+        """Returns the index of the run with that name; without a name, the first index. Raises RefusedError."""
         return self.indexes[self._named(name, "search")]
 
     def describe(self, failed: Callable[[str], None] = lambda _: None) -> list[dict[str, Any]]:
-        """Every run with what it can do; one whose index cannot be read is without it, and says why in `fault`.
+        """Describes every run. If an index cannot be read, it is left out and `fault` gives the reason.
 
-        failed: is told of each such index, with its folder, and again only after the fault was another or none.
+        failed: called with the fault of an index, once until the fault changes.
         """
         found = []
         for name, served in self.runs.items():
@@ -113,7 +113,7 @@ class Service:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for the model."""
+        """Number of requests that wait for the model."""
         return len(self._model)
 
     def _named(self, name: str | None, ability: str) -> str:
@@ -135,7 +135,7 @@ class Service:
 
 
 def _backend(backends: Mapping[str, Backend]) -> dict[str, str] | None:
-    """How the streams are embedded, and why so."""
+    """Returns the backends of the streams and the reasons for them."""
     if not backends:
         return None
     names = dict.fromkeys(one.name for one in backends.values())

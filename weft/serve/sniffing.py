@@ -1,4 +1,4 @@
-"""What bytes are, by the bytes themselves: no name and no header is believed."""
+"""Detects the type of a file from its bytes. Names and headers of a request are not trusted."""
 
 from weft.core.kinds import Kind
 
@@ -59,9 +59,9 @@ _OTHERS = (
 
 
 def kinds_of(data: bytes) -> frozenset[Kind]:
-    """The kinds that a file which begins like this may hold; none where it is not known.
+    """Returns the kinds that a file with this beginning may hold; empty if it is unknown.
 
-    A film may be read as a sound: it may have a sound track.
+    A film may be read as a sound, since it may have a sound track.
     """
     found: set[Kind] = set()
     if data.startswith(_PICTURES) or data[128:132] == b"DICM" or _is_pnm(data):
@@ -84,7 +84,7 @@ def kinds_of(data: bytes) -> frozenset[Kind]:
 
 
 def noun_of(data: bytes) -> str:
-    """What a person would call it."""
+    """Returns the common name of the type."""
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for begin, noun in _TEXTS:
         if head.startswith(begin):
@@ -127,7 +127,7 @@ def _is_pnm(data: bytes) -> bool:
 
 
 def _is_frame_of_sound(data: bytes) -> bool:
-    """A frame of MP3 or AAC: eleven or twelve bits that are set."""
+    """Whether the bytes begin a frame of MP3 or AAC: eleven or twelve set bits."""
     return (
         len(data) > 3
         and data[0] == 0xFF

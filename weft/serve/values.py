@@ -1,4 +1,7 @@
-"""Values of a request -> values that a run reads. No address is fetched and no file opened, whatever a value says."""
+"""Converts values of a request into values that a run reads.
+
+No address is fetched and no file is opened, whatever a value contains.
+"""
 
 import base64
 import binascii
@@ -23,9 +26,9 @@ from weft.serve.sniffing import kinds_of, noun_of
 
 ENCODED = "base64"
 MOST_SAMPLES = 120_000_000
-"""Of all channels of a sound together: it lies in memory as float32."""
+"""Maximum samples of all channels of a sound together, since it is held in memory as float32."""
 DEEPEST = 4
-"""Lists in lists of one value."""
+"""Maximum depth of nested lists in a value."""
 
 
 class ValueReader:
@@ -36,11 +39,11 @@ class ValueReader:
         self._limits = limits
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """stream -> a value, or a list of them, as `given` of the library takes it. Raises RefusedError, WeftError."""
+        """Converts the values of all streams for `given` of the library. Raises RefusedError or WeftError."""
         return {stream: self.of_stream(stream, value) for stream, value in given.items()}
 
     def of_stream(self, stream: str, raw: Any) -> Any:
-        """One value of the stream, or a list of several. Raises RefusedError, and WeftError for an unknown stream."""
+        """Converts one value of a stream, or a list. Raises RefusedError, or WeftError for an unknown stream."""
         modality = self._modalities.get(stream)
         if modality is None:
             raise unknown_name("stream", stream, self._modalities)
@@ -88,7 +91,7 @@ class ValueReader:
         return Media.encoded(data, kind)
 
     def _check_size(self, stream: str, data: bytes, kind: Kind) -> None:
-        """Refuses, by the header alone, what would be too much once it is decoded."""
+        """Refuses a file whose header announces too much decoded data."""
         media = Media.encoded(data, kind)
         if kind == "image":
             width, height = picture_size(data) or (0, 0)
@@ -146,7 +149,7 @@ class ValueReader:
         return array
 
     def _check_words(self, stream: str, raw: Any, deep: int = 0) -> None:
-        """Refuses texts that are too long, wherever they stand in the value."""
+        """Refuses texts that are too long, at any place in the value."""
         if isinstance(raw, str):
             if len(raw) > self._limits.characters:
                 raise RefusedError(
@@ -166,7 +169,7 @@ class ValueReader:
 
 
 def _decoded(stream: str, raw: Any, kind: Kind) -> bytes:
-    """The bytes of {"base64": ...}. A string may be a path or an address, of which none is ever opened."""
+    """Decodes the bytes of {"base64": ...}. A string that is a path or an address is never opened."""
     if not isinstance(raw, Mapping) or set(raw) != {ENCODED} or not isinstance(raw[ENCODED], str):
         hint = "; paths and addresses are not opened" if isinstance(raw, str) else ""
         raise RefusedError(
