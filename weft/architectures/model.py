@@ -228,7 +228,7 @@ class Pooled(nn.Module):
 
 @dataclass(frozen=True)
 class PooledConfig(Config[ProjectionHead]):
-    """No projection: the other streams come to this one's space."""
+    """Uses the pooled vector without a projection; the other streams are projected into this space."""
 
     def build(self) -> Pooled:
         return Pooled()

@@ -62,7 +62,7 @@ def _mode(tune: Tune, stream: str) -> Literal["full", "lora", "frozen"]:
 
 @dataclass(frozen=True)
 class PublishedProjectionConfig(Config[ProjectionHead]):
-    """The map of a published model from a tower into the common space.
+    """The projection of a published model from a tower into the common space.
 
     name: a folder, package:NAME or a hub name. stream: image, audio or text.
     """

@@ -29,7 +29,7 @@ class CellClassifier(nn.Module):
 
 @dataclass(frozen=True)
 class CellClassifierConfig(Config[Decoder]):
-    """The attributes of the object in each cell of a grid."""
+    """Predicts the attributes of the object in each cell of a grid."""
 
     in_dim: int
     """Width of the tokens."""

@@ -123,7 +123,7 @@ class FlowSampler:
 
 @dataclass(frozen=True)
 class FlowConfig(Config[Decoder]):
-    """A rectified flow: draws in several steps with a network of velocities."""
+    """A rectified flow: generates in several steps with a network that predicts velocities."""
 
     network: Config[Velocity]
     """The network."""

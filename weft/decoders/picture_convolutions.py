@@ -35,7 +35,7 @@ class PictureConvolutions(OneStep):
 
 @dataclass(frozen=True)
 class PictureConvolutionsConfig(Config[Decoder]):
-    """Convolutions that draw a picture, coarse to fine, from one vector."""
+    """Convolutions that generate a picture from one vector, coarse to fine."""
 
     context_dim: int
     """Width of the context."""

@@ -43,7 +43,7 @@ class PicturePatches(OneStep):
 
 @dataclass(frozen=True)
 class PicturePatchesConfig(Config[Decoder]):
-    """A transformer that draws a picture at once, a patch a token."""
+    """A transformer that generates a picture in one step, one token for each patch."""
 
     size: int
     """Side of the picture in pixels."""

@@ -45,7 +45,7 @@ class ProjectionCritic(nn.Module):
 
 @dataclass(frozen=True)
 class ProjectionCriticConfig(Config[Decoder]):
-    """A score of a value and its condition: the projection discriminator."""
+    """The projection discriminator: scores a value and its condition."""
 
     in_dim: int
     """Width of the vector of a value."""

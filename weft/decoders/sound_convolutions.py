@@ -34,7 +34,7 @@ class SoundConvolutions(OneStep):
 
 @dataclass(frozen=True)
 class SoundConvolutionsConfig(Config[Decoder]):
-    """Convolutions that draw the frames of a sound of fixed length from one vector."""
+    """Convolutions that generate the frames of a sound of fixed length from one vector."""
 
     context_dim: int
     """Width of the context."""

@@ -41,7 +41,7 @@ class Flattened(nn.Module):
 
 @dataclass(frozen=True)
 class FlattenedConfig(Config[Encoder]):
-    """The tokens of an encoder, side by side, mapped to one vector."""
+    """Concatenates the tokens of an encoder and maps them to one vector."""
 
     encoder: Config[Encoder]
     """Whose tokens are read."""

@@ -129,7 +129,7 @@ class Patches(nn.Module):
 
 @dataclass(frozen=True)
 class PatchesConfig(Config[Encoder]):
-    """Likeness of a picture's patches to centroids; learned without labels and without gradients."""
+    """Similarity of a picture's patches to centroids; learned without labels and gradients."""
 
     size: int = 6
     """Side of a patch in pixels."""

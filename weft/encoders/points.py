@@ -109,7 +109,7 @@ class Points(nn.Module):
 
 @dataclass(frozen=True)
 class PointsConfig(Config[Encoder]):
-    """Objects as points: a detector whose finds are tokens."""
+    """A detector of objects as points (CenterNet); the detected objects are tokens."""
 
     classes: int
     """Kinds of objects that a cell may hold."""

@@ -39,7 +39,7 @@ class StackedFrames(nn.Module):
 
 @dataclass(frozen=True)
 class StackedFramesConfig(Config[Encoder]):
-    """Frames of a sound, some at a time."""
+    """Concatenates neighbouring frames of a sound."""
 
     bands: int
     """Width of a frame: mel bands or cepstra."""

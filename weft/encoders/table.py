@@ -81,7 +81,7 @@ class TableEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class TableEncoderConfig(Config[Encoder]):
-    """A token for each column, and a transformer over them."""
+    """A token for each column of a table, and a transformer over the tokens."""
 
     numbers: int = 0
     """Columns of numbers."""

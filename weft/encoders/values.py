@@ -36,7 +36,7 @@ def vector_features(pooled_BD: torch.Tensor) -> Features:
 
 @dataclass(frozen=True)
 class ValuesConfig(Config[Encoder]):
-    """Vectors of width `dim`, as they are."""
+    """Passes vectors of width `dim` through unchanged."""
 
     dim: int
 

@@ -117,7 +117,7 @@ class InTime(nn.Module):
 
 @dataclass(frozen=True)
 class InTimeConfig(Config[Fusion]):
-    """Streams that run in time together, such as the sound and the picture of a speaker, weighed by a gate."""
+    """Streams that run in time together, such as sound and picture of a speaker, weighted by a gate."""
 
     widths: dict[str, int]
     """Stream -> width of its tokens, which are in order of time."""

@@ -82,7 +82,7 @@ class MaskTokens(nn.Module):
 
 @dataclass(frozen=True)
 class MaskTokensConfig(Config[Fusion]):
-    """A fusion that sees a learned token in the place of each stream that a row lacks."""
+    """Puts a learned token in place of each missing stream, then applies another fusion."""
 
     fusion: Config[Fusion]
     """How the streams are fused."""

@@ -43,7 +43,7 @@ class SideBySide(nn.Module):
 
 @dataclass(frozen=True)
 class SideBySideConfig(Config[Fusion]):
-    """The pooled vectors one after another, each with a 1 behind it where it is there."""
+    """Concatenates the pooled vectors, each followed by 1 if the stream is present and by 0 if not."""
 
     widths: dict[str, int]
     """Stream -> width of its pooled vector."""

@@ -104,7 +104,7 @@ def similarity(weights: nn.Module, one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SimilarityConfig(Config[Fusion]):
-    """Similarity vectors of each token and what it attends to in the other streams (SCAN, SGRAF)."""
+    """Similarity vectors between each token and its attended context in the other streams (SCAN, SGRAF)."""
 
     widths: dict[str, int]
     """Stream -> width of its tokens."""

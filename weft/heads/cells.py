@@ -54,7 +54,7 @@ class CellValues:
 
 @dataclass(frozen=True)
 class CellsOutput(Output):
-    """The decoder gives, for each cell, logits of the classes of each attribute, the first of which is nothing."""
+    """Logits of each attribute's classes for each cell; the first class means that there is no object."""
 
     target: str = "objects"
     """Target of `Cells`."""

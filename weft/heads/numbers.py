@@ -45,7 +45,7 @@ class NumberValues:
 
 @dataclass(frozen=True)
 class NumberOutput(Output):
-    """The decoder's one number is the value."""
+    """A number."""
 
     target: str | None = None
     """Target that it predicts, where there is one."""

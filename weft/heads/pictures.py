@@ -97,7 +97,7 @@ class PictureValues:
 
 @dataclass(frozen=True)
 class PictureOutput(DrawnOutput):
-    """The decoder draws a picture as a stream of pictures has them."""
+    """A generated picture, in the form of a picture stream."""
 
     suffix: ClassVar[str] = ".png"
     joined: ClassVar[bool] = True

@@ -102,7 +102,7 @@ class SoundValues:
 
 @dataclass(frozen=True)
 class SoundOutput(DrawnOutput):
-    """The decoder draws log-mel frames as a stream of sounds has them."""
+    """Generated log-mel frames, in the form of a sound stream."""
 
     suffix: ClassVar[str] = ".wav"
     stream: str = "audio"

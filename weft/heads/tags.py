@@ -60,7 +60,7 @@ def best_threshold(probabilities_NV: Tensor, right_NV: Tensor) -> float:
 
 @dataclass(frozen=True)
 class TagOutput(ClassOutput):
-    """A logit for each tag; its probability is the sigmoid, and tags from a threshold on are said."""
+    """A logit for each tag; its sigmoid is the probability, and tags at or above a threshold are predicted."""
 
     exclusive: bool = False
     """Always false: any number of tags holds at once."""

@@ -54,7 +54,7 @@ class TextValues:
 
 @dataclass(frozen=True)
 class TextOutput(Output):
-    """The decoder writes tokens of a stream's tokenizer."""
+    """Text: tokens of a stream's tokenizer."""
 
     stream: str = "text"
     """Stream of texts whose tokens are written; it needs no encoder."""

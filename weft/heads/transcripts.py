@@ -52,7 +52,7 @@ class TranscriptValues(TextValues):
 
 @dataclass(frozen=True)
 class TranscriptOutput(Output):
-    """The decoder gives units of a transcript at each token, and blanks between them."""
+    """A transcript: its units at each token, with blanks between them."""
 
     target: str = "transcript"
     """Target whose units they are."""

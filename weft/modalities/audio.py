@@ -208,7 +208,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class AudioConfig(Config[Modality]):
-    """How sounds are read, changed and turned into frames."""
+    """Reads sounds, augments them and computes frames."""
 
     rate: int = 16_000
     """Samples a second; sounds of another rate are resampled."""

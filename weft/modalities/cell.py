@@ -182,7 +182,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellConfig(Config[Modality]):
-    """A number, a category, several tags or a date of each row."""
+    """A number, a category, several tags or a date for each row."""
 
     kind: CellKind = "number"
     """What the cells hold."""

@@ -60,10 +60,10 @@ def grid_boxes(cells: int) -> Tensor:
 
 @dataclass(frozen=True)
 class GridRegionsConfig(Config[Modality]):
-    """The cells of a picture as regions, for models that read regions, without a detector."""
+    """The cells of a picture as regions, for models that read regions; needs no detector."""
 
     picture: ImageConfig = field(default_factory=ImageConfig)
-    """How pictures are read, augmented and brought to one size."""
+    """Reads pictures, augments them and resizes them."""
     cells: int = 14
     """Cells along each side; a divisor of the picture's size."""
 

@@ -35,7 +35,7 @@ class History(Text):
 
 @dataclass(frozen=True)
 class HistoryConfig(TextConfig):
-    """How the turns before a question become token ids."""
+    """Turns the history of a dialog into token ids."""
 
     max_length: int = 128
     """Most tokens, the special ones included; of a longer history the oldest are cut off."""

@@ -149,7 +149,7 @@ class Image(PictureParts):
 
 @dataclass(frozen=True)
 class ImageConfig(Config[Modality]):
-    """How pictures are read, augmented and brought to one size."""
+    """Reads pictures, augments them and resizes them."""
 
     size: int = 224
     """Side of the square that the encoder sees, in pixels."""

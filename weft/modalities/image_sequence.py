@@ -79,7 +79,7 @@ def _shrunk(pixels_HWC: np.ndarray, factor: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ImageSequenceConfig(Config[Modality]):
-    """Pictures of several panels in a row, which are looked at one by one."""
+    """Pictures of several panels side by side; each panel is read by itself."""
 
     count: int = 3
     """Panels of a picture."""

@@ -163,7 +163,7 @@ def _shown_run(name: str) -> str:
 
 @dataclass(frozen=True)
 class NgramsConfig(Config[Modality]):
-    """How texts become n-grams."""
+    """Turns texts into n-grams."""
 
     words: int = 2
     """Longest run of words; one more in scripts without blanks."""

@@ -69,7 +69,7 @@ def stacked(items: Sequence[Tensor]) -> Field:
 
 @dataclass(frozen=True)
 class PicturesConfig(Config[Modality]):
-    """Several pictures a row."""
+    """Several pictures for each row."""
 
     image: ImageConfig = field(default_factory=ImageConfig)
     """How each of them is read."""

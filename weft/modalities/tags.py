@@ -89,7 +89,7 @@ class Tags(TokenParts):
 
 @dataclass(frozen=True)
 class TagsInputConfig(Config[Modality]):
-    """Several tags a row, as an input."""
+    """Several tags for each row, as an input."""
 
     most: int = 256
     """So many of the most frequent tags are learned; any other is unknown."""

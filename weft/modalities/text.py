@@ -274,7 +274,7 @@ class Text:
 
 @dataclass(frozen=True)
 class TextConfig(Config[Modality]):
-    """How captions become token ids."""
+    """Turns texts into token ids."""
 
     kind: Literal["wordpiece", "bpe", "word", "pretrained"] = "wordpiece"
     """wordpiece and bpe (byte-level) are trained on the training captions, in any language; so is

@@ -117,7 +117,7 @@ def _arrays(raw: Any) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class VectorsConfig(Config[Modality]):
-    """Vectors that were computed elsewhere, such as openSMILE features of a sound."""
+    """Vectors from other programs, such as openSMILE features of a sound."""
 
     dim: int
     """Width of each vector."""

@@ -213,7 +213,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class VideoConfig(Config[Modality]):
-    """Which frames of videos are read, and how each becomes a picture of one size."""
+    """Samples frames of videos and resizes them."""
 
     sampling: FrameSamplingConfig = field(default_factory=FrameSamplingConfig)
     """At which times frames are read."""

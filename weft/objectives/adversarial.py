@@ -260,7 +260,7 @@ class Generator(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialConfig(Config[Objective]):
-    """What both players of a GAN name."""
+    """Settings that both players of a GAN share."""
 
     head: str = "picture"
     """Head that draws: the generator."""
@@ -282,7 +282,7 @@ class AdversarialConfig(Config[Objective]):
 
 @dataclass(frozen=True, kw_only=True)
 class CriticConfig(AdversarialConfig):
-    """The critic of a GAN: it owns the encoder of the drawn stream and the head that scores."""
+    """The critic of a GAN: trains the encoder of the generated stream and the head that scores."""
 
     r1: float = 1.0
     """Weight of the gradient penalty at real values."""
@@ -306,7 +306,7 @@ class CriticConfig(AdversarialConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig(AdversarialConfig):
-    """The generator of a GAN: it owns the head that draws, and the encoder of what it is drawn from."""
+    """The generator of a GAN: trains the head that generates and the encoder of its condition."""
 
     def build(self) -> Generator:
         return Generator(self)

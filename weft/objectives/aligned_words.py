@@ -95,7 +95,7 @@ def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> 
 
 @dataclass(frozen=True)
 class AlignedWordsConfig(Config[Objective]):
-    """Words at the times at which they are said.
+    """Aligns words with the times at which they are spoken.
 
     Of a transcript whose units are words, and of recordings that training neither cuts nor plays faster.
     """

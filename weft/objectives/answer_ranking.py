@@ -76,7 +76,7 @@ def _keys(answers: Field) -> Tensor:
 
 @dataclass(frozen=True)
 class AnswerRankingConfig(Config[Objective]):
-    """The right answer among those of the batch."""
+    """Ranks the right answer among the answers of the batch."""
 
     answer: str = "answer"
     """Stream of the answers, which the fusion does not read."""

@@ -80,7 +80,7 @@ class Attraction(nn.Module):
 
 @dataclass(frozen=True)
 class ModalityInvariantConfig(Config[Objective]):
-    """All streams of a row attract each other (full graph of views: Tian et al. 2019, arXiv:1906.05849, section 3.2)."""
+    """Modality-invariant contrast: all streams of a row are positives (full graph of views: Tian et al. 2019, arXiv:1906.05849, section 3.2)."""
 
     streams: tuple[str, ...] = ("image", "text")
     """The streams, each with a projection to one width."""
@@ -99,7 +99,7 @@ class ModalityInvariantConfig(Config[Objective]):
 
 @dataclass(frozen=True)
 class LabelAlignmentConfig(Config[Objective]):
-    """Rows of one class attract each other, in all streams (UniCL: Yang et al. 2022, arXiv:2204.03610)."""
+    """Contrast by labels: rows of one class are positives in all streams (UniCL: Yang et al. 2022, arXiv:2204.03610)."""
 
     target: str
     """A target of one class a row; rows without one take no part."""

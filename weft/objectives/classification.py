@@ -147,7 +147,7 @@ def _target(model: Reader, batch: Batch, head: str) -> Tensor:
 
 @dataclass(frozen=True)
 class ClassificationConfig(Config[Objective]):
-    """A class of a closed set: an answer, a label, true or false."""
+    """Cross-entropy over a closed set of classes: answers, labels, true or false."""
 
     weighs_mixed: ClassVar[bool] = True
     head: str = "answer"
@@ -168,7 +168,7 @@ class ClassificationConfig(Config[Objective]):
 
 @dataclass(frozen=True)
 class RegressionConfig(Config[Objective]):
-    """A number: a score, a sentiment."""
+    """Regression of a number, such as a score or a sentiment."""
 
     weighs_mixed: ClassVar[bool] = True
     head: str = "score"

@@ -48,7 +48,7 @@ class Cycle(nn.Module):
 
 @dataclass(frozen=True)
 class CycleConfig(Config[Objective]):
-    """A drawn value is embedded where its source is."""
+    """Cycle consistency: a generated value has the embedding of its source."""
 
     head: str = "picture"
     """Head that draws, from the source."""

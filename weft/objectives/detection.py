@@ -72,7 +72,7 @@ class Detection(nn.Module):
 
 @dataclass(frozen=True)
 class DetectionConfig(Config[Objective]):
-    """What the cells of a picture hold."""
+    """Detection: predicts the contents of a picture's cells."""
 
     target: str = "cells"
     """Target of the batch: the class of each cell."""

@@ -102,7 +102,7 @@ class Evidence(nn.Module):
 
 @dataclass(frozen=True)
 class EvidenceConfig(Config[Objective]):
-    """The bound of a multimodal autoencoder, deterministic or variational as its fusion joins the streams."""
+    """The evidence lower bound of a multimodal autoencoder; its fusion decides whether it is deterministic or variational."""
 
     reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
     """The heads, and how what they make is compared."""

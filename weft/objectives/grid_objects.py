@@ -84,7 +84,7 @@ class Objects(nn.Module):
 
 @dataclass(frozen=True)
 class GridObjectsConfig(Config[Objective]):
-    """What lies in each cell of a picture, told by the picture's tokens."""
+    """Predicts the object in each cell of a picture from the picture's tokens."""
 
     dim: int
     """Width of the stream's tokens."""

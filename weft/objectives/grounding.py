@@ -72,7 +72,7 @@ class Grounding(nn.Module):
 
 @dataclass(frozen=True)
 class GroundingConfig(Config[Objective]):
-    """Which objects a sentence is about, and how many in each panel."""
+    """Grounding: predicts which objects a sentence describes, and their number in each panel."""
 
     dim: int
     """Width of the fused tokens."""

@@ -108,7 +108,7 @@ def matching_logits(model: Reader, head: str, fused: Mapping[str, Features]) -> 
 
 @dataclass(frozen=True)
 class MatchingConfig(Config[Objective]):
-    """Matching of two streams: do they belong together? (ITM; UNITER, ALBEF)"""
+    """Matching: predicts whether two streams belong together (ITM; UNITER, ALBEF)."""
 
     streams: tuple[str, str] = ("image", "text")
     """The two streams."""

@@ -86,7 +86,7 @@ def apart_of(embedded: Sequence[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class ModalityAdversaryConfig(Config[Objective]):
-    """A classifier of modalities that the encoders learn to deceive."""
+    """Adversarial alignment: a classifier predicts the modality, and the encoders learn to deceive it."""
 
     dim: int
     """Width of the embeddings."""

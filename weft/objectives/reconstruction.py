@@ -155,7 +155,7 @@ def stream_of(output: Output, name: str) -> str:
 
 @dataclass(frozen=True)
 class ReconstructionConfig(Config[Objective]):
-    """Heads that draw or write the streams of the row itself: autoencoders."""
+    """Reconstruction of a row's own streams, for autoencoders."""
 
     heads: dict[str, float] = field(default_factory=lambda: {"image": 1.0, "text": 1.0})
     """Head that draws or writes -> its weight."""

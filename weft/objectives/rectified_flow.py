@@ -71,7 +71,7 @@ class RectifiedFlow(nn.Module):
 
 @dataclass(frozen=True)
 class RectifiedFlowConfig(Config[Objective]):
-    """The velocity of a flow that draws: pictures, sounds."""
+    """The velocity of a rectified flow that generates pictures or sounds."""
 
     head: str = "picture"
     """Head whose decoder is a flow."""

@@ -193,7 +193,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SelfCriticalConfig(Config[Objective]):
-    """Self-critical training of a decoder that can already write."""
+    """Self-critical training of a decoder that was trained on captions before."""
 
     removed_settings: ClassVar[tuple[str, ...]] = ("tokens", "special")
 

@@ -100,7 +100,7 @@ class SpokenFlowObjective(nn.Module):
 
 @dataclass(frozen=True)
 class SpokenFlowObjectiveConfig(Config[Objective]):
-    """Frames and durations of words, for speech synthesis."""
+    """Frames and durations of words for speech synthesis."""
 
     rate: float
     """Frames a second of the stream that is drawn."""

@@ -62,7 +62,7 @@ def words_said(text: Field, vocabulary: int) -> Tensor:
 
 @dataclass(frozen=True)
 class WordPredictionConfig(Config[Objective]):
-    """The words of a text, told from a fused stream without their order."""
+    """Predicts the set of words of a text from a fused stream."""
 
     dim: int
     """Width of the fused stream."""

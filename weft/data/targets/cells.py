@@ -104,7 +104,7 @@ def _centre(thing: Mapping[str, Any]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class CellsConfig(Config[Target]):
-    """The objects of a picture, by the cells of a grid."""
+    """Objects of a picture, assigned to the cells of a grid."""
 
     column: str = "objects"
     """The column with the list of objects."""

@@ -131,7 +131,7 @@ def _is_fraction(name: str) -> bool:
 
 @dataclass(frozen=True)
 class ClassesConfig(Config[Target]):
-    """One of a closed set of classes: answers, labels, true or false."""
+    """One class of a closed set: an answer, a label, true or false."""
 
     column: str
     """The column that holds the class."""

@@ -34,7 +34,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabelsConfig(Config[Target]):
-    """An array of class numbers, one a place."""
+    """An array of class numbers, one for each position."""
 
     column: str
     """The column that holds the array."""

@@ -1,4 +1,4 @@
-"""A number: a score, a sentiment."""
+"""Regression of a number, such as a score or a sentiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class NumbersConfig(Config[Target]):
-    """A number to be predicted."""
+    """A number to predict."""
 
     column: str
     """The column that holds the number."""

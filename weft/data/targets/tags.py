@@ -99,7 +99,7 @@ class Tags:
 
 @dataclass(frozen=True)
 class TagsConfig(Config[Target]):
-    """Several labels a row, any number of which may hold."""
+    """Several labels for each row, any number of which may apply."""
 
     column: str
     """The column that holds the tags."""

@@ -137,7 +137,7 @@ def _vocabulary(tokens: Tokens) -> list[str]:
 
 @dataclass(frozen=True)
 class TranscriptConfig(Config[Target]):
-    """A transcript to be recognised."""
+    """A transcript to recognise."""
 
     column: str = "text"
     """The column that holds the transcript."""

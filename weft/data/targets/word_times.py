@@ -49,7 +49,7 @@ class WordTimes:
 
 @dataclass(frozen=True)
 class WordTimesConfig(Config[Target]):
-    """When each word of a transcript is said, for an objective that aligns them."""
+    """The times of each word in a transcript, for an objective that aligns words and sound."""
 
     column: str = "words"
     """A list of objects with word, start and end, in seconds of the recording, or its JSON text."""

@@ -82,7 +82,7 @@ class FrameVelocity(nn.Module):
 
 @dataclass(frozen=True)
 class FrameVelocityConfig(Config[Velocity]):
-    """Convolutions over the frames of a sound, each of which has a context of its own."""
+    """Convolutions over the frames of a sound; each frame has its own context."""
 
     bands: int
     """Mel bands M of a frame."""
