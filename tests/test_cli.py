@@ -66,7 +66,7 @@ def test_every_command_has_help(words: list[str], capsys: pytest.CaptureFixture[
         (["search", "run", "--top", "3"], "unknown option --top; did you mean --k?"),
         (["train", "clip", "--steps", "3"], "unknown option --steps; did you mean --run.steps?"),
         (["search", "run", "--k", "x"], "--k is 'x', expected a whole number\n"),
-        (["fit", "t.csv", "--pair", "a"], "--pair is ['a'], expected 2 values\n"),
+        (["fit", "t.csv", "--pair", "a"], "--pair is 'a', expected 2 values\n"),
         (["search", "run", "--zzzzqqqqxxxx", "a"], "unknown option --zzzzqqqqxxxx\n"),
         (["train", "clip", "--ot", "x"], "unknown option --ot; did you mean --out"),
         (["train", "clip", "--optim.lr", "x"], "--optim.lr is 'x', expected a number\n"),
