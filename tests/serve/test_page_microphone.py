@@ -124,7 +124,7 @@ def test_time_and_level_are_shown_and_the_microphone_is_given_back(visit: Opener
         else:
             page.keyboard.press("Escape")
         dialog.wait_for(state="detached")
-        assert not page.evaluate(live)
+        page.wait_for_function(f"() => !{live}")  # the dialog may close a moment before
     assert not page.locator(".given audio").count()
     assert record.evaluate("one => one === document.activeElement")
 
