@@ -41,7 +41,7 @@ LARGEST = 1 << 30
 INT8 = "openvino int8"
 """Backend from a file that `weft export --to onnx --int8` has written into the run's folder."""
 CALLS = 2
-"""Calls of a backend that run at the same time in a server: a request need not wait for the end of another one's call."""
+"""Maximum number of calls of a backend at the same time, so that a request does not wait for another one's call."""
 EXTRAS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
 Compute = Callable[[Field], Tensor]
 Open = Callable[[Path], Compute]
@@ -49,8 +49,10 @@ Open = Callable[[Path], Compute]
 
 @dataclass(frozen=True)
 class Backend:
-    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: the measurement. own_weights: it computes without
-    the run's model, so that several threads may call it at the same time, also while the model is used otherwise.
+    """embed: the values of a Field -> (B, E) float32 on the CPU, of unit length. why: the measurement.
+
+    own_weights: the backend does not use the run's model. Several threads may call it at the same time, also while the
+    model runs.
     """
 
     name: str

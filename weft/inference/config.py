@@ -7,6 +7,9 @@ from weft.core.precision import Precision
 from weft.core.ranges import COUNT, WORKERS, require
 from weft.data.policy import ErrorPolicy
 
+BATCH = 64
+"""Batch size for values that a caller gives, which are computed beside other work."""
+
 
 @dataclass(frozen=True)
 class InferenceConfig(Settings):

@@ -15,16 +15,16 @@ from weft.core.interfaces import Modality
 from weft.core.once import once
 from weft.core.records import Features, Field
 from weft.core.samples import Sample
+from weft.data.ahead import batches
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned
 from weft.data.presence import collate_present
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.given import Given
 from weft.inference.member import Member
 
 Views = Sequence[Any]
 """One value as the model reads it, in each of its evaluation views."""
-BATCH = 64
-"""Maximum number of views in one call of a tower."""
 
 
 class Size(NamedTuple):
@@ -79,16 +79,14 @@ class Preloaded:
 
         embed: computes (B, E) unit-length embeddings, on the CPU, of a batch of views.
         """
-        owner = [row for row, views in enumerate(self.values[stream]) for _ in views]
-        views = [view for views in self.values[stream] for view in views]
-        lengths = [len(view) if isinstance(view, Tensor) else 0 for view in views]
-        order = sorted(range(len(views)), key=lengths.__getitem__)
+        config = InferenceConfig(batch_size=BATCH)
+        views = [(row, view) for row, own in enumerate(self.values[stream]) for view in own]
+        views.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
         totals = []
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            vectors = embed(modality.collate([views[place] for place in batch]))
+        for batch in batches(views, most=config.batch_size, most_bytes=config.batch_bytes):
+            vectors = embed(modality.collate([view for _, view in batch]))
             total = torch.zeros(len(self.samples), vectors.shape[1])
-            totals.append(total.index_add_(0, torch.tensor([owner[n] for n in batch]), vectors))
+            totals.append(total.index_add_(0, torch.tensor([row for row, _ in batch]), vectors))
         return F.normalize(torch.stack(totals).sum(0), dim=-1)
 
     @property

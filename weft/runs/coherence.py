@@ -17,10 +17,10 @@ from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.output import Part, Values
 from weft.heads.texts import TextOutput
-from weft.inference.config import InferenceConfig
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import predict
 from weft.runs.measure import Measurement, training_rows
-from weft.runs.trained import BATCH, TrainedModel
+from weft.runs.trained import TrainedModel
 
 JOINT_COHERENCE = Metric(
     "joint_coherence", headline=True, said="samples of the prior of which all streams show the same"

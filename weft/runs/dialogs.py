@@ -6,12 +6,12 @@ from typing import Any
 
 from weft.core.errors import WeftError
 from weft.inference.candidates import OWN, ByCosine, score_candidates
-from weft.inference.config import InferenceConfig
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.member import Member
 from weft.modalities.history import History, said_before
 from weft.modalities.text import Text
 from weft.runs.measure import training_rows
-from weft.runs.trained import BATCH, TrainedModel
+from weft.runs.trained import TrainedModel
 from weft.tasks.dialog import DialogConfig
 
 Answers = list[tuple[str, float | None]]

@@ -11,13 +11,13 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.metric import Metric, Score
 from weft.heads.classes import ClassValues
 from weft.heads.drawn import DrawnOutput, DrawnValues
-from weft.inference.config import InferenceConfig
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import predict
 from weft.inference.results import Drawn, TaskResult
 from weft.inference.true_values import true_values
 from weft.inference.wording import ORIGINAL, REAL
 from weft.runs.measure import Measurement, first_task, task_config
-from weft.runs.trained import BATCH, TrainedModel
+from weft.runs.trained import TrainedModel
 
 OF_ANOTHER = "drawn for another row"
 

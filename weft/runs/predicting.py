@@ -15,11 +15,10 @@ from weft.data.formats import Dataset
 from weft.data.policy import ErrorPolicy
 from weft.heads.classes import ClassValues
 from weft.heads.numbers import NumberValues
-from weft.inference.config import InferenceConfig
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Selection
 from weft.runs.run import Run
-from weft.runs.trained import BATCH
 
 MOST_CLASSES = 50
 """Up to so many classes each has a column for its probability; of more, the predicted one alone."""

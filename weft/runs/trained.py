@@ -20,7 +20,7 @@ from weft.data.learned import Learned
 from weft.data.memory import dataset_of, is_table, rows_of_table
 from weft.heads.output import Output
 from weft.index import Hit, Index, Where
-from weft.inference.config import InferenceConfig
+from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.embedding import embed_entries
 from weft.inference.given import given
 from weft.inference.member import Entry, Member, ViewedSource
@@ -31,8 +31,6 @@ from weft.runs.new_rows import rows_like, said_of
 from weft.runs.parts import MODEL, build_sources
 from weft.runs.reading import as_batches
 from weft.runs.recipe import Recipe
-
-BATCH = 64
 
 
 class TrainedModel:

@@ -71,7 +71,7 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
     finally:
         forget_groups()
         dist.destroy_process_group()
-        gc.collect()  # FSDP's state holds the group too, in circles
+        gc.collect()  # FSDP's state holds the group too, in reference cycles
 
 
 def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:

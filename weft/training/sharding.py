@@ -29,7 +29,7 @@ TORCH = "2.13"
 """Earlier ones do not see the loss inside a `Loss`, and would leave out gradients without a word."""
 
 _meshes: "list[ref[DeviceMesh]]" = []
-"""Those of `shard`; not a set, in which all of a process are the same: meshes are equal if their ranks are."""
+"""The meshes that `shard` made. Not a set: meshes over the same ranks are equal, so a set would hold only one."""
 
 
 def shard(step: nn.Module, device: torch.device) -> None:
@@ -66,9 +66,8 @@ def forget_groups() -> None:
     for found in _meshes:
         mesh = found()
         if mesh is not None:
-            getattr(
-                mesh, "_pg_registry", {}
-            ).clear()  # private; a later torch may name it otherwise
+            # A private attribute, which a later torch may not have.
+            getattr(mesh, "_pg_registry", {}).clear()
     _meshes.clear()
 
 
