@@ -1,7 +1,10 @@
 """Requests of many callers as one call of the model: what fits together, who fails, who is told to come again."""
 
 import asyncio
+import gc
 import threading
+import time
+import weakref
 from typing import Any
 
 import pytest
@@ -117,6 +120,47 @@ def test_those_that_gave_up_are_not_worked_on(batcher: Batcher) -> None:
     assert asyncio.run(run()) == [[1], [3]]
 
 
+def test_those_that_gave_up_leave_the_queue() -> None:
+    """While a call still runs: they keep no memory, no place in the queue and no other request."""
+    batcher, held = Batcher(waiting=2, calls=2), Worked()
+
+    async def run() -> int:
+        first = asyncio.create_task(batcher.ask("a", held, 1, SMALL, "a", concurrent=True))
+        await asyncio.to_thread(held.began.wait, 60)
+        left = []
+        for _ in range(2):  # as many as may wait, and none may run at the same time as the first
+            payload = Worked()
+            left.append(weakref.ref(payload))
+            task = asyncio.create_task(batcher.ask("b", held, payload, SMALL))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            del payload, task
+        gc.collect()
+        assert [one() for one in left] == [None, None]
+        with batcher.arriving():
+            assert len(batcher) == 0
+        async with asyncio.timeout(60):
+            second = await batcher.ask("a", lambda many: many, 2, SMALL, "c", concurrent=True)
+        held.held.set()
+        return second + await first
+
+    assert asyncio.run(run()) == 4
+    batcher.close()
+
+
+def test_a_thread_that_waits_keeps_no_payload(batcher: Batcher) -> None:
+    payload = Worked()
+    left = weakref.ref(payload)
+    assert asyncio.run(batcher.ask("a", lambda many: [1 for _ in many], payload, SMALL)) == 1
+    del payload
+    until = time.monotonic() + 60
+    while left() is not None and time.monotonic() < until:
+        time.sleep(0.01)
+        gc.collect()
+    assert left() is None
+
+
 def test_closing_answers_what_waits() -> None:
     batcher, work = Batcher(waiting=40), Worked()
 
@@ -154,22 +198,22 @@ class Overlapping:
         return work
 
 
-def test_calls_run_beside_each_other_where_all_of_them_may() -> None:
+def test_concurrent_calls_run_at_the_same_time_and_others_alone() -> None:
     two = Batcher(waiting=40, calls=2)
 
     async def asked(*jobs: tuple[str, bool, float]) -> Overlapping:
         work = Overlapping()
         tasks = [
             asyncio.create_task(
-                two.ask(name, work.of(name, seconds), n, SMALL, name, beside=beside)
+                two.ask(name, work.of(name, seconds), n, SMALL, name, concurrent=concurrent)
             )
-            for n, (name, beside, seconds) in enumerate(jobs)
+            for n, (name, concurrent, seconds) in enumerate(jobs)
         ]
         assert await asyncio.gather(*tasks) == list(range(len(jobs)))
         return work
 
-    beside = asyncio.run(asked(("a", True, 60), ("b", True, 60)))
-    assert ("a", "b") in beside.seen
+    both = asyncio.run(asked(("a", True, 60), ("b", True, 60)))
+    assert ("a", "b") in both.seen
     alone = asyncio.run(asked(("a", True, 0.05), ("b", False, 0.05), ("c", True, 0.05)))
     assert {names for names in alone.seen if "b" in names} == {("b",)}
     two.close()

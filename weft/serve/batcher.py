@@ -4,7 +4,7 @@ Some threads run the models, another one searches. Requests wait while all threa
 requests for the same operation of the same run, up to a number of tokens and pixels. A free thread waits for further requests
 only while an admitted request is still being read, and at most `GATHER_SECONDS`.
 
-Calls run beside each other where they share nothing that changes. All other calls run alone.
+Concurrent calls share nothing that changes, so they run at the same time. All other calls run alone.
 """
 
 import asyncio
@@ -28,18 +28,17 @@ Observe = Callable[[str, int, float], None]
 
 @dataclass(eq=False)
 class _Job:
-    """One request. key: requests with the same key may share a call; None: the request has a call of its own. beside:
-    whether its call may run at the same time as others."""
+    """One request. key: requests with the same key may share a call; None: the request has a call of its own.
+    concurrent: whether its call may run at the same time as other concurrent calls."""
 
     what: str
     key: Hashable
     work: Work
     payload: Any
     size: Size
-    beside: bool
+    concurrent: bool
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Any]" = field(init=False)
-    given_up: bool = False
 
     def __post_init__(self) -> None:
         self.answer = self.loop.create_future()
@@ -102,20 +101,25 @@ class Batcher:
         size: Size,
         key: Hashable = None,
         *,
-        beside: bool = False,
+        concurrent: bool = False,
     ) -> Any:
         """Returns the answer to one request, or raises the error of its work.
 
-        beside: the call may run at the same time as others.
+        concurrent: the call may run at the same time as other concurrent calls. A request that is cancelled leaves the
+        queue, so that its payload is freed and no other request waits for it.
         """
-        job = _Job(what, key, work, payload, size, beside, asyncio.get_running_loop())
+        job = _Job(what, key, work, payload, size, concurrent, asyncio.get_running_loop())
         with self._changed:
             self._jobs.append(job)
             self._changed.notify_all()
         try:
             return await job.answer
-        finally:
-            job.given_up = True
+        except asyncio.CancelledError:
+            with self._changed:
+                if job in self._jobs:
+                    self._jobs.remove(job)
+                    self._changed.notify_all()
+            raise
 
     def close(self) -> None:
         """Answers all waiting requests, then ends the threads."""
@@ -142,13 +146,14 @@ class Batcher:
                     with self._changed:
                         self._running.remove(batch[0])
                         self._changed.notify_all()
+            del batch  # a thread that waits would keep its payloads
 
     def _may_begin(self) -> bool:
         """Whether the first request may be worked on now."""
         if not self._jobs:
             return False
         return not self._running or (
-            self._jobs[0].beside and all(job.beside for job in self._running)
+            self._jobs[0].concurrent and all(job.concurrent for job in self._running)
         )
 
     def _gather(self) -> None:
@@ -167,8 +172,6 @@ class Batcher:
         size = Size(0, 0, 0)
         for job in self._jobs:
             joined = _joined(size, job.size)
-            if job.given_up:
-                continue
             if not batch or (
                 job.key is not None and job.key == batch[0].key and share(joined) <= 1
             ):

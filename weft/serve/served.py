@@ -83,8 +83,10 @@ class ServedRun:
 
         quick = isinstance(value, str) and len(value) <= QUICK_CHARACTERS
         key = (self.name, stream, exact)
-        beside = backend is not None and backend.own_weights
-        found: Tensor = await self.asked("embed", read, work, key, quick=quick, beside=beside)
+        concurrent = backend is not None and backend.own_weights
+        found: Tensor = await self.asked(
+            "embed", read, work, key, quick=quick, concurrent=concurrent
+        )
         return found
 
     async def said(
@@ -130,14 +132,14 @@ class ServedRun:
         key: Any = None,
         *,
         quick: bool = False,
-        beside: bool = False,
+        concurrent: bool = False,
     ) -> Any:
         """Returns the result of `work` for the payload that `read` returns. quick: reading takes less time than to start it
-        in another thread. beside: the work may run at the same time as other work."""
+        in another thread. concurrent: see `Batcher.ask`."""
         loop = asyncio.get_running_loop()
         with self._batcher.arriving():
             payload, size = read() if quick else await loop.run_in_executor(self._readers, read)
-        return await self._batcher.ask(what, work, payload, size, key, beside=beside)
+        return await self._batcher.ask(what, work, payload, size, key, concurrent=concurrent)
 
     def streams_read(
         self, values: Mapping[str, Any], streams: Sequence[str]
