@@ -104,6 +104,12 @@ def test_an_empty_list_is_one_line(run: Run) -> None:
             run.embed(**{stream: []})
 
 
+def test_a_missing_value_has_no_embedding(run: Run) -> None:
+    for value, place in ((None, 1), (["a star", None], 2)):
+        with pytest.raises(WeftError, match=f"value {place} of 'text' is missing"):
+            run.embed(text=value)
+
+
 def test_embeddings_can_be_learned_from(run: Run) -> None:
     vectors = run.embed(text="a star")
     probe = torch.nn.Linear(16, 1)

@@ -49,6 +49,8 @@ def npy(array: np.ndarray) -> bytes:
         ("/embed", {"values": {"text": 3}}, 400, "text: got 3, expected a text"),
         ("/embed", {"values": {"text": []}}, 400, "empty list"),
         ("/embed", {"values": {"text": " "}}, 400, "empty"),
+        ("/embed", {"values": {"text": None}}, 400, "value 1 of 'text' is missing"),
+        ("/embed", {"values": {"text": ["a", None]}}, 400, "value 2 of 'text' is missing"),
         ("/embed", {"values": {"text": media(b"x")}}, 400, "got a file, expected a text"),
         ("/embed", {"values": {"text": "x" * 20_001}}, 413, "20,001 characters"),
         ("/embed", {"values": {"text": ["x"] * 257}}, 413, "257 values"),

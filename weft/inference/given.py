@@ -21,12 +21,14 @@ class Given:
     sources: dict[str, ModalitySource]
 
 
-def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Given:
+def given(
+    values: Mapping[str, Any], modalities: Mapping[str, Modality], *, optional: bool = True
+) -> Given:
     """stream -> one value, or a list of N values, with None for a row without the stream.
 
     A single value is used for every row. `own_values` lists the values that are accepted for a picture, sound or
-    video; an array of strings counts as a list of them. Raises WeftError for an unknown stream, a value that cannot
-    be read, a missing file, and lists of different lengths.
+    video; an array of strings counts as a list of them. optional: whether a row may lack a stream. Raises WeftError
+    for an unknown stream, a value that cannot be read or is missing, a missing file, and lists of different lengths.
     """
     values = {stream: names_of(value) for stream, value in values.items()}
     for stream in values:
@@ -48,8 +50,10 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
         stream: [_raw(raw, modalities[stream]) for raw in lists.get(stream, [value] * count)]
         for stream, value in values.items()
     }
+    if not optional:
+        _require_all(columns)
     sources = {
-        stream: ModalitySource(_rows(stream, raws), stream, modalities[stream], optional=True)
+        stream: ModalitySource(_rows(stream, raws), stream, modalities[stream], optional=optional)
         for stream, raws in columns.items()
     }
     rows = [
@@ -57,6 +61,15 @@ def given(values: Mapping[str, Any], modalities: Mapping[str, Modality]) -> Give
         for n in range(count)
     ]
     return Given(rows, sources)
+
+
+def _require_all(columns: Mapping[str, list[Any]]) -> None:
+    for stream, raws in columns.items():
+        for n, raw in enumerate(raws):
+            if raw is None:
+                raise WeftError(
+                    f"value {n + 1} of '{stream}' is missing, expected one in every row"
+                )
 
 
 def _rows(stream: str, raws: list[Any]) -> list[Sample]:

@@ -98,7 +98,7 @@ class TrainedModel:
     def _embed(self, stream: str, value: Any) -> Tensor:
         if stream not in self.streams:
             raise unknown_name("stream", stream, self.streams)
-        rows = given({stream: value}, self.modalities)
+        rows = given({stream: value}, self.modalities, optional=False)
         return self.embed_rows(stream, Member(self.model, rows.sources), rows.samples)
 
     def embed_rows(self, stream: str, member: Member, rows: Sequence[Sample]) -> Tensor:

@@ -69,7 +69,7 @@ class ServedRun:
         backend = None if exact else self.backends.get(stream)
 
         def read() -> tuple[Preloaded, Size]:
-            rows = Preloaded.of(self._given({stream: value}))
+            rows = Preloaded.of(self._given({stream: value}, optional=False))
             return rows, rows.size
 
         def work(parts: list[Preloaded]) -> list[Tensor]:
@@ -164,8 +164,8 @@ class ServedRun:
         """Converts the values of a request into values of the run's streams."""
         return self._values.values(values)
 
-    def _given(self, values: Mapping[str, Any]) -> Given:
-        read = given(self.read_values(values), self.run.modalities)
+    def _given(self, values: Mapping[str, Any], *, optional: bool = True) -> Given:
+        read = given(self.read_values(values), self.run.modalities, optional=optional)
         if len(read.samples) > self.limits.values:
             raise RefusedError(
                 413,
