@@ -275,7 +275,7 @@ def test_the_chosen_target_and_few_rows_are_said(
     (tmp_path / "rows.csv").write_text("colour,size,score\n" + "".join(rows))
     words = ("--data", tmp_path / "rows.csv", "--out", tmp_path / "run", "--run.steps", 2)
     said = tiny_weft("train", "classify", *words)
-    assert "predicted is the column colour; --target COLUMN names another" in said.out
+    assert "the predicted column is colour; --target COLUMN chooses another" in said.out
     assert "rows, expected 20 or more: its metrics mean little" in caplog.text
 
 

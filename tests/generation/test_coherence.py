@@ -67,7 +67,8 @@ def test_from_the_command_line(runs: Path, tmp_path: Path) -> None:
     assert "joint_coherence" in done(*words)
     said = refused("evaluate", runs / "mean", "--judge", runs / "judge", "--joint", 10)
     assert "has no prior that could be sampled" in said
-    assert "needs judges" in refused("evaluate", runs / "product", "--joint", 10)
+    line = refused("evaluate", runs / "product", "--joint", 10)
+    assert "--joint is 10, but no judge is given, expected one or more runs" in line
     assert "0 to 100,000" in refused(
         "evaluate", runs / "product", "--judge", runs / "judge", "--joint", -1
     )

@@ -67,7 +67,7 @@ def _say_target(word: str, rest: list[str], recipe: Recipe) -> None:
         return
     columns = [target.build().column for target in recipe.data.targets.values()]
     if columns and os.environ.get("RANK", "0") == "0":
-        print(say(f"predicted is the column {columns[0]}; --target COLUMN names another"))
+        print(say(f"the predicted column is {columns[0]}; --target COLUMN chooses another"))
 
 
 def settings_of(word: str, rest: list[str], command: str) -> tuple[str, Arguments]:

@@ -86,12 +86,15 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
 
 
 def _judges(arguments: Arguments) -> "list[TrainedModel]":
-    """The judges, before anything is measured. Raises WeftError for a number of samples that cannot be, and where nobody
-    judges them."""
+    """Loads the judges before anything is measured. Raises WeftError for an invalid number of samples, and for samples
+    without a judge."""
     if not 0 <= arguments.joint <= MOST_SAMPLES:
         raise WeftError(f"--joint is {arguments.joint:,}, expected 0 to {MOST_SAMPLES:,} samples")
     if arguments.joint and not arguments.judge:
-        raise WeftError("--joint needs judges, which say what is shown: --judge RUN")
+        raise WeftError(
+            f"--joint is {arguments.joint:,}, but no judge is given, expected one or more runs that classify what the "
+            "samples show: --judge RUN"
+        )
     return [_loaded(folder, arguments) for folder in arguments.judge]
 
 
