@@ -268,6 +268,10 @@ def test_resume_has_a_hint(words: tuple[str, ...]) -> None:
     assert "weft train --resume RUN" in refused("train", *words)
 
 
+def test_a_folder_may_be_called_resume() -> None:
+    assert "limit is 2.0" in refused("train", "scenes", "--out", "resume", "--data.errors.limit", 2)
+
+
 def test_the_chosen_target_and_few_rows_are_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

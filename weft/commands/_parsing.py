@@ -142,13 +142,18 @@ def _reworded(message: str) -> str:
 
 
 def _typed(types: str) -> str:
-    """tyro's {None}|{FLOAT FLOAT} in words: 2 numbers."""
-    found = []
+    """tyro's types in words. {None}|{FLOAT FLOAT}: 2 numbers. {[INT [INT ...]]}: whole numbers. INT|{auto}: a whole
+    number or auto."""
+    found: list[str] = []
     for one in types.split("|"):
-        values = one.strip("{}").split()
-        single, several = KINDS_OF_VALUES.get(values[0], ("a value", "values"))
-        if values != ["None"]:
-            found.append(single if len(values) == 1 else f"{len(values)} {several}")
+        if one == one.lower() or one == "{None}":  # choices
+            found += [choice for choice in one.strip("{}").split(",") if choice != "None"]
+            continue
+        values = re.findall(r"[A-Z]+", one)
+        kinds = {KINDS_OF_VALUES.get(value, ("a value", "values")) for value in values}
+        single, several = kinds.pop() if len(kinds) == 1 else ("a value", "values")
+        many = several if "..." in one else f"{len(values)} {several}"
+        found.append(single if len(values) == 1 else many)
     return " or ".join(dict.fromkeys(found))
 
 

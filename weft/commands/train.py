@@ -48,7 +48,7 @@ def _require_no_resume(words: list[str]) -> None:
     """Raises WeftError for --resume that is misspelt, or behind a recipe's name."""
     for word in words:
         option = word.partition("=")[0]
-        if difflib.get_close_matches(option, ["--resume"], cutoff=0.75):
+        if option.startswith("--") and difflib.get_close_matches(option, ["--resume"], cutoff=0.75):
             raise WeftError(
                 f"unknown option {option}; to resume a run: weft train --resume RUN, without a recipe"
             )
