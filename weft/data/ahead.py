@@ -1,4 +1,4 @@
-"""Loading ahead in threads, within a bound of bytes."""
+"""Loads values ahead in threads, within a limit of bytes."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,15 +9,15 @@ import numpy as np
 from torch import Tensor
 
 AHEAD_BYTES = 128 << 20
-"""What is loaded before it is asked for holds about so many bytes at most, or one value."""
+"""Approximate limit of the bytes that are loaded ahead. A single value may exceed it."""
 LEAST = 2
-"""Rows of a batch, however large they are: some baselines give a row the stream of another one."""
+"""Minimum number of rows in a batch, however large they are: some baselines give a row the stream of another row."""
 
 Key = TypeVar("Key")
 
 
 def bytes_of(value: Any) -> int:
-    """About how much memory a loaded value takes."""
+    """Estimates the memory of a loaded value, in bytes."""
     if isinstance(value, Tensor):
         return value.numel() * value.element_size()
     if isinstance(value, np.ndarray):
@@ -34,9 +34,9 @@ def bytes_of(value: Any) -> int:
 def loaded_ahead(
     load: Callable[[Key], Any], keys: Iterable[Key], *, workers: int, most: int
 ) -> Iterator[tuple[Key, Any]]:
-    """(key, load(key)) in order, loaded by `workers` threads; 0 loads in the caller's.
+    """Yields (key, load(key)) in order, loaded by `workers` threads; 0 loads in the caller's thread.
 
-    At most `most` keys are in front, and no more than AHEAD_BYTES as far as the last ones tell.
+    At most `most` keys are loaded ahead, and about AHEAD_BYTES, judged by the size of the latest value.
     """
     if workers == 0:
         yield from ((key, load(key)) for key in keys)
@@ -65,7 +65,7 @@ def loaded_ahead(
 def windows(
     pairs: Iterable[tuple[Key, Any]], *, most: Callable[[Any], int]
 ) -> Iterator[list[tuple[Key, Any]]]:
-    """The pairs in parts of at most `most(value)`, which close earlier once they hold AHEAD_BYTES."""
+    """Groups the pairs into parts of at most `most(value)`. A part ends earlier once it holds AHEAD_BYTES."""
     part: list[tuple[Key, Any]] = []
     size = 0
     for pair in pairs:
@@ -81,8 +81,8 @@ def windows(
 def batches(
     pairs: Iterable[tuple[Key, Any]], *, most: int, most_bytes: int
 ) -> Iterator[list[tuple[Key, Any]]]:
-    """The pairs in parts of at most `most`, which close earlier, but not below LEAST, where their values, each padded
-    to the largest of them, would hold more than `most_bytes`."""
+    """Groups the pairs into parts of at most `most`. A part with LEAST pairs or more ends earlier if its values,
+    padded to the largest, would exceed `most_bytes`."""
     part: list[tuple[Key, Any]] = []
     largest = 0
     for pair in pairs:

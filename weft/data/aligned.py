@@ -1,4 +1,5 @@
-"""Lists that belong together item by item, such as a picture's sentences and their translations: a row for each item."""
+"""Rows with parallel lists, such as a picture's sentences and their translations, become one row for each list
+position."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +11,12 @@ from weft.data.formats import Dataset, columns_of
 
 
 class Aligned(Sequence[Sample]):
-    """The rows of `dataset`, each as many times as the lists in `columns` have items, with one item of each.
+    """The rows of `dataset`, each repeated once for every position of the lists in `columns`, with that position's
+    values.
 
-    A column that a row lacks is lacking in all of them. They keep the row's group, so that a picture is in one split
-    and counts once in a bootstrap; each matches itself alone. A row whose lists cannot be aligned is one that cannot
-    be read.
+    A row that lacks a column lacks it in all its copies. The copies keep the row's group, so a picture stays in one
+    split and counts once in a bootstrap. Each copy matches only itself. A row whose lists have different lengths
+    counts as unreadable.
     """
 
     def __init__(self, dataset: Dataset, columns: Sequence[str]) -> None:
@@ -35,14 +37,14 @@ class Aligned(Sequence[Sample]):
         return replace(sample, id=name, match=name, items={**sample.items, **chosen})
 
     def _count(self, row: int) -> int:
-        """How many rows it becomes; one of a row that cannot be read, which its reader will say."""
+        """Returns the number of copies of a row. An unreadable row counts as one; its reader reports the error."""
         try:
             return len(next(iter(self._lists(self._dataset[row]).values())))
         except DataError:
             return 1
 
     def _lists(self, sample: Sample) -> dict[str, list[Any]]:
-        """Column -> its items. Raises DataError where there is none, or they are not as many in all columns."""
+        """Maps columns to their lists. Raises DataError if the row has none of them, or if the lengths differ."""
         found = {c: sample.items[c] for c in self._columns if sample.items.get(c) is not None}
         for column, value in found.items():
             if not isinstance(value, list | tuple):

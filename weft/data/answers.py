@@ -1,14 +1,15 @@
-"""Answers of VQA v2: one spelling for what means the same, and the score among ten annotators.
+"""Answers of VQA v2: normalises spelling, and scores an answer against those of ten annotators.
 
-The rules are those of the challenge's public evaluation (visualqa.org/evaluation.html; Antol et al.
-2015, arXiv:1505.00468): lower case; no articles; number words as digits; apostrophes back in
-contractions; punctuation as a space, except apostrophes and colons; no full stop but a decimal point;
-no comma between digits. As in its code % # & * and signs of currency stay: 50% is not 50.
+The rules are those of the challenge's public evaluation (visualqa.org/evaluation.html; Antol et al. 2015,
+arXiv:1505.00468): lower case; no articles; number words as digits; apostrophes restored in contractions; punctuation
+replaced by a space, except apostrophes and colons; no full stops except decimal points; no commas between digits. As
+in that code, % # & * and currency signs stay: 50% is not 50.
 
-Three rules differ, so that other data are measured rightly. An article is taken away only in front of
-another word, and never before "and" and "or": it is a letter elsewhere (vitamin A; A or B). What
-would leave nothing of an answer is not done: only "?" equals "?". Marks of punctuation, widths of
-letters and vowel signs are known in every script.
+Three rules differ, so that other data are measured correctly:
+- An article is removed only before another word, and never before "and" or "or": elsewhere it is a letter (vitamin A;
+  A or B).
+- A rule that would leave an answer empty is not applied: only "?" equals "?".
+- Punctuation marks, letter widths and vowel signs are recognised in every script.
 """
 
 import re
@@ -18,14 +19,15 @@ from collections.abc import Sequence
 from weft.core.text import compatible, is_punctuation
 
 ENOUGH = 3
-"""An answer of so many other annotators is right."""
+"""An answer is fully right if this many other annotators gave it."""
 
 ARTICLES = frozenset(("a", "an", "the"))
 _CONJUNCTIONS = frozenset(("and", "or"))
 _UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 NUMBERS = {"none": "0", **{word: str(number) for number, word in enumerate(_UNITS)}}
 
-# Words that are something else without the apostrophe (its, well, were, id, ill, shell) stay as they are.
+# Words that mean something else without the apostrophe (its, well, were, id, ill, shell) stay as
+# they are.
 _CONTRACTED = {
     "'t": (
         "ain aren can couldn didn doesn don hadn hasn haven isn mightn mustn needn oughtn shan "
@@ -44,12 +46,12 @@ CONTRACTIONS = {
 }
 
 
-# Marks of punctuation that mean something in an answer, and symbols that are punctuation here.
+# Punctuation marks that carry meaning in an answer, and symbols that count as punctuation here.
 _KEPT, _DROPPED = frozenset("%#&*':"), frozenset("=+<>`\\")
 
 
 def normalised(answer: str) -> str:
-    """The answer in the spelling in which answers are compared. It is its own spelling."""
+    """Returns the answer in the spelling used for comparison. Normalising twice changes nothing."""
     plain = compatible(answer).lower().replace("’", "'")
     text = re.sub(r"(?<=\d),(?=\d)", "", plain)
     text = re.sub(r"\.(?!\d)", "", text)
@@ -66,7 +68,7 @@ def _separates(character: str) -> bool:
 
 
 def _without_articles(words: Sequence[str]) -> list[str]:
-    """What is left where an article goes in front of another word, also of one that is left so."""
+    """Removes articles that stand before a remaining word."""
     found: list[str] = []
     for word in reversed(words):
         if word not in ARTICLES or not found or found[-1] in _CONJUNCTIONS:
@@ -75,11 +77,11 @@ def _without_articles(words: Sequence[str]) -> list[str]:
 
 
 def soft_scores(answers: Sequence[str]) -> dict[str, float]:
-    """Every normalised answer of the annotators -> its score, 0 to 1.
+    """Maps every normalised answer of the annotators to its score, 0 to 1.
 
-    The score of an answer is min(1, n / 3) where n others gave it, averaged over leaving out each of
-    the annotators in turn. With ten of them 1, 2, 3 and 4 or more that agree give 0.3, 0.6, 0.9 and 1.
-    The public evaluation code normalises the annotators' answers only where they differ; here always.
+    An answer's score is min(1, n / 3), where n other annotators gave it, averaged over leaving out each annotator in
+    turn. With ten annotators, 1, 2, 3 and 4 or more equal answers score 0.3, 0.6, 0.9 and 1. The public evaluation
+    code normalises the annotators' answers only where they differ; here they always are.
     """
     counts = Counter(map(normalised, answers))
     total = len(answers)
@@ -93,5 +95,5 @@ def soft_scores(answers: Sequence[str]) -> dict[str, float]:
 
 
 def soft_score(answer: str, answers: Sequence[str]) -> float:
-    """The score of `answer` among those of the annotators."""
+    """Returns the score of `answer` against the annotators' answers."""
     return soft_scores(answers).get(normalised(answer), 0.0)

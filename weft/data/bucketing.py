@@ -1,4 +1,4 @@
-"""How long the rows of a stream are: what batches of like lengths need."""
+"""The lengths of a stream's rows, for batches of similar lengths."""
 
 from dataclasses import dataclass
 
@@ -27,10 +27,10 @@ class BucketingConfig(Settings):
 
 
 def row_lengths(dataset: Dataset, stream: str, modality: Modality) -> NDArray[np.int64]:
-    """The length of every row's `stream` as its modality tells it.
+    """Returns the length of every row's `stream`, as its modality measures it.
 
-    A row that cannot be used, or has no such stream, has length 0: whoever loads it deals with it.
-    Raises WeftError where the modality tells no lengths.
+    A row that is unusable or lacks the stream has length 0; the code that loads it handles the error. Raises
+    WeftError if the modality measures no lengths.
     """
     if not isinstance(modality, Measurable):
         raise WeftError(

@@ -1,4 +1,4 @@
-"""Chaining: training rows of several recordings, one after another, with the words of all: numbers from single digits."""
+"""Chaining: concatenates recordings of several training rows and their words, for example single digits to numbers."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +14,7 @@ from weft.core.timed import TimedWord, timed_words
 from weft.modalities.audio_decoding import sound_facts
 
 TRIES = 32
-"""Rows that are looked at for one that fits."""
+"""Number of rows tried to find one that fits."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ChainConfig(Settings):
 
 
 class Chaining:
-    """Puts rows one after another; all is drawn from the row's generator."""
+    """Concatenates rows. All random choices come from the row's generator."""
 
     def __init__(self, config: ChainConfig, rows: int) -> None:
         self._config, self._rows = config, rows
@@ -52,10 +52,10 @@ class Chaining:
     def __call__(
         self, sample: Sample, generator: torch.Generator, row_of: Callable[[int], Sample]
     ) -> Sample | None:
-        """The row and others behind it, under its name. A row that cannot be read, or has another value of `same`, is replaced by the
-        next one that can; after `TRIES` of them by the row itself.
+        """Appends other rows to the row, which keeps its name.
 
-        Raises DataError where the row has no recording or no words.
+        A drawn row that is unreadable or has another value of `same` is replaced by the next draw; after `TRIES`
+        draws by the row itself. Raises DataError if the row has no recording or no words.
         """
         config = self._config
         fewest, most = config.rows
@@ -90,7 +90,7 @@ class Chaining:
         return sample
 
     def _told(self, sample: Sample) -> tuple[Media, list[TimedWord], float]:
-        """The recording, its words and its seconds."""
+        """Returns the recording, its words and its seconds."""
         config = self._config
         recording, text = sample.items.get(config.stream), sample.items.get(config.transcript)
         if not isinstance(recording, Media) or not isinstance(text, str) or not text.split():

@@ -1,6 +1,6 @@
-"""What a column holds, judged by its name and by some of its values.
+"""Infers what a column holds from its name and some of its values.
 
-The rules stand in the order of docs/data.md; the first one that fits decides.
+The rules run in the order of docs/data.md; the first that fits decides.
 """
 
 import re
@@ -27,15 +27,15 @@ ColumnKind = Literal[
 # fmt: on
 
 MEDIA: tuple[ColumnKind, ...] = ("image", "images", "audio", "video")
-"""Kinds of columns whose values are recordings."""
+"""Kinds of columns whose values are media."""
 FEW_VALUES = 10
-"""So many different whole numbers, or codes, may be classes."""
+"""Columns with at most this many different whole numbers, or codes, may hold classes."""
 ROWS_A_CLASS = 5
-"""Rows that each of them then has on average."""
+"""Minimum mean number of rows for each of these classes."""
 WORDS_OF_TEXT = 4
-"""A value of so many words is a text."""
+"""Values of this many words or more are texts."""
 COUNTED_ROWS = 10
-"""From so many rows on, whole numbers that rise from row to row count the rows."""
+"""From this many rows on, whole numbers that increase from row to row are row numbers."""
 # fmt: off
 CLASS_NAMES = frozenset((
     "label", "labels", "class", "category", "target", "y", "answer",
@@ -63,7 +63,7 @@ class Judged(NamedTuple):
 
 
 def kind_of_column(name: str, values: Sequence[Any]) -> Judged:
-    """The kind of the column `name`; values: of some rows, in order; None where a row has none."""
+    """Infers the kind of the column `name`. values: of some rows, in order; None where a row has none."""
     present = [value for value in values if not is_missing(value)]
     if not present:
         return Judged("empty", "no row has a value")
@@ -76,7 +76,7 @@ def kind_of_column(name: str, values: Sequence[Any]) -> Judged:
 
 
 def identity(value: Any) -> Hashable:
-    """What two equal values share."""
+    """Returns a hashable key; equal values have equal keys."""
     match value:
         case np.ndarray():
             return value.tobytes()
@@ -88,7 +88,7 @@ def identity(value: Any) -> Hashable:
 
 
 def is_group_name(name: str) -> bool:
-    """Whether rows with one value in such a column are likely to be of one person or case."""
+    """Whether rows with the same value in such a column probably belong to one person or case."""
     parts = _name_parts(name)
     rest = [part for part in parts if part not in ID_NAMES and part not in ("name", "ids")]
     return len(rest) == 1 and (rest[0] in GROUP_NAMES or rest[0].removesuffix("id") in GROUP_NAMES)
@@ -175,7 +175,7 @@ def _numbers(name: str, values: Sequence[Any]) -> Judged | None:
 
 
 def _is_few(name: str, distinct: int, rows: int) -> bool:
-    """Whether so few different values are classes, and no names of rows; those of persons and cases stay names."""
+    """Whether so few different values are classes rather than names of rows. Names of persons and cases never are."""
     return distinct <= FEW_VALUES and rows >= ROWS_A_CLASS * distinct and not is_group_name(name)
 
 
@@ -191,7 +191,8 @@ def _strings(name: str, values: Sequence[Any]) -> Judged | None:
     codes = all(re.fullmatch(r"\S+", v) and re.search(r"\d", v) for v in values)
     single = all(len(v.split()) == 1 for v in values)
     last = (_name_parts(name) or [""])[-1]
-    # A single row does not say whether its value comes again; a short one is then taken by its name.
+    # A single row cannot show whether its value repeats; a short value is then judged by the
+    # column's name.
     if last in CLASS_NAMES and (distinct < rows or (rows == 1 and length < WORDS_OF_TEXT)):
         return Judged("category", f"{distinct} different values, by its name")
     if is_id_name(name) and length < WORDS_OF_TEXT and not _is_few(name, distinct, rows):
@@ -208,7 +209,7 @@ def _strings(name: str, values: Sequence[Any]) -> Judged | None:
 
 
 def _length(value: str) -> float:
-    """Words; of scripts without blanks two characters count as one."""
+    """Counts words; in scripts without blanks two characters count as one."""
     count = len(words(value))
     return count / 2 if unspaced(value) else count
 

@@ -21,18 +21,18 @@ class Source(Protocol):
     """How one stream of one row becomes batch input (a Field or Features) or a target (a Tensor)."""
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:
-        """The row's value, ready to be collated. Raises WeftError where the row cannot be used."""
+        """Loads the row's value, ready for collating. Raises WeftError if the row is unusable."""
         ...
 
     def collate(self, items: Sequence[Any]) -> Field | Features | Tensor | None:
-        """What the batch holds of these rows; None where it is to lack the stream."""
+        """Collates the values of several rows; None if the batch shall lack the stream."""
         ...
 
 
 class ModalitySource:
-    """The stream `key` of a data set as `modality` decodes and transforms it.
+    """The stream `key` of a data set, decoded and transformed by `modality`.
 
-    optional: a row may lack the stream; it is then not present in the batch, instead of an error.
+    optional: a row may lack the stream. The batch then marks it as not present, without an error.
     """
 
     def __init__(
@@ -47,29 +47,30 @@ class ModalitySource:
         return len(self.dataset)
 
     def raw(self, index: int) -> Any:
-        """The raw value of row `index`."""
+        """Returns the raw value of row `index`."""
         return self._raw(row_of(self.dataset, index))
 
     def _raw(self, sample: Sample) -> Any:
-        """Raises DataError that names what the row has instead."""
+        """Raises DataError that names the columns which the row has instead."""
         found = value_of(sample, self.key, self.modality)
         if found is None:
             raise _lacking(sample, self.key, self.modality)
         return found
 
     def views(self, index: int) -> int:
-        """How many fixed views row `index` has: of several captions one each."""
+        """Returns the number of fixed views of row `index`: one for each of several captions."""
         sample = row_of(self.dataset, index)
         return 1 if self.lacks(sample) else _views(self._raw(sample), self.modality)
 
     def lacks(self, sample: Sample) -> bool:
-        """Whether the row may lack the stream, and does."""
+        """Whether the stream is optional and the row lacks it."""
         return self.optional and value_of(sample, self.key, self.modality) is None
 
     def load(
         self, index: int, *, train: bool, generator: torch.Generator, view: int
     ) -> Tensor | None:
-        """The transformed row; a view that it does not have is its view 0. None if it may lack all.
+        """Returns the transformed row, or None if the row lacks an optional stream. A view that does not exist
+        becomes view 0.
 
         Within `once` each row is decoded once, and transformed once for each evaluation view.
         """
@@ -86,7 +87,7 @@ class ModalitySource:
         return self._of(sample, lambda raw: kept((*key, view), lambda: transformed(raw)))
 
     def read(self, sample: Sample, generator: torch.Generator) -> Tensor | None:
-        """A row of training that the data set does not have, such as one that was put together of several."""
+        """Reads a training row that is not in the data set, such as a row spliced from several."""
         modality = self.modality
         return self._of(
             sample,
@@ -94,7 +95,7 @@ class ModalitySource:
         )
 
     def _of(self, sample: Sample, transformed: Callable[[Any], Tensor]) -> Tensor | None:
-        """Its raw value transformed. Raises DataError that names the row."""
+        """Transforms the row's raw value. Raises DataError that names the row."""
         if self.lacks(sample):
             return None
         try:
@@ -110,15 +111,16 @@ class ModalitySource:
 
 @runtime_checkable
 class ReadsSamples(Protocol):
-    """A source that reads rows which the data set does not have."""
+    """A source that reads rows which are not in the data set."""
 
     def read(self, sample: Sample, generator: torch.Generator) -> Any:
-        """The row's value in training, ready to be collated. Raises WeftError where it cannot be used."""
+        """Reads the row's training value, ready for collating. Raises WeftError if it is unusable."""
         ...
 
 
 def draws_of(name: str, source: Source) -> str:
-    """The name under which the source draws: its stream's, or the one that several share."""
+    """Returns the name under which the source draws random numbers: its stream's, or a name that several streams
+    share."""
     modality = source.modality if isinstance(source, ModalitySource) else None
     return modality.draws if isinstance(modality, SharedDraws) else name
 
@@ -131,11 +133,11 @@ class TargetSource:
         self._target = target
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> Any:  # noqa: ARG002
-        """The row's target, the same in every view. Raises NoTargetError where it has none."""
+        """Returns the row's target, the same in every view. Raises NoTargetError if it has none."""
         return self.read(row_of(self._dataset, index), generator)
 
     def read(self, sample: Sample, generator: torch.Generator) -> Any:  # noqa: ARG002
-        """The target of a row, which the data set need not have."""
+        """Returns the target of a row, which need not be in the data set."""
         raw = sample.items.get(self._target.column)
         if raw is None and isinstance(self._target, MayLack):
             return self._target.nothing
@@ -156,20 +158,20 @@ class TargetSource:
 
 
 def row_of(dataset: Dataset, index: int) -> Sample:
-    """The row, which is opened once within `once`. Raises DataError."""
+    """Returns the row. Within `once` it is opened only once. Raises DataError."""
     return kept((id(dataset), index), lambda: dataset[index])
 
 
 def item_of(sample: Sample, key: str) -> Any:
-    """`sample.items[key]`. Raises DataError that names what the row has instead."""
+    """Returns `sample.items[key]`. Raises DataError that names the columns which the row has instead."""
     if sample.items.get(key) is None:
         raise _lacking(sample, key, None)
     return sample.items[key]
 
 
 def value_of(sample: Sample, stream: str, modality: object) -> Any:
-    """What the stream reads of the row: the item of its name, or, of a modality that `ReadsColumns`, the
-    values of these columns. None where the row has none."""
+    """Returns the raw value of a stream: the item of its name, or for a modality that `ReadsColumns` a dict of those
+    columns. None if the row has none."""
     found = sample.items.get(stream)
     if found is not None or not isinstance(modality, ReadsColumns):
         return found

@@ -1,4 +1,4 @@
-"""Context: what stands before and after a row in its group, such as the sentences around one in a conversation."""
+"""Context: values of the rows before and after a row in its group, such as neighbouring sentences of a conversation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from weft.core.samples import Sample
 from weft.data.formats import Dataset, columns_of
 
 BEFORE, AFTER = "{}_before", "{}_after"
-"""Names of the columns that a column's context becomes."""
+"""Names of the columns that hold the context of a column."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class ContextConfig(Settings):
 
 
 class InContext(Sequence[Sample]):
-    """The rows of `dataset` with the columns of their neighbours: rows of one group, in the order of the data."""
+    """The rows of `dataset` with values of their neighbours: rows of the same group, in the order of the data."""
 
     def __init__(self, dataset: Dataset, config: ContextConfig, where: str) -> None:
-        """Raises WeftError where no row has a column."""
+        """Raises WeftError if no row has a column."""
         self._dataset, self._config = dataset, config
         self._groups: dict[str, list[int]] = {}
         self._values: list[dict[str, Any]] = []
@@ -81,14 +81,14 @@ class InContext(Sequence[Sample]):
 
 
 def _together(values: list[Any], *, backwards: bool) -> Any:
-    """Texts as one; of arrays a list, backwards where the first is the nearest."""
+    """Joins texts. Arrays become a list; `backwards` reverses it where the first is the nearest."""
     if not all(isinstance(value, str | Alternatives) for value in values):
         return values[::-1] if backwards else values
     return " ".join(value[0] if isinstance(value, Alternatives) else str(value) for value in values)
 
 
 def _readable(dataset: Dataset, row: int) -> Sample | None:
-    """None of a row that cannot be read, which its reader will say."""
+    """Returns the row, or None if it is unreadable; its reader reports the error."""
     try:
         return dataset[row]
     except DataError:

@@ -1,4 +1,4 @@
-"""The hash of each picture's content, kept with what tells whether the picture has changed since."""
+"""Content hashes of pictures, kept with each file's size and times to notice changes."""
 
 import hashlib
 import json
@@ -12,14 +12,14 @@ from weft.core.files import read_file, write_text
 from weft.core.media import Media, digest_of
 
 YOUNG_NS = 2_000_000_000
-"""A file that was changed less than so long ago may change again within the same tick of its clock."""
+"""Nanoseconds after a change within which a file may change again unnoticed, in the same tick of its clock."""
 log = logging.getLogger("weft.data")
 
 
 class Digests:
-    """Digests of raw values; those of files are kept in `path`, so that a file is read once for its digest.
+    """Digests of raw values. Those of files are kept in `path`, so each file is read only once.
 
-    A file counts as the same while path, size and times of change are.
+    A file counts as unchanged while its path, size and times of change stay the same.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +28,8 @@ class Digests:
         self._changed = False
 
     def of(self, raw: Any) -> str:
-        """32 hex digits of a Media's content, of those of a list, or of another value as JSON. Raises WeftError."""
+        """Returns 32 hex digits for the content of a Media, a list of them, or another value as JSON. Raises
+        WeftError."""
         if isinstance(raw, list | tuple) and any(isinstance(one, Media) for one in raw):
             return digest_of(" ".join(map(self.of, raw)).encode())
         if not isinstance(raw, Media):
@@ -47,7 +48,7 @@ class Digests:
         return self._known[key]
 
     def save(self) -> None:
-        """Keeps what is new."""
+        """Saves new digests."""
         if not self._changed:
             return
         try:
@@ -58,7 +59,7 @@ class Digests:
 
 
 def _read(path: Path) -> dict[str, str]:
-    """Empty where there is nothing, or anything but digests."""
+    """Returns the saved digests; empty if the file is missing or holds anything else."""
     try:
         values = json.loads(read_file(path))
     except (OSError, ValueError, RecursionError):

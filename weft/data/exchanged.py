@@ -1,4 +1,4 @@
-"""A control: the values of a column are exchanged, so that they say nothing of the rows that have them."""
+"""A control: exchanges the values of a column, so that they no longer describe their rows."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from weft.data.formats import Dataset, columns_of
 
 
 class Exchanged(Sequence[Sample]):
-    """The rows of `dataset`, in which each value of a column is another one."""
+    """The rows of `dataset`, with each value of a column replaced by another value."""
 
     def __init__(self, dataset: Dataset, column: str, other: Mapping[str, str]) -> None:
-        """other: value -> what stands in its place."""
+        """other: value -> its replacement."""
         self.known_columns = columns_of(dataset)
         self._dataset, self._column, self._other = dataset, column, dict(other)
 
@@ -29,10 +29,11 @@ class Exchanged(Sequence[Sample]):
 
 
 def exchanged(dataset: Dataset, column: str, seed: int, every: Dataset, where: str) -> Exchanged:
-    """The rows with a value of the column for each other one: a cycle through the values of all rows, drawn by the
-    seed, so that none stays. every: all rows, whatever their split.
+    """Replaces each value of the column by the next one in a random cycle through the values of all rows. No value
+    stays.
 
-    Raises WeftError where the column holds something else than text, or no two values.
+    seed: draws the cycle. every: all rows, whatever their split. Raises WeftError if the column holds no texts, or
+    fewer than two different ones.
     """
     found = {sample.items[column] for sample in every if isinstance(sample.items.get(column), str)}
     if len(found) < 2:

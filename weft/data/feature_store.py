@@ -1,7 +1,7 @@
-"""Chunks of a feature cache: safetensors files that stay on the disk and are read row by row.
+"""Chunks of a feature cache: safetensors files that stay on disk and are read row by row.
 
-A chunk holds `pooled` (N, D) and, where an entry has other tokens than that one vector, `tokens` (S, E)
-and `lengths` (N,), in half precision where that can hold them; its metadata holds the N keys.
+A chunk holds `pooled` (N, D). If entries have tokens other than that one vector, it also holds `tokens` (S, E) and
+`lengths` (N,). Values are stored in half precision where it can represent them. The metadata holds the N keys.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _TYPES: dict[str, np.dtype[Any]] = {
 
 
 class Chunk:
-    """One file. Raises WeftError where it is not what `write_chunk` writes; values are not looked at."""
+    """One file. Raises WeftError if its layout is not that of `write_chunk`. Values are not checked."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class Chunk:
             raise ValueError("its lengths do not fit its tokens")
 
     def tokens_of(self, place: int) -> np.ndarray:
-        """(T, E) of the entry at `place`."""
+        """Returns (T, E) of the entry at `place`."""
         if self.tokens is None:
             return self.pooled[place : place + 1]
         start = self.starts[place]
@@ -67,7 +67,7 @@ class Chunk:
 
 
 class FeatureStore:
-    """The wanted entries of a cache folder, which stay on the disk."""
+    """The requested entries of a cache folder, which stay on disk."""
 
     def __init__(self, folder: Path, wanted: Set[str]) -> None:
         self.keys: list[str] = []
@@ -91,9 +91,9 @@ class FeatureStore:
         ((self._dim, self._token_dim),) = widths
 
     def features(self, numbers: Sequence[int]) -> Features:
-        """The Features of these entries, padded to the longest of them, in fp32.
+        """Returns the Features of these entries in fp32, padded to the longest.
 
-        Raises WeftError where a value is no number.
+        Raises WeftError if a value is NaN or infinite.
         """
         chosen = self._places[np.asarray(numbers)]
         lengths = torch.empty(len(chosen), dtype=torch.int64)
@@ -115,9 +115,9 @@ class FeatureStore:
 
 
 def usable_keys(folder: Path, wanted: Set[str]) -> set[str]:
-    """The keys of all chunks; a chunk that is damaged is removed, to be made anew.
+    """Returns the keys of all chunks. A damaged chunk is removed, so that it is computed again.
 
-    The values of a chunk that holds something wanted are read once, to compare their checksum.
+    The values of a chunk with a wanted key are read once to compare the checksum.
     """
     found: set[str] = set()
     for path in chunk_files(folder):
@@ -137,7 +137,8 @@ def chunk_files(folder: Path) -> list[Path]:
 
 
 def write_chunk(folder: Path, keys: Sequence[str], parts: Sequence[Features]) -> None:
-    """In half precision, but for values that it cannot hold. Raises WeftError for what is no number."""
+    """Writes a chunk in half precision, except values that it cannot represent. Raises WeftError for NaN and
+    infinity."""
     lengths = torch.cat([part.mask.sum(1) for part in parts])
     pooled = _halved(torch.cat([part.pooled for part in parts]))
     tokens = _halved(torch.cat([part.tokens[part.mask] for part in parts]))
@@ -165,10 +166,10 @@ def _checked(chunk: Chunk, values: np.ndarray) -> Tensor:
 
 
 def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """name -> array, mapped into memory: what is asked for is read from the disk, and nothing else.
+    """Maps the arrays of a file into memory, so that only requested values are read from disk.
 
-    The safetensors format: 8 bytes of the header's length, the header as JSON, the tensors. That the
-    file is whole was checked before.
+    The safetensors format: 8 bytes with the header's length, the header as JSON, the tensors. The caller has already
+    checked that the file is complete.
     """
     with open_file(path) as file:
         length = int.from_bytes(file.read(8), "little")

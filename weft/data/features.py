@@ -1,10 +1,10 @@
 """Features of frozen towers, computed once and kept on disk.
 
-Every view of a picture and every caption is one entry, keyed by the hash of its content. A cache folder
-is named by a fingerprint of all that the features depend on: the frozen weights, the configs of encoder
-and modality, and what the modality has learned. Other weights, another transform or other data therefore
-never meet a stale entry: they name another folder or another key. A file is read for its hash once, and
-again only where its size or its times have changed; features stay on the disk and are mapped into memory.
+Every view of a picture and every caption is one entry, keyed by the hash of its content. The name of a cache folder
+is a fingerprint of everything that the features depend on: the frozen weights, the configs of encoder and modality,
+and what the modality has learned. Other weights, transforms or data have another folder or key and never meet a stale
+entry. A file is read for its hash once, and again only after its size or times have changed. Features stay on disk
+and are mapped into memory.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ from weft.data.digests import Digests
 from weft.data.feature_store import FeatureStore, usable_keys, write_chunk
 from weft.data.presence import collate_present
 
-FORMAT = 1  # of the files below; a change of the layout makes new folders
+FORMAT = 1  # version of the file layout; a change creates new folders
 SAMPLES_PER_CHUNK = 1024
 CHUNK_BYTES = 64 << 20
-"""A chunk is written once its features hold so many bytes, or after SAMPLES_PER_CHUNK samples."""
+"""A chunk is written once its features hold this many bytes, or after SAMPLES_PER_CHUNK samples."""
 CONTENTS = "contents.json"
-"""In the root of the caches: the digests of the files that were read for any of them."""
+"""File in the root of the caches with the digests of all files that were read."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class CacheConfig(Settings):
 
 
 def fingerprint(encoder: CacheableEncoder, *described_by: Any) -> str:
-    """A name for the frozen part of `encoder` and everything in `described_by` (JSON-able values)."""
+    """Returns a name for the frozen part of `encoder` and everything in `described_by` (JSON-able values)."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([FORMAT, *map(to_json, described_by)], sort_keys=True).encode())
     for name, tensor in sorted(encoder.frozen_parameters().items()):
@@ -81,7 +81,7 @@ def fingerprint(encoder: CacheableEncoder, *described_by: Any) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to encode: row `index` of the source under fixed view `view`, random if `train`."""
+    """One input to encode: row `index` of the source under fixed view `view`, or a random view if `train`."""
 
     key: str
     index: int
@@ -90,9 +90,9 @@ class Entry:
 
 
 class CachedFeatures:
-    """A loader's source that gives the Features of a frozen encoder instead of raw fields.
+    """A source for the loader that returns Features of a frozen encoder instead of raw fields.
 
-    In training it draws one of a row's entries; in evaluation it gives the view that is asked for.
+    Training draws one of a row's entries; evaluation returns the requested view.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class CachedFeatures:
         self._store = store
 
     def views(self, index: int) -> int:
-        """How many fixed evaluation views row `index` has."""
+        """Returns the number of fixed evaluation views of row `index`."""
         return self._source.views(index)
 
     def load(self, index: int, *, train: bool, generator: torch.Generator, view: int) -> int | None:
@@ -115,7 +115,7 @@ class CachedFeatures:
         if not row or row[chosen] is None:
             self._source.load(
                 index, train=False, generator=generator, view=view
-            )  # says what is wrong
+            )  # raises the error that names the problem
             raise DataError("could not be encoded", source=self._source.dataset[index].source)
         return cast(int, row[chosen])
 
@@ -132,11 +132,10 @@ def cache_features(
     train: bool,
     device: torch.device | str = "cpu",
 ) -> CachedFeatures:
-    """The source's Features from the cache; what is missing is computed first.
+    """Returns the source with cached Features; missing ones are computed first.
 
-    described_by: the configs and learned state that, with the frozen weights, define the features.
-    train: also keep `config.train_views` random views of each row. An interrupted computation goes on
-    where it stopped.
+    described_by: the configs and learned state that define the features, together with the frozen weights. train:
+    also keep `config.train_views` random views of each row. An interrupted computation continues where it stopped.
     """
     precision = resolved(config.precision, device)
     folder = config.root() / fingerprint(encoder, *described_by, precision, config.seed)
@@ -159,7 +158,7 @@ def cache_features(
 
 
 def _plan(source: ModalitySource, train_views: int, digests: Digests) -> list[list[Entry]]:
-    """The entries of every row, its fixed views first, then the random ones; none of a bad row."""
+    """Lists the entries of every row: the fixed views, then the random ones; none for an unreadable row."""
     return [_row_entries(source, index, train_views, digests) for index in range(len(source))]
 
 
@@ -169,7 +168,7 @@ def _row_entries(
     try:
         raw = source.raw(index)
         if isinstance(raw, Alternatives):
-            # Captions are kept one by one, so that the same sentence is encoded only once.
+            # Each caption is an entry of its own, so that a repeated sentence is encoded only once.
             return [Entry(digests.of(t), index, n, train=False) for n, t in enumerate(raw)]
         key = digests.of(raw)
         fixed = [Entry(f"{key}-{v}", index, v, train=False) for v in range(source.views(index))]
@@ -218,7 +217,7 @@ def _compute(
 def _batches(
     window: Sequence[tuple[Entry, Tensor | None]], batch_size: int
 ) -> Iterator[tuple[list[Entry], list[Tensor]]]:
-    """Items of like shape together, so that little is padding."""
+    """Batches items of similar shapes, so that there is little padding."""
     pairs = [(entry, tensor) for entry, tensor in window if tensor is not None]
     pairs.sort(key=lambda pair: tuple(pair[1].shape))
     for start in range(0, len(pairs), batch_size):

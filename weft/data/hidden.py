@@ -1,4 +1,4 @@
-"""A control: words of a text are hidden, so that only the other streams can tell them."""
+"""A control: hides words of a text, so that only the other streams can tell them."""
 
 import re
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from weft.core.text import unspaced
 from weft.data.formats import Dataset, columns_of
 
 HIDDEN = "█"
-"""Stands for each hidden word. It is a token of its own for the tokenizers that learn from the training rows."""
+"""Replaces each hidden word. Tokenizers that learn from the training rows learn it as one token."""
 
 
 class Hidden(Sequence[Sample]):
-    """The rows of `dataset` with `HIDDEN` in the place of words of one column."""
+    """The rows of `dataset` with `HIDDEN` in place of given words in one column."""
 
     def __init__(self, dataset: Dataset, column: str, words: Sequence[str]) -> None:
-        """Raises WeftError where the data are known to have no such column, or there is no word."""
+        """Raises WeftError if the data set is known to lack the column, or if `words` is empty."""
         self.known_columns = columns_of(dataset)
         if self.known_columns.items and column not in self.known_columns.items:
             raise unknown_name("column of hidden words", column, self.known_columns.items)
@@ -42,8 +42,8 @@ class Hidden(Sequence[Sample]):
 
 
 def words_pattern(words: Sequence[str]) -> re.Pattern[str]:
-    """Any of the words, whole, in capitals or not, the longest that fits; where a script has no blanks, also inside
-    a longer text. Raises WeftError where there is none."""
+    """Compiles a pattern for any of the words, as whole words, in any case, the longest match first. In scripts
+    without blanks it also matches inside longer text. Raises WeftError if there are no words."""
     longest_first = sorted(set(words) - {""}, key=lambda word: (-len(word), word))
     if not longest_first:
         raise WeftError("got no words, expected one or more, with | between several")

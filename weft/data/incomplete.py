@@ -1,4 +1,4 @@
-"""Training rows that lack streams for good: how a model does that is trained on incomplete data."""
+"""Training rows that permanently lack streams, to measure a model trained on incomplete data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,16 +10,17 @@ from weft.data.formats import Dataset, columns_of
 
 
 class Incomplete(Sequence[Sample]):
-    """The rows of `dataset`, each without some of its streams: a function of the seed and the row's id, not of the step.
+    """The rows of `dataset`, each without some of its streams. Which ones depends only on the seed and the row's id.
 
-    Of S streams a row lacks share x S, or one of the two whole numbers beside it, so often each that the share holds over
-    many rows; which ones is drawn evenly.
+    Of S streams a row loses `share` x S on average: one of the two nearest whole numbers, drawn so that the mean
+    holds. Each stream is equally likely to be lost.
     """
 
     def __init__(
         self, dataset: Dataset, streams: Mapping[str, Sequence[str]], share: float, seed: int
     ) -> None:
-        """streams: those that a row may lack -> the columns that each reads. Raises ValueError where a row would lose all."""
+        """streams: a stream that a row may lack -> the columns that it reads. Raises ValueError if a row would lose
+        all."""
         if not 0 <= share * len(streams) <= len(streams) - 1:
             raise ValueError(
                 f"a share of {share} of {len(streams)} streams leaves rows without any, expected one stream or more to stay"
@@ -38,7 +39,7 @@ class Incomplete(Sequence[Sample]):
         return replace(sample, items=kept)
 
     def lost(self, name: str) -> list[str]:
-        """The streams that the row of this id lacks."""
+        """Returns the streams that the row with this id lacks."""
         random = np.random.default_rng((self._seed, group_key(name) % 2**63))
         count = int(self._share * len(self._streams) + random.random())
         return [str(one) for one in random.permutation(sorted(self._streams))[:count]]

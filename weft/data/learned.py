@@ -1,4 +1,4 @@
-"""What a run learns from its training rows before it trains: tokenizers of streams, classes of targets."""
+"""Learns from the training rows before training: tokenizers of streams, classes of targets."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,17 +17,17 @@ from weft.data.columns import value_of
 from weft.data.formats import Dataset
 
 MODALITIES = "modalities.json"
-"""The file of a run directory that keeps it."""
+"""The file of a run directory with the learned state."""
 THRESHOLDS = "thresholds.json"
-"""The file of a run directory that keeps the thresholds of tags, written when training has ended."""
+"""The file of a run directory with the thresholds of tags, written at the end of training."""
 
 
 @dataclass(frozen=True)
 class Learned:
     """modalities: stream -> modality. targets: name -> target. Some of them are Learners.
 
-    thresholds: target -> probability from which on a tag of it is said, chosen on the validation split when
-    training has ended.
+    thresholds: target -> minimum probability at which a tag is predicted, chosen on the validation split at the end
+    of training.
     """
 
     modalities: dict[str, Modality] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Learned:
     def of(
         cls, streams: Mapping[str, Config[Modality]], targets: Mapping[str, Config[Target]]
     ) -> "Learned":
-        """Modalities and targets as configured; nothing is learned yet."""
+        """Builds the configured modalities and targets. Nothing is learned yet."""
         return cls(
             {name: config.build() for name, config in streams.items()},
             {name: config.build() for name, config in targets.items()},
@@ -46,12 +46,12 @@ class Learned:
 
     @property
     def learners(self) -> dict[str, Learner]:
-        """Those of the modalities and targets that learn from the training rows."""
+        """The modalities and targets that learn from the training rows."""
         parts: dict[str, Modality | Target] = {**self.modalities, **self.targets}
         return {name: part for name, part in parts.items() if isinstance(part, Learner)}
 
     def only(self, names: frozenset[str]) -> "Learned":
-        """The modalities and targets of these names."""
+        """Returns only the modalities and targets with these names."""
         return Learned(
             {name: part for name, part in self.modalities.items() if name in names},
             {name: part for name, part in self.targets.items() if name in names},
@@ -64,10 +64,10 @@ class Learned:
         start: Path | None = None,
         known: frozenset[str] = frozenset(),
     ) -> None:
-        """Learns once, on the first rank, and keeps it in `folder`, from which every rank reads it.
+        """Learns once, on the first rank, and saves the result in `folder`. Every rank loads it from there.
 
-        known: what the run in `start` has learned already. Rows that cannot be read teach nothing.
-        Raises WeftError where there is nothing to learn from, or a file does not fit.
+        known: names whose state is loaded from the run in `start`. Unreadable rows are skipped. Raises WeftError if
+        there is nothing to learn from, or a file does not fit.
         """
         if rank() == 0 and not (folder / MODALITIES).exists():
             if start is not None:
@@ -81,7 +81,7 @@ class Learned:
         self.restore(folder)
 
     def restore(self, folder: Path) -> None:
-        """Puts back what was learned. Raises WeftError where a file does not fit."""
+        """Loads what was learned. Raises WeftError if a file does not fit."""
         self.thresholds.update(_thresholds(folder / THRESHOLDS))
         state = read_mapping(folder / MODALITIES) if self.learners else {}
         for name, learner in self.learners.items():
@@ -105,7 +105,7 @@ class Learned:
 
 
 def _thresholds(path: Path) -> dict[str, float]:
-    """Target -> threshold; nothing where the file is not there."""
+    """Returns target -> threshold; empty if the file does not exist."""
     found = read_mapping(path) if path.exists() else {}
     for name, value in found.items():
         if not isinstance(value, float) or not 0 <= value <= 1:
@@ -114,7 +114,7 @@ def _thresholds(path: Path) -> dict[str, float]:
 
 
 def _learn(name: str, learner: Learner, dataset: Dataset) -> None:
-    """Raises WeftError; one that says which columns there are, where no row has that of the learner."""
+    """Fits one learner. Raises WeftError; if no row has the learner's column, it lists the columns that exist."""
     kind, column = ("target", learner.column) if isinstance(learner, Target) else ("stream", name)
     try:
         learner.fit(_raws(dataset, column, learner))
@@ -130,7 +130,7 @@ def _learn(name: str, learner: Learner, dataset: Dataset) -> None:
 
 
 def _readable(dataset: Dataset) -> Sample | None:
-    """The first row that can be read."""
+    """Returns the first readable row."""
     for index in range(len(dataset)):
         with suppress(WeftError):
             return dataset[index]
@@ -138,7 +138,7 @@ def _readable(dataset: Dataset) -> Sample | None:
 
 
 def _raws(dataset: Dataset, column: str, learner: Learner) -> Iterator[Any]:
-    """The values of a column, or of those that the learner reads, of the rows that can be read and have one."""
+    """Yields the values of a column, or of the learner's columns, from all readable rows that have one."""
     for index in range(len(dataset)):
         try:
             raw = small_value(value_of(dataset[index], column, learner))

@@ -1,8 +1,8 @@
-"""The loader of training: map-style, and the batch at step n is a pure function of (seed, n).
+"""The training loader: map-style; the batch at step n is a pure function of (seed, n).
 
-Nothing else enters: not the number of worker threads, not the number of ranks, not the steps before.
-Exact resume is therefore arithmetic (`loader.batches(start=n)`), and two ranks see what one would
-have seen. Threads are enough: decoding and resizing release the interpreter's lock.
+It does not depend on the number of worker threads or ranks, or on earlier steps. So exact resume is arithmetic
+(`loader.batches(start=n)`), and two ranks together see what one rank would see. Threads suffice, because decoding and
+resizing release the interpreter's lock.
 """
 
 import collections
@@ -37,13 +37,13 @@ from weft.data.splicing import DRAWS as SPLICE
 
 log = logging.getLogger("weft.data")
 PREFETCH = 2
-"""Batches that are prepared ahead of the one being used, where there is room for them (AHEAD_BYTES)."""
+"""Number of batches that are prepared ahead, if they fit into AHEAD_BYTES."""
 OBJECTIVES = "/objectives"
-"""Names the random numbers of a row that objectives draw from; no stream has a slash in its name."""
+"""Names the random numbers of a row from which objectives draw. The slash keeps it apart from stream names."""
 
 
 class LoadedRow(NamedTuple):
-    """A row with what each source gives of it."""
+    """A row with the value of each source."""
 
     sample: Sample
     seed: int
@@ -55,7 +55,7 @@ def collate_rows(
     sources: Mapping[str, Source],
     absent: Callable[[str], Field | Features | None] = lambda _: None,
 ) -> Batch:
-    """The batch of the rows, one or more. absent: what it has of a stream that no row has."""
+    """Collates one or more rows into a batch. absent: gives the batch's value of a stream that no row has."""
     collated: dict[str, Field | Features | Tensor | None] = {}
     for name, source in sources.items():
         found = source.collate([row.values[name] for row in rows])
@@ -81,12 +81,10 @@ def collate_rows(
 class Loader:
     """Batches of `dataset`, one input or target for each of `sources`: shuffled, augmented, endless.
 
-    batch_size: B of the global batch, over all ranks together. seed: 0 or more.
-    workers: threads that read ahead; 0 reads in the caller's thread.
-    errors: what happens to a row that cannot be read. One that is left out is replaced by the next
-    row of the data set.
-    sampler: which rows are in which batch, of the same batch_size and seed; shuffled ones if not given.
-    changes: what is done to rows beside what their modalities do.
+    batch_size: B of the global batch, over all ranks together. seed: 0 or more. workers: threads that read ahead; 0
+    reads in the caller's thread. errors: the policy for unreadable rows. A row that is left out is replaced by the
+    next row of the data set. sampler: chooses the rows of each batch, with the same batch_size and seed; by default
+    shuffled. changes: changes to rows beyond those of their modalities.
     """
 
     def __init__(
@@ -128,15 +126,15 @@ class Loader:
 
     @property
     def bad(self) -> list[BadRow]:
-        """The rows that could not be used so far, each once."""
+        """Returns the rows that could not be used so far, each once."""
         return self._bad.rows
 
     def batch(self, step: int) -> Batch:
-        """This rank's rows of the global batch at `step`, in rank order."""
+        """Returns this rank's rows of the global batch at `step`, in rank order."""
         return self._collate(self._load(draw) for draw in self._share(step))
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """batch(start), ..., batch(stop - 1), read ahead by the worker threads."""
+        """Yields batch(start), ..., batch(stop - 1). The worker threads read ahead."""
         if self._workers == 0:
             yield from map(self.batch, range(start, stop))
             return
@@ -159,10 +157,10 @@ class Loader:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, step: int) -> "Future[Batch]":
-        """One task a row, then one that collates them.
+        """Submits one task for each row, then one that collates them.
 
-        The pool starts tasks in order, so when the last one starts and waits, all rows of the batch
-        are done or running on other threads: it cannot wait for itself.
+        The pool starts tasks in order. When the last task starts and waits, all rows of the batch are done or running
+        on other threads, so it cannot wait for itself.
         """
         rows = [pool.submit(self._load, draw) for draw in self._share(step)]
         return pool.submit(lambda: self._collate(row.result() for row in rows))
@@ -173,7 +171,7 @@ class Loader:
         return draws[first : (self._rank + 1) * len(draws) // self._world_size]
 
     def _load(self, draw: Draw) -> LoadedRow:
-        """The row of `draw`; instead of a bad one the next good row."""
+        """Loads the row of `draw`, or the next good row if it is bad."""
         for offset in range(len(self._dataset)):
             index = (draw.row + offset) % len(self._dataset)
             if index in self._bad_indices:
@@ -198,9 +196,9 @@ class Loader:
         return LoadedRow(sample, row_seed(self._seed, draw, OBJECTIVES), values)
 
     def _spliced(self, sample: Sample, draw: Draw) -> tuple[Sample, dict[str, Any]]:
-        """The row and its values, or one that is put together of parts of several.
+        """Returns the row and its values, or a row spliced from parts of several.
 
-        A row of which a part cannot be read stays as it is; the first such is said.
+        If a part cannot be read, the row stays as it is; the first such case is logged.
         """
         splicing = self._changes.splicing
         if splicing is not None:
@@ -218,7 +216,7 @@ class Loader:
         return sample, self._values(draw)
 
     def _values_of(self, spliced: Sample, draw: Draw) -> dict[str, Any]:
-        """What each source gives of a row that the data set does not have."""
+        """Returns the value of each source for a row that is not in the data set."""
         return {
             name: cast(ReadsSamples, source).read(
                 spliced, row_generator(self._seed, draw, draws_of(name, source))
@@ -227,7 +225,7 @@ class Loader:
         }
 
     def _values(self, draw: Draw, row: int | None = None) -> dict[str, Any]:
-        """What each source gives of the row, by default that of the draw."""
+        """Returns the value of each source for the row, by default that of the draw."""
         return {
             name: source.load(
                 draw.row if row is None else row,
@@ -243,9 +241,10 @@ class Loader:
         return collate_rows(rows, self._sources, lambda name: self._absent(name, len(rows)))
 
     def _absent(self, name: str, rows: int) -> Field | Features | None:
-        """A stream that no row of a training batch has; nothing where no row of the data has it.
+        """Returns the input for a stream that no row of this batch has; None if no row of the data set has it.
 
-        It is there all the same, so that this rank takes part in what the others compute of it.
+        The batch holds the stream nevertheless, so that this rank takes part in the collective computation of the
+        others.
         """
         if name not in self._examples:
             self._examples[name] = self._example(name)
@@ -253,7 +252,7 @@ class Loader:
         return None if example is None else example.rows(slice(0)).spread(torch.arange(0), rows)
 
     def _example(self, name: str) -> Field | Features | None:
-        """The first row that has the stream and can be read."""
+        """Returns the stream of the first readable row that has it."""
         source, generator = self._sources[name], torch.Generator()
         for index in range(len(self._dataset)):
             try:
@@ -276,7 +275,7 @@ def _bytes(batch: Batch) -> int:
 
 
 def _check(rows: int, batch_size: int, seed: int, workers: int, rank: int, world_size: int) -> None:
-    """Raises ValueError for a number out of its range."""
+    """Raises ValueError for a number out of range."""
     ranges: list[tuple[str, int, Callable[[int], bool], str]] = [
         ("number of rows", rows, lambda n: n > 0, "1 or more"),
         ("batch_size", batch_size, lambda n: n > 0, "1 or more"),

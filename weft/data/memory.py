@@ -1,4 +1,4 @@
-"""Tables in memory: of pandas or pyarrow, or a list of dicts, with pictures as paths, bytes, of Pillow or arrays."""
+"""Tables in memory: from pandas or pyarrow, or a list of dicts. Pictures are paths, bytes, arrays or Pillow images."""
 
 import datetime
 import decimal
@@ -25,14 +25,14 @@ from weft.data.prepare.split import SplitConfig
 from weft.data.sources import DataSource, FilesConfig
 
 FILE = "table.parquet"
-"""Of a run directory: the table in memory that it was trained on."""
+"""File of a run directory with the in-memory table on which the run was trained."""
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 
 
 def rows_of_table(table: Any) -> list[dict[str, Any]]:
-    """The rows as JSON would have them, pictures as Media; an empty cell is None.
+    """Returns the rows as JSON values, with pictures as Media and None for empty cells.
 
-    Raises WeftError for anything that is no table.
+    Raises WeftError for anything that is not a table.
     """
     if hasattr(table, "to_pylist"):  # pyarrow
         rows = table.to_pylist()
@@ -57,18 +57,18 @@ def is_table(value: Any) -> bool:
 
 
 def dataset_of(table: Any, said: Said = NOTHING_SAID) -> Dataset:
-    """The rows as samples; names of files are relative to the working folder, or to `said.images_dir`.
+    """Returns the rows as samples. File names are relative to the working folder, or to `said.images_dir`.
 
-    Raises WeftError where it is no table, or a row cannot be used.
+    Raises WeftError if it is not a table, or a row cannot be used.
     """
     rows = ((f"row {number}", row) for number, row in enumerate(rows_of_table(table), start=1))
     return table_samples(rows, Path.cwd(), raise_error, said=said)
 
 
 def write_table(table: Any, path: Path) -> Path:
-    """A table in memory as the parquet file `path`, with pictures in it; names of files become absolute.
+    """Writes a table in memory as the parquet file `path`, with its pictures. File names become absolute.
 
-    Raises WeftError where it is no table, or a column cannot be written.
+    Raises WeftError if it is not a table, or a column cannot be written.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -94,7 +94,7 @@ class TableConfig(DataSource):
     """Rows of a table in memory. A run keeps them as a parquet file in its directory."""
 
     table: Any
-    """Of pandas or pyarrow, or a list of dicts. Pictures are paths, bytes, of Pillow or uint8 arrays."""
+    """From pandas or pyarrow, or a list of dicts. Pictures are paths, bytes, Pillow images or uint8 arrays."""
     columns: dict[str, str] = field(default_factory=dict)
     """What columns hold, as in `FilesConfig`."""
     division: SplitConfig = field(default_factory=SplitConfig)
@@ -115,7 +115,7 @@ class TableConfig(DataSource):
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON would have it, or the Media that it is."""
+    """Returns a cell as a JSON value, or as Media."""
     if is_missing(value) or type(value).__name__ in ("NaTType", "NAType"):
         return None
     match value:
@@ -152,7 +152,7 @@ def _is_picture(array: np.ndarray) -> bool:
 
 
 def _media(value: Any) -> Any:
-    """A picture in memory as encoded bytes; a path as a string."""
+    """Returns a picture in memory as encoded bytes, a path as a string."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, bytes | bytearray):
@@ -165,7 +165,7 @@ def _media(value: Any) -> Any:
 
 
 def _stored(value: Any) -> Any:
-    """A cell as parquet has it."""
+    """Returns a cell as parquet stores it."""
     if isinstance(value, Media):
         if value.path is not None:
             return os.path.abspath(value.path)

@@ -1,4 +1,4 @@
-"""Mixing the rows of training in pairs, with the ratio as target (Zhang et al. 2018, mixup, arXiv:1710.09412)."""
+"""Mixup: mixes training rows in pairs, with the ratio as target (Zhang et al. 2018, arXiv:1710.09412)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from weft.core.ranges import POSITIVE, SHARE, require
 from weft.core.records import Batch
 
 RATIO = "mix/ratio"
-"""Target of a batch: how much of each row is its own."""
+"""Name of the batch target with each row's own share in the mix."""
 OTHER = "mix/"
-"""Stands before the name of a target of the row that was mixed in."""
+"""Prefix of the targets of the partner row."""
 DRAWS = "/mix"
-"""Names the random numbers of a row by which it is mixed."""
+"""Names the random numbers of a row that decide its mixing."""
 
 
 @dataclass(frozen=True)
 class MixConfig(Settings):
     """Which streams of a training row are mixed with those of another row.
 
-    Objectives that compare a head with a target weigh its cost by the ratio, and that of the other row's target by
-    the rest.
+    Objectives that compare a head with a target weight the row's own cost by the ratio, and the cost with the other
+    row's target by the rest.
     """
 
     streams: tuple[str, ...]
-    """Streams whose modality can mix: sounds, in power, and pictures."""
+    """Streams to mix: sounds, whose power is mixed, and pictures."""
     alpha: float = 0.4
-    """The ratio is drawn from Beta(alpha, alpha): the smaller, the nearer to one row alone."""
+    """The ratio is drawn from Beta(alpha, alpha). A smaller alpha keeps mixed rows closer to a single row."""
     share: float = 1.0
     """Share of the rows that are mixed."""
 
@@ -41,10 +41,10 @@ class MixConfig(Settings):
 
 
 class Mixing:
-    """Mixes a loaded row with another one; all is drawn from the row's generator."""
+    """Mixes a loaded row with another one. All random choices come from the row's generator."""
 
     def __init__(self, config: MixConfig, modalities: Mapping[str, Modality], rows: int) -> None:
-        """Raises ValueError where a stream is unknown or cannot be mixed."""
+        """Raises ValueError if a stream is unknown or cannot be mixed."""
         self._config, self._rows = config, rows
         self._modalities: dict[str, Mixable] = {}
         for stream in config.streams:
@@ -62,9 +62,10 @@ class Mixing:
         generator: torch.Generator,
         load: Callable[[int], Mapping[str, Any]],
     ) -> dict[str, Any]:
-        """The row's values, mixed, and those of the other row's targets. load: the values of a row of that number.
+        """Returns the mixed values of the row, and the targets of the other row. load: returns the values of the row
+        with a given number.
 
-        A row that lacks one of the streams, and one whose partner lacks it or cannot be read, stays as it is.
+        A row that lacks one of the streams stays as it is. So does a row whose partner lacks one or is unreadable.
         """
         ratio, other = self._ratio(generator), self._other(generator)
         others: Mapping[str, Any] = {}
@@ -85,7 +86,7 @@ class Mixing:
         return {**values, **mixed, RATIO: ratio, OTHER: others}
 
     def _ratio(self, generator: torch.Generator) -> float:
-        """The larger part is the row's own, so that each row is mostly seen as itself."""
+        """Draws the row's own share, which is the larger one, so that each row is mostly seen as itself."""
         alpha = torch.tensor([self._config.alpha] * 2, dtype=torch.float64)
         drawn = torch._sample_dirichlet(alpha, generator=generator)
         mixes = torch.rand((), generator=generator).item() < self._config.share
@@ -96,7 +97,7 @@ class Mixing:
 
 
 def mixed_target(batch: Batch, name: str) -> tuple[Tensor, Tensor] | None:
-    """(ratio (B,), the other row's target) of a batch whose rows are mixed, else None."""
+    """Returns (ratio (B,), the other row's target) if the batch is mixed, else None."""
     if RATIO not in batch.targets:
         return None
     return batch.targets[RATIO], batch.targets[OTHER + name]

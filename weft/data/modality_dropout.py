@@ -1,4 +1,4 @@
-"""Modality dropout: training rows lose some of their streams, so that the model learns to do without.
+"""Modality dropout: training rows lose some of their streams, so that the model learns to work without them.
 
 Neverova et al. 2015, ModDrop, arXiv:1501.00102, section 4.2.
 """
@@ -9,18 +9,18 @@ from typing import Any
 import torch
 
 DRAWS = "/modality dropout"
-"""Names the random numbers of a row by which it loses streams."""
+"""Names the random numbers of a row that decide which streams it loses."""
 
 
 class ModalityDropout:
-    """A loaded row without the streams that it loses; all is drawn from the row's generator."""
+    """Removes streams from a loaded row. All random choices come from the row's generator."""
 
     def __init__(self, chances: Mapping[str, float], streams: tuple[str, ...]) -> None:
-        """chances: stream -> probability that a row loses it. streams: all, of which a row keeps at least one."""
+        """chances: stream -> probability that a row loses it. streams: all streams; a row keeps at least one of them."""
         self._chances, self._streams = dict(chances), streams
 
     def __call__(self, values: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
-        """Every stream is drawn for by itself; where a row would lose all that it has, it keeps one at random."""
+        """Draws independently for every stream. A row that would lose all its streams keeps one at random."""
         drawn = torch.rand(len(self._chances), generator=generator).tolist()
         kept = int(torch.randint(len(self._streams), (), generator=generator))
         lost = {

@@ -10,7 +10,7 @@ from weft.data.sources import DataSource
 
 @dataclass(frozen=True)
 class NoDataConfig(DataSource):
-    """No rows: those of a command's --data are read."""
+    """No rows of its own. A command reads those of its --data."""
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         raise WeftError("this recipe has no data of its own: name yours with --data PATH")

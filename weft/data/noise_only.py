@@ -1,4 +1,4 @@
-"""Training rows whose sound is replaced by noise and whose transcript is empty, so that a recogniser learns to be silent."""
+"""Training rows that are noise with an empty transcript, so that a recogniser learns to output nothing for them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from weft.core.interfaces import MakesNoise, Modality, Target
 from weft.core.ranges import POSITIVE, SHARE, require
 
 DRAWS = "/noise only"
-"""Names the random numbers of a row by which it becomes noise."""
+"""Names the random numbers of a row that decide whether it becomes noise."""
 
 
 @dataclass(frozen=True)
 class NoiseOnlyConfig(Settings):
-    """A share of the training rows is noise or silence, in which nothing is said."""
+    """A share of the training rows is replaced by noise or silence without speech."""
 
     share: float
     """Share of the rows."""
     stream: str = "audio"
-    """Stream of sounds that is replaced; the row loses its other streams, which therefore have to be optional."""
+    """Stream of sounds that is replaced. The row loses its other streams, which therefore have to be optional."""
     target: str = "transcript"
     """Target that becomes the empty transcript."""
     seconds: tuple[float, float] = (0.3, 1.0)
@@ -34,7 +34,7 @@ class NoiseOnlyConfig(Settings):
 
 
 class NoiseOnly:
-    """A loaded row, or noise in its place; all is drawn from the row's generator."""
+    """Returns a loaded row, or noise in its place. All random choices come from the row's generator."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class NoiseOnly:
         modalities: Mapping[str, Modality],
         targets: Mapping[str, Target],
     ) -> None:
-        """Raises ValueError where the stream can make no noise."""
+        """Raises ValueError if the stream's modality cannot make noise."""
         modality = modalities.get(config.stream)
         if not isinstance(modality, MakesNoise):
             what = "no stream" if modality is None else f"a {type(modality).__name__}"

@@ -1,4 +1,4 @@
-"""Rows in which one column stands in the place of another."""
+"""Rows in which one column replaces another."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from weft.data.formats import Dataset, columns_of
 
 
 class OtherColumn(Sequence[Sample]):
-    """The rows of `dataset` with what stands in `column` as their `name`; a row without it has no `name`."""
+    """The rows of `dataset`, with the value of `column` as `name`. A row without `column` has no `name`."""
 
     def __init__(self, dataset: Dataset, name: str, column: str) -> None:
         self.known_columns = columns_of(dataset)

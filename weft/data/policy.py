@@ -1,4 +1,4 @@
-"""What happens to a row that cannot be read: the error policy is a value."""
+"""Policies for rows that cannot be read."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from weft.core.text import counted
 
 log = logging.getLogger("weft.data")
 MOST_NAMED = 20
-"""Rows that are left out and named on the terminal; more are only counted."""
+"""Number of left out rows that are named on the terminal. Further ones are only counted."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class ErrorPolicy(Settings):
         *,
         option: str = "",
     ) -> "BadRows":
-        """Collects bad rows, of `rows` in all; None where that is known only when all are read.
+        """Builds the collector of bad rows. rows: number of rows in all; None if it is known only when all are read.
 
-        say: told of each row that is left out. option: that sets the mode, named where a row stops the command.
+        say: called for each row that is left out. option: the option that sets the mode, named if a row stops the
+        command.
         """
         return BadRows(self, rows, say, option)
 
@@ -90,7 +91,7 @@ class BadRows:
             return list(self._rows.values())
 
     def add(self, error: DataError, sample: Sample | None = None) -> None:
-        """Handles one row that is left out as the policy says. Raises `error`, or WeftError above the limit."""
+        """Applies the policy to one bad row. Raises `error`, or WeftError above the limit."""
         if self._policy.mode == "raise":
             raise self._with_option(error)
         with self._lock:
@@ -113,7 +114,7 @@ class BadRows:
         return type(error)(reason, source=error.source)
 
     def check(self, good: int) -> None:
-        """Raises WeftError above the limit, now that all rows are read and `good` of them can be used."""
+        """Checks the limit after all rows are read, of which `good` can be used. Raises WeftError above it."""
         with self._lock:
             self._total = good + len(self._rows)
             self._check_limit()
@@ -133,7 +134,7 @@ class BadRows:
         return None if folder is None else folder / "errors.jsonl"
 
     def _record(self, row: BadRow, sample: Sample | None) -> None:
-        """One line in errors.jsonl; a line that an earlier run wrote is not written again."""
+        """Writes one line to errors.jsonl, unless an earlier run has written the same line."""
         file = self._file
         if file is None or row.source in self._written:
             return
@@ -176,7 +177,7 @@ def _keep(sample: Sample, folder: Path) -> list[str]:
             try:
                 content = value.read()
             except WeftError:
-                continue  # what cannot be read cannot be kept
+                continue  # values that cannot be read cannot be copied
             write_bytes(folder / name, content, private=True)
             kept.append(name)
     words = {k: v for k, v in sample.items.items() if not isinstance(v, Media)}

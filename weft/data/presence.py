@@ -1,4 +1,4 @@
-"""Rows that lack a stream: their place in the batch stays, and `present` or the mask says so."""
+"""Rows that lack a stream: they keep their place in the batch, marked by `present` or the mask."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from weft.core.records import Features, Field
 def collate_present(
     items: Sequence[Any], collate: Callable[[Sequence[Any]], Field | Features]
 ) -> Field | Features | None:
-    """`collate` of the items; an item that is None becomes a row of zeros that is not present.
+    """Collates the items. An item that is None becomes a row of zeros that is not present.
 
-    None where there is no item at all: the batch then lacks the stream.
+    Returns None if all items are None: the batch then lacks the stream.
     """
     places = [row for row, item in enumerate(items) if item is not None]
     if not places:

@@ -1,4 +1,4 @@
-"""What is done to rows of training beside what each modality does to its stream."""
+"""Changes to training rows beyond those of each stream's modality."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from weft.data.splicing import Splicing
 
 @dataclass(frozen=True)
 class RowChanges:
-    """splicing: rows are put together of several, or of parts of them, before they are read. mixing: rows are mixed in pairs.
-    dropout: rows lose some of their streams. noise_only: rows become noise. None: not at all."""
+    """splicing: combines several rows, or parts of them, before reading. mixing: mixes rows in pairs. dropout:
+    removes streams. noise_only: replaces rows by noise. None: no such change."""
 
     splicing: Splicing | Chaining | None = None
     mixing: Mixing | None = None
@@ -30,9 +30,10 @@ class RowChanges:
         generator_of: Callable[[str], torch.Generator],
         load: Callable[[int], Mapping[str, Any]],
     ) -> dict[str, Any]:
-        """The values of a row that was read, mixed, without some streams, or noise.
+        """Returns the values of a loaded row after mixing, removal of streams, or replacement by noise.
 
-        generator_of: the row's random numbers of that name. load: the values of a row of that number.
+        generator_of: returns the row's generator of a given name. load: returns the values of the row with a given
+        number.
         """
         if self.mixing is not None:
             values = self.mixing(values, generator_of(mixing.DRAWS), load)

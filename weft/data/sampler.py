@@ -1,4 +1,4 @@
-"""Which rows are in the batch of step n, and their random numbers: pure functions of (seed, n)."""
+"""Which rows are in the batch of step n, and their random numbers; both are pure functions of (seed, n)."""
 
 import functools
 import hashlib
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 
 class Draw(NamedTuple):
-    """Row number `row` of the data set as it is seen in `epoch`."""
+    """Row number `row` of the data set, seen in `epoch`."""
 
     epoch: int
     row: int
 
 
 class Sampler(Protocol):
-    """The rows of the global batch at each step, and nothing else."""
+    """Chooses the rows of the global batch at each step."""
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -30,9 +30,8 @@ class Sampler(Protocol):
 class ShuffledSampler:
     """Training: a window of B rows that moves along the endless sequence of epoch permutations.
 
-    Step n holds the positions n B to (n + 1) B - 1 of permutation(0), permutation(1), ... put one
-    after the other, so that every row is seen once an epoch, nothing is dropped, and a data set
-    smaller than the batch repeats.
+    Step n holds positions n B to (n + 1) B - 1 of permutation(0), permutation(1), ... in sequence. So every row is
+    seen once in each epoch, no row is dropped, and a data set smaller than the batch repeats.
     """
 
     rows: int
@@ -54,15 +53,14 @@ class ShuffledSampler:
 
 @dataclass(frozen=True)
 class BucketedSampler:
-    """Training on batches of like lengths: the shuffled batches, rearranged inside windows.
+    """Training on batches of similar lengths: the shuffled batches, rearranged inside windows.
 
-    `window` consecutive batches of an epoch are ordered by length and cut anew; then the order of
-    the batches is shuffled, and the rows of a batch are again in their shuffled order, so that no
-    rank has all the long ones. A batch that holds the end of one epoch and the start of the next
-    stays as it is. Rows of one length therefore meet at random, every row is seen once an epoch, and
-    the batch at step n needs nothing but its window.
+    `window` consecutive batches of an epoch are sorted by length and cut into batches again. Then the order of the
+    batches is shuffled. The rows of a batch return to their shuffled order, so that no rank gets all the long ones. A
+    batch with the end of one epoch and the start of the next stays as it is. Rows of one length therefore meet at
+    random, every row is seen once in each epoch, and computing the batch at step n needs only its window.
 
-    lengths: one a row, in any unit.
+    lengths: one for each row, in any unit.
     """
 
     lengths: NDArray[np.int64]
@@ -95,25 +93,27 @@ class BucketedSampler:
         return [Draw(epoch, int(row)) for row in chosen]
 
     def _window(self, step: int, epoch: int) -> tuple[int, int]:
-        """First step of the window that holds `step`, and the step after its last one."""
-        whole = -(-epoch * self.rows // self.batch_size)  # the first batch of this epoch alone
+        """Returns the first step of the window that holds `step`, and the step after its last one."""
+        whole = -(
+            -epoch * self.rows // self.batch_size
+        )  # the first batch with rows of this epoch only
         first = step - (step - whole) % self.window
         last_whole = (epoch + 1) * self.rows // self.batch_size
         return first, min(first + self.window, last_whole)
 
 
 class GroupedSampler:
-    """Training on batches that hold whole groups: the shuffled groups one after another, each with all its rows.
+    """Training on batches of whole groups: the shuffled groups in sequence, each with all its rows.
 
-    Step n holds the positions n B to (n + 1) B - 1 of that order, epoch after epoch, as in ShuffledSampler. A group at
-    the edge of a batch is cut, unless the groups are of one size that divides B.
+    Step n holds positions n B to (n + 1) B - 1 of that order, epoch after epoch, as in ShuffledSampler. A group at
+    the edge of a batch is cut, unless all groups have the same size and it divides B.
     """
 
     def __init__(self, groups: NDArray[np.int64], batch_size: int, seed: int) -> None:
-        """groups: one a row, in any numbers."""
+        """groups: the group of each row, as any numbers."""
         _, self._group_of = np.unique(groups, return_inverse=True)
         self._batch_size, self._seed = batch_size, seed
-        # Prefetching touches two epochs at once.
+        # Prefetching uses two epochs at once.
         self._order = functools.lru_cache(maxsize=2)(self._ordered)
 
     @property
@@ -129,14 +129,14 @@ class GroupedSampler:
         return [Draw(epoch, int(self._order(epoch)[place])) for epoch, place in pairs]
 
     def _ordered(self, epoch: int) -> NDArray[np.int64]:
-        """All rows, by the place of their group in the order of this epoch."""
+        """Returns all rows, sorted by the position of their group in this epoch."""
         place_of_group = permutation(self._seed, epoch, int(self._group_of.max()) + 1)
         return np.argsort(place_of_group[self._group_of], kind="stable")
 
 
 @functools.lru_cache(maxsize=4)  # prefetching touches two epochs at once
 def permutation(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
-    """The order of all rows in `epoch`, read-only."""
+    """Returns the order of all rows in `epoch`, read-only."""
     order = _generator(seed, epoch).permutation(rows)
     order.setflags(write=False)
     return order
@@ -147,15 +147,15 @@ def _generator(*key: int) -> np.random.Generator:
 
 
 def row_generator(seed: int, draw: Draw, stream: str) -> torch.Generator:
-    """The random numbers of one stream of one row in one epoch.
+    """Returns the generator of one stream of one row in one epoch.
 
-    Each stream has its own, so that caching one stream's features does not change another's draws.
+    Each stream has its own, so caching one stream's features does not change the draws of another.
     """
     return torch.Generator().manual_seed(row_seed(seed, draw, stream))
 
 
 def row_seed(seed: int, draw: Draw, name: str) -> int:
-    """A number of 63 bits that is one row's in one epoch, for what `name` says."""
+    """Returns a 63-bit seed for one row in one epoch and for the purpose `name`."""
     key = f"{seed}/{draw.epoch}/{draw.row}/{name}"
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -1,4 +1,4 @@
-"""Which columns a data set has, what each holds, and what the user has said of them."""
+"""The columns of a data set: what each holds, and what the user declared about them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from weft.data.formats import ROLES, Dataset, columns_of
 __all__ = ["Column", "ColumnKind", "Schema", "infer", "require_pictures", "target_column"]
 
 PROBED_ROWS = 5000
-"""Most rows whose values are looked at, spread evenly over the data set."""
+"""Maximum number of rows whose values are looked at, evenly spread over the data set."""
 EXAMPLES = 3
 KINDS: tuple[str, ...] = get_args(ColumnKind)
 
@@ -30,9 +30,9 @@ KINDS: tuple[str, ...] = get_args(ColumnKind)
 class Column:
     """A column of the rows' items.
 
-    said: whether the user said its kind; else `why` says how it was found. missing, distinct: rows
-    without a value and different values, of the rows that were looked at. notes: what a person should
-    know, such as classes that differ in capitals alone. scale: mean and standard deviation of numbers; unit: theirs.
+    said: whether the user declared its kind; otherwise `why` gives the reason for the inferred kind. missing,
+    distinct: rows without a value and different values, among the probed rows. notes: remarks for the user, such as
+    classes that differ only in case. scale: mean and standard deviation of numbers; unit: theirs.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Column:
 class Schema:
     """The columns by name.
 
-    group, match, split, id: the columns of the file that say so of a row, None where none does. rows: of the
-    data set. offered: a column that names a person or a case and is not the group. merge: in what two labels
-    may differ and be one.
+    group, match, split, id: the columns of the file with these roles, None if there is none. rows: of the data set.
+    offered: a column that names persons or cases but is not the group. merge: the differences that two spellings of
+    one label may have.
     """
 
     columns: Mapping[str, Column]
@@ -66,19 +66,19 @@ class Schema:
     id: str | None = None
 
     def of(self, *kinds: ColumnKind) -> tuple[str, ...]:
-        """The names of the columns of these kinds, in the order of the table."""
+        """Returns the names of the columns of these kinds, in the order of the table."""
         return tuple(name for name, column in self.columns.items() if column.kind in kinds)
 
     def __str__(self) -> str:
-        """A table that fits the terminal, and lines on groups and on what is unusual."""
+        """Formats a table that fits the terminal, and lines about groups and unusual columns."""
         return "\n".join([self.table().text(), *map(say, self.lines())])
 
     def table(self) -> TextTable:
-        """A row a column."""
+        """Returns one row for each column."""
         return _table(list(self.columns.values()))
 
     def lines(self) -> list[str]:
-        """What is said of groups and splits, and the notes on columns."""
+        """Returns the lines about groups and splits, and the notes on columns."""
         found = [
             f"{role}: column '{name}'"
             for role, name in (("group", self.group), ("match", self.match), ("split", self.split))
@@ -96,10 +96,11 @@ class Schema:
 def infer(
     dataset: Dataset, said: Mapping[str, str] | None = None, merge: Sequence[Merge] = ()
 ) -> Schema:
-    """The schema of an opened data set, of at most PROBED_ROWS of its rows; no picture is read.
+    """Infers the schema of an opened data set from at most PROBED_ROWS of its rows. No picture is read.
 
-    said: what the user says, as in `FilesConfig.columns`: a kind or `group`, `match`, `split` -> column,
-    or column -> kind. merge: in what two labels may differ and be one. A row that cannot be read is left out. Raises WeftError for a column that no row has.
+    said: the user's declarations, as in `FilesConfig.columns`: a kind or `group`, `match`, `split` -> column, or
+    column -> kind. merge: the differences that two spellings of one label may have. An unreadable row is skipped.
+    Raises WeftError for a column that no row has.
     """
     said = said or {}
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), PROBED_ROWS)).round().astype(int)
@@ -133,7 +134,7 @@ def infer(
 
 
 def require_pictures(schema: Schema, data: Path | str) -> None:
-    """Raises DataError where a column names pictures of which none is there, and the user says nothing of it."""
+    """Raises DataError if a column names pictures, none of them exists, and the user did not declare the column."""
     for name, column in schema.columns.items():
         note = next((note for note in column.notes if "--images-dir" in note), None)
         if note is not None and not column.said:
@@ -144,9 +145,9 @@ def require_pictures(schema: Schema, data: Path | str) -> None:
 
 
 def target_column(schema: Schema, name: str) -> Column:
-    """The column that is to be predicted.
+    """Returns the column to predict.
 
-    Raises WeftError where there is none, or where its values cannot be learned: none, one, all different, dates.
+    Raises WeftError if it does not exist, or its values cannot be learned: none, only one, all different, dates.
     """
     if name not in schema.columns:
         raise unknown_name("column", name, schema.columns)
@@ -175,9 +176,9 @@ def _items(dataset: Dataset, row: int) -> Mapping[str, Any] | None:
 
 
 def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str, ColumnKind]:
-    """Item -> the kind that the user says it has.
+    """Maps items to the kinds that the user declared.
 
-    A column of pictures or texts that is said to be so is the item `image` or `text`; see `FilesConfig`.
+    A declared column of pictures or texts is the item `image` or `text`; see `FilesConfig`.
     """
     found: dict[str, Any] = {}
     for key, value in said.items():
@@ -227,24 +228,24 @@ def _column(
 
 
 def _kind(said: ColumnKind | None, judged: ColumnKind) -> ColumnKind:
-    """A column that is said to hold pictures has as many a row as its cells name."""
+    """Returns the declared kind. A column declared to hold pictures has as many a row as its cells name."""
     return judged if said is None or (said, judged) == ("image", "images") else said
 
 
 def _scale(kind: ColumnKind, values: Sequence[Any]) -> tuple[float, float] | None:
-    """Mean and standard deviation, where all values are numbers that are not all equal."""
+    """Returns mean and standard deviation, if all values are numbers and not all equal."""
     if kind != "number" or not all(map(is_number, values)):
         return None
     try:
         numbers = np.array([number_of(value) for value in values])
-    except WeftError:  # one is infinite: whoever reads that row says so and names it
+    except WeftError:  # a value is infinite; the reader of that row reports it
         return None
     found = float(numbers.mean()), float(numbers.std())
     return found if np.isfinite(found).all() and found[1] > 0 else None
 
 
 def _labels(counts: Counter[Any]) -> Counter[str]:
-    """Rows of each label that is a string."""
+    """Counts the rows of each label that is a string."""
     names: Counter[str] = Counter()
     for value, count in counts.items():
         for each in value if isinstance(value, tuple) else (value,):
@@ -254,7 +255,7 @@ def _labels(counts: Counter[Any]) -> Counter[str]:
 
 
 def _merged_note(names: Counter[str], found: Counter[str]) -> list[str]:
-    """How many labels have become one with another, and of how many rows."""
+    """Notes how many labels were merged with another, and in how many rows."""
     gone = names.keys() - found.keys()
     if not gone:
         return []
@@ -264,7 +265,7 @@ def _merged_note(names: Counter[str], found: Counter[str]) -> list[str]:
 
 
 def _alike_note(names: Counter[str]) -> list[str]:
-    """Classes that differ in capitals, blanks or width alone."""
+    """Notes classes that differ only in case, blanks or width."""
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(folded(name) or name, []).append(name)

@@ -46,15 +46,15 @@ from weft.data.prepare.split import (
 log = logging.getLogger("weft.data")
 
 BETWEEN = "|"
-"""Between several values of a column that are held out together."""
+"""Separator of several values of a column that are held out together."""
 
 _READ: ContextVar[dict[str, Dataset] | None] = ContextVar("read", default=None)
 
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Inside, a table whose rows can all be read is read once, for all its splits; its files must not change.
-    So are the rows of a generated world."""
+    """Inside, a table whose rows can all be read is read only once for all its splits; its files must not change. The
+    same holds for the rows of a generated world."""
     token = _READ.set({} if (kept := _READ.get()) is None else kept)
     try:
         yield
@@ -63,7 +63,7 @@ def read_once() -> Iterator[None]:
 
 
 def once(key: str, rows: Callable[[], Dataset]) -> Dataset:
-    """The rows, inside `read_once` those that an earlier call had for the key."""
+    """Returns the rows. Inside `read_once` a repeated call with the same key returns the same rows."""
     kept = _READ.get()
     if kept is None:
         return rows()
@@ -74,33 +74,33 @@ def once(key: str, rows: Callable[[], Dataset]) -> Dataset:
 
 @dataclass(frozen=True)
 class DataSource(Settings):
-    """Where the rows of a recipe come from; a subclass says how they are opened."""
+    """Source of a recipe's rows. A subclass defines how they are opened."""
 
     def kept(self, folder: Path) -> "DataSource":  # noqa: ARG002
-        """The same rows as the run in `folder` keeps them: with paths that hold in any working folder."""
+        """Returns the same source as the run in `folder` keeps it, with paths that work in any working folder."""
         return self
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
-        """The rows of one split, or of all for None. Raises WeftError for an unknown split.
+        """Opens the rows of one split, or all rows for None. Raises WeftError for an unknown split.
 
-        errors: what happens to rows that cannot be read when the data are opened, such as a line of a
-        table.
+        errors: the policy for rows that cannot be read when the data are opened, such as a line of a table.
         """
         raise NotImplementedError(f"{type(self).__name__} has no open()")
 
     @property
     def words(self) -> str:
-        """What the rows are, as a report says it."""
+        """Describes the rows for a report."""
         return f"data of {type(self).__name__}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of the rows, such as that they are a part of all: sentences without full stop."""
+        """Returns remarks for the user about the rows, such as that they are only a part: sentences without full
+        stop."""
         return ()
 
     @property
     def files(self) -> "FilesConfig | None":
-        """The files that the rows are read from, where they come from files."""
+        """Returns the files that the rows are read from; None if they do not come from files."""
         return None
 
 
@@ -151,7 +151,9 @@ class FilesConfig(DataSource):
 
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
-            address_of(path)  # a run keeps this config: no address with a password gets so far
+            address_of(
+                path
+            )  # a run keeps this config, so an address with a password must be refused here
 
     @property
     def words(self) -> str:
@@ -162,11 +164,11 @@ class FilesConfig(DataSource):
         return self
 
     def said(self) -> Said:
-        """What the user says of the table. Raises WeftError where that cannot be."""
+        """Returns the user's declarations about the table. Raises WeftError if they are invalid."""
         return Said(self.columns, self.images_dir, self.encoding, forms=self.forms)
 
     def with_forms(self, dataset: Dataset) -> Self:
-        """The same, with the forms of numbers and dates that the opened rows have."""
+        """Returns the same source, with the forms of numbers and dates in the opened rows."""
         return replace(self, forms={**columns_of(dataset).forms, **self.forms})
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:
@@ -182,7 +184,7 @@ class FilesConfig(DataSource):
         return dataset if self.context is None else InContext(dataset, self.context, str(self.path))
 
     def open_every(self) -> Dataset:
-        """All rows that can be read; nothing is said of the others."""
+        """Opens all readable rows; nothing is logged about the others."""
         said = self.said()
         every = open_dataset(self.path, format=self.format, said=said, on_error=lambda _: None)
         return Aligned(every, self.aligned) if self.aligned else every
@@ -191,7 +193,7 @@ class FilesConfig(DataSource):
         return self.absolute()
 
     def absolute(self) -> Self:
-        """The same with paths that hold in any working folder."""
+        """Returns the same source with paths that work in any working folder."""
         joined = {name: _absolute(path) for name, path in self.joined.items()}
         images = None if self.images_dir is None else _absolute(self.images_dir)
         return replace(self, path=_absolute(self.path), joined=joined, images_dir=images)
@@ -217,7 +219,7 @@ class FilesConfig(DataSource):
         return Subset(every, chosen, [assigned[row] for row in chosen])
 
     def _held_out(self, every: Dataset) -> list[str | None]:
-        """TEST of the rows that are held out. Raises WeftError where no row has the values, or all have."""
+        """Returns TEST for the rows that are held out. Raises WeftError if no row or every row has the values."""
         rows = [[sample.items.get(column) for column in self.held_out] for sample in every]
         same = [True] * len(rows)
         for place, (column, said) in enumerate(self.held_out.items()):
@@ -238,7 +240,7 @@ class FilesConfig(DataSource):
         return given
 
     def _require_rows(self, split: str, assigned: Sequence[str], groups: int) -> None:
-        """Raises WeftError where the division by groups leaves a split without rows."""
+        """Raises WeftError if the division by groups leaves a split without rows."""
         wanted = split_name(split)
         shares = {TRAIN: 1.0, VALIDATION: self.division.validation, TEST: self.division.test}
         if shares.get(wanted, 0) > 0 and wanted not in assigned:
@@ -253,7 +255,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _opened(path: Path, format: str | None, errors: ErrorPolicy, said: Said) -> Dataset:
-    """All rows that can be read; the others go the way of the policy."""
+    """Opens all readable rows; the policy decides about the others."""
     kept, key = _READ.get(), repr((path, format, said))
     if kept is not None and key in kept:
         return kept[key]
@@ -266,7 +268,7 @@ def _opened(path: Path, format: str | None, errors: ErrorPolicy, said: Said) -> 
 
 
 def _group(dataset: Dataset, row: int) -> str:
-    """The group of a row; a row that cannot be read, which its reader will say, is one of its own."""
+    """Returns the group of a row. An unreadable row, which its reader reports, is a group of its own."""
     try:
         return dataset[row].group
     except DataError as error:
@@ -275,12 +277,12 @@ def _group(dataset: Dataset, row: int) -> str:
 
 @functools.cache
 def _say(line: str) -> None:
-    """Once in a process: each split of the data is opened for itself."""
+    """Logs a line once in a process, although each split opens the data separately."""
     log.warning(line)
 
 
 class Joined(Sequence[Sample]):
-    """The rows of `dataset` with the text of the row of the same group in `other` as item `name`."""
+    """The rows of `dataset`, with the text of the same group's row in `other` as item `name`."""
 
     def __init__(self, dataset: Dataset, name: str, other: Dataset, where: str) -> None:
         known = columns_of(dataset)

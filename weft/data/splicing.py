@@ -1,7 +1,7 @@
-"""Splicing: training rows put together of parts of several recordings, cut between words.
+"""Splicing: combines parts of several recordings, cut between words, into one training row.
 
-Few recordings are soon learned by heart; put together anew, their words are said in sentences that nobody recorded
-(compare Lam et al. 2021, On-the-fly aligned data augmentation for sequence-to-sequence ASR, arXiv:2104.01393).
+A model soon memorises few recordings. Splicing produces sentences that nobody recorded (compare Lam et al. 2021,
+On-the-fly aligned data augmentation for sequence-to-sequence ASR, arXiv:2104.01393).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,29 +17,28 @@ from weft.core.samples import Sample
 from weft.core.timed import TimedWord, timed_words
 
 DRAWS = "/splice"
-"""Names the random numbers of a row by which it is put together."""
+"""Names the random numbers of a row that decide its splicing."""
 
 
 @dataclass(frozen=True)
 class SpliceConfig(Settings):
-    """Which training rows are put together, and of how many parts.
+    """Which training rows are spliced, and from how many parts.
 
-    A row of n words is cut before some of them. Each part is then taken from a row of the training split drawn at
-    random: its words at the same places, as shares of its own words. What is before the first word comes with it, and so
-    does what is behind the last.
+    A row of n words is cut before some of them. Each part comes from a random row of the training split: the words in
+    the same relative positions. The first word brings the sound before it, the last word the sound after it.
     """
 
     streams: tuple[str, ...]
-    """Recordings of the row that run together: sounds, and videos."""
+    """Recordings of the row that run in parallel: sounds, and videos."""
     words: str = "words"
-    """Column with the times of the words: a list of objects with word, start and end, in seconds of the recording, or its
-    JSON text."""
+    """Column with the times of the words: a list of objects with word, start and end, in seconds of the recording, or
+    its JSON text."""
     transcript: str = "text"
     """Column that gets the words of the parts, with blanks between them."""
     share: float = 0.5
-    """Share of the rows that are put together."""
+    """Share of the rows that are spliced."""
     parts: int = 3
-    """Most parts; 2 to so many are equally frequent."""
+    """Maximum number of parts. All numbers from 2 to it are equally frequent."""
 
     def __post_init__(self) -> None:
         require(self, share=POSITIVE_SHARE)
@@ -50,7 +49,7 @@ class SpliceConfig(Settings):
 
 
 class Splicing:
-    """Puts rows together; all is drawn from the row's generator."""
+    """Splices rows. All random choices come from the row's generator."""
 
     def __init__(self, config: SpliceConfig, rows: int) -> None:
         self._config, self._rows = config, rows
@@ -58,11 +57,11 @@ class Splicing:
     def __call__(
         self, sample: Sample, generator: torch.Generator, row_of: Callable[[int], Sample]
     ) -> Sample | None:
-        """The row of parts, under the name of `sample`; None where it stays as it is.
+        """Returns the spliced row with the id of `sample`; None if the row stays as it is.
 
-        row_of: the row of that number. A row that lacks a recording, or the times of two words, stays. One that cannot
-        be read, or lacks them, gives no part: `sample` gives it instead. Where all parts are too short for a word, the
-        row stays, too. Raises DataError for times that are none.
+        row_of: returns the row with a given number. A row stays if it lacks a recording, or the times of at least two
+        words. A drawn row that is unreadable or lacks them is replaced by `sample`. The row also stays if all parts
+        are too short for a word. Raises DataError for invalid times.
         """
         chance, most = torch.rand(2, generator=generator).tolist()
         own = self._words(sample)
@@ -84,8 +83,9 @@ class Splicing:
             start = 0.0 if first == 0 else _before(words, first)
             end = words[-1].end if last == len(words) else _before(words, last)
             if not start < end:
-                continue  # words at the same time cannot be told apart
-            # What is behind the last word comes with the last part alone: later words would be later than they are said.
+                continue  # words at the same time cannot be separated
+            # Only the last part brings the sound after its last word; otherwise later words would
+            # be timed too early.
             to_end = high == 1 and last == len(words)
             for name, parts_of_stream in recordings.items():
                 parts_of_stream.append(_part(given.items[name], start, None if to_end else end))
@@ -102,7 +102,7 @@ class Splicing:
         return replace(sample, items={**sample.items, **joined, **texts})
 
     def _other(self, row: int, row_of: Callable[[int], Sample]) -> Sample | None:
-        """The row, where it can give a part."""
+        """Returns the row if it can give a part."""
         try:
             other = row_of(row)
             return other if self._words(other) else None
@@ -110,7 +110,7 @@ class Splicing:
             return None
 
     def _words(self, sample: Sample) -> list[TimedWord]:
-        """The words in order of time; none where the row lacks them, or a recording. Raises DataError."""
+        """Returns the words in order of time; none if the row lacks them, or a recording. Raises DataError."""
         column = self._config.words
         words = sample.items.get(column)
         recordings = {name: sample.items.get(name) for name in self._config.streams}
@@ -128,17 +128,17 @@ class Splicing:
 
 
 def _before(words: Sequence[TimedWord], place: int) -> float:
-    """Seconds of the middle between the word of that place and the one before it."""
+    """Returns the middle between the word at that place and the one before it, in seconds."""
     return (words[place - 1].end + words[place].start) / 2
 
 
 def _moved(word: TimedWord, by: float, begin: float) -> TimedWord:
-    """The word so many seconds later, where its part begins or after that: words may overlap where they are cut."""
+    """Shifts the word by so many seconds, but not before the beginning of its part: words may overlap at a cut."""
     start = max(begin, word.start + by)
     return TimedWord(word.word, start, max(start, word.end + by))
 
 
 def _part(recording: Media, start: float, end: float | None) -> Media:
-    """The part of a recording that may itself be a part; the times are counted from its start."""
+    """Returns a part of a recording that may itself be a part. The times count from its start."""
     last = recording.end if end is None else recording.start + end
     return recording.part(recording.start + start, last)

@@ -1,4 +1,4 @@
-"""Has the data changed? A stamp of rows that is made without decoding anything."""
+"""Stamps of rows, computed without decoding, that show whether the data have changed."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from weft.data.formats import Dataset
 def stamp(
     dataset: Dataset, rows: Iterable[int], *, columns: Sequence[str] = (), times: bool = True
 ) -> str:
-    """32 hex digits that change when one of these rows does.
+    """Returns 32 hex digits that change when one of these rows changes.
 
-    Of a file, and of what lies in one, path, size and times of change count, of anything else its content.
-    columns: only these; all if empty. times: of files; without them a copy of the data has the same stamp,
-    but a file that is replaced by another one of its size is not noticed.
+    Of a file, or a value inside one, the path, size and times of change count; of anything else the content. columns:
+    only these; all if empty. times: include the times of files. Without them a copy of the data has the same stamp,
+    but a file replaced by another one of the same size goes unnoticed.
     """
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
@@ -38,7 +38,7 @@ def stamp(
 
 
 def _add(digest: Any, name: str, content: bytes) -> None:
-    """Lengths stand before contents, so that no two different rows give the same bytes."""
+    """Adds a value, preceded by its length, so that no two different rows give the same bytes."""
     digest.update(utf8(f"{name}\0{len(content)}\0"))
     digest.update(content)
 
@@ -48,7 +48,7 @@ def _content(value: Any, times: bool) -> bytes:
 
 
 def _told(value: Any, times: bool) -> str:
-    """What tells a value that JSON does not hold from another."""
+    """Returns a string that distinguishes a value which JSON cannot hold."""
     if isinstance(value, Media):
         return f"{value.kind} {value.stamp(times=times)}"
     return digest_of(value) if isinstance(value, np.ndarray) else repr(value)

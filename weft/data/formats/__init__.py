@@ -56,18 +56,18 @@ __all__ = [
 
 
 GENERAL = ("csv", "jsonl", "excel", "folder")
-"""Layouts of no data set in particular: where a published one fits as well, that one is meant."""
+"""Generic layouts, which belong to no particular data set. A published layout that also fits takes precedence."""
 
 TABLES = ("csv", "jsonl", "excel", "parquet", "folder")
-"""Formats whose columns are named by people; a folder has them in its metadata."""
+"""Formats whose column names people choose. A folder has such names only in its metadata."""
 SHARDS = "webdataset"
-"""The one format that is read from an address as well."""
+"""The only format that is also read from an address."""
 FALLBACK = "folder"
-"""Where another format fits as well, the pictures of a folder are described by that one's files."""
+"""If another format also fits a folder, these metadata files describe its pictures."""
 
 
 class Format(Protocol):
-    """What a module of this folder offers."""
+    """The interface of a module in this folder."""
 
     NAME: str
     DESCRIPTION: str
@@ -82,7 +82,7 @@ class Format(Protocol):
 
 
 class TableFormat(Protocol):
-    """What a format of tables offers besides: it reads them as the user says."""
+    """Further interface of a table format: it reads columns as the user declares them."""
 
     def read(self, path: Path, on_error: OnError, said: Said) -> Dataset: ...
 
@@ -105,14 +105,14 @@ def open_dataset(
     said: Said = NOTHING_SAID,
     on_error: OnError = raise_error,
 ) -> Dataset:
-    """The samples at `path`, a file or folder in any known format, or an address with tar shards.
+    """Opens the samples at `path`: a file or folder in any known format, or an address with tar shards.
 
-    split: "train", "validation" (or "dev", "val"), "test", another name that the data has, or None
-    for all rows. format: a name of `formats()`, or None to detect it.
-    said: what the user says of its columns, the folder of its pictures and its encoding.
-    on_error: told of each row that cannot be used; the default raises at the first one. When it
+    split: "train", "validation" (or "dev", "val"), "test", another name that the data has, or None for all rows.
+    format: a name of `formats()`, or None to detect it. said: what the user declares about columns, the folder of
+    pictures and the encoding. on_error: called with the error of each unusable row; by default it raises. If it
     returns, the row is left out.
-    Raises WeftError where the path, the format or the split does not exist, with what does.
+
+    Raises WeftError if the path, the format or the split does not exist; it lists those that do.
     """
     path = Path(path).expanduser()
     first: list[DataError] = []
@@ -137,7 +137,7 @@ def open_dataset(
 
 
 def _holds_nothing(path: Path) -> str:
-    """The message that there are no rows; of a folder it names the first table without any."""
+    """Returns the message that there are no rows. For a folder it names the first empty table."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     for file in files:
         if why := said_of_nothing(file):
@@ -146,7 +146,7 @@ def _holds_nothing(path: Path) -> str:
 
 
 def _read(format: Format, path: Path, on_error: OnError, said: Said) -> Dataset:
-    """All rows; of a table as the user says, of any other format with items renamed."""
+    """Reads all rows. Tables are read as the user declares; other formats get renamed items."""
     if format.NAME in TABLES:
         return cast(TableFormat, format).read(path, on_error, said)
     for flag, value in (("encoding", said.encoding), ("images_dir", said.images_dir)):
@@ -161,7 +161,7 @@ def _read(format: Format, path: Path, on_error: OnError, said: Said) -> Dataset:
 
 
 def _format(path: Path, format: str | None) -> Format:
-    """The format of that name, or the one that `path` fits."""
+    """Returns the format of that name, or the one that fits `path`."""
     known = formats()
     if format is not None and format not in known:
         raise unknown_name("format", format, known)
@@ -195,7 +195,7 @@ def _require_path(path: Path) -> None:
 
 
 def _contents(path: Path) -> str:
-    """A few words on what is there."""
+    """Describes the content of a path in a few words."""
     if path.is_file():
         return f"a {path.suffix or 'nameless kind of'} file of {path.stat().st_size} bytes"
     kinds = Counter("folder" if p.is_dir() else p.suffix or "other" for p in path.iterdir())

@@ -1,4 +1,4 @@
-"""Boxes as published sets give them, in pixels from the left upper corner, as shares of the picture."""
+"""Boxes in pixels from the top left corner, as published sets store them, converted to shares of the picture."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ SLACK = 1.0
 
 @dataclass(frozen=True)
 class Size:
-    """Of a picture, in pixels."""
+    """Width and height of a picture, in pixels."""
 
     width: float
     height: float
 
     @classmethod
     def of(cls, row: Mapping[str, Any], source: str) -> "Size":
-        """The width and height of the row. Raises DataError where they are none."""
+        """Returns the width and height of the row. Raises DataError if they are missing or invalid."""
         width, height = row.get("width"), row.get("height")
         if not (_is_number(width) and _is_number(height)) or min(width, height) <= 0:
             reason = f"width and height are {width!r:.30} and {height!r:.30}, expected pixels"
@@ -28,10 +28,10 @@ class Size:
         return cls(width, height)
 
     def share(self, xywh: Any, source: str, *, cut: bool) -> list[float]:
-        """[x0, y0, x1, y1] in 0 to 1 of a box [x, y, width, height] in pixels.
+        """Converts a box [x, y, width, height] in pixels to [x0, y0, x1, y1] from 0 to 1.
 
-        cut: what lies over the edge is cut off, where annotators are known to draw so; without, only a
-        rounding error is. Raises DataError for a box that is inverted or outside the picture.
+        cut: clips the box at the picture's edge, for data sets whose annotators draw over it. Otherwise only rounding
+        errors are clipped. Raises DataError for a box that is inverted or outside the picture.
         """
         if not isinstance(xywh, Sequence) or len(xywh) != 4 or not all(map(_is_number, xywh)):
             reason = f"the box is {xywh!r:.60}, expected 4 numbers: x, y, width, height"
@@ -55,8 +55,8 @@ class Size:
 def region_items(
     boxes: list[list[float]], classes: list[str], **others: list[list[str]]
 ) -> dict[str, Any]:
-    """What a row says of the things in its picture: boxes, classes, and both as `regions`, with
-    `others` (attributes) of each."""
+    """Returns the items for the objects of a picture: boxes, classes, and both as `regions`, together with `others`
+    (attributes)."""
     regions = {"boxes": boxes, "classes": classes, **others}
     return {"boxes": boxes, "classes": classes, "regions": regions}
 

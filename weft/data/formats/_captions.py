@@ -1,4 +1,4 @@
-"""What the published caption sets share: where their pictures lie, and one sample a picture."""
+"""Shared by the published caption sets: finds their pictures and makes one sample a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +10,18 @@ from weft.core.samples import Sample
 from weft.data.formats._rows import picture_folder, split_name
 
 PICTURE_FOLDERS = (
-    *("images", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images"),  # the first e is not our slip
+    *(
+        "images",
+        "Flicker8k_Dataset",
+        "Flickr8k_Dataset",
+        "Images",
+    ),  # the data set itself writes the first e
     *("flickr30k-images", "flickr30k_images", "Flickr30k_images", "."),
 )
 
 
 def pictures_of(folder: Path, names: Sequence[str]) -> Path:
-    """The folder of the pictures `names` in, beside or one above the folder of the captions."""
+    """Returns the folder of the pictures `names`: beside the folder of the captions or one level above it."""
     places = [base / name for base in (folder, folder.parent) for name in PICTURE_FOLDERS]
     return picture_folder(places, names)
 
@@ -24,9 +29,9 @@ def pictures_of(folder: Path, names: Sequence[str]) -> Path:
 def caption_sample(
     name: str, picture: Media, captions: list[str], split: str | None, source: str, **others: Any
 ) -> Sample:
-    """The sample of one picture. name: its path below the folder of the data, which is its id and group.
+    """Makes the sample of one picture. name: its path below the data folder, which becomes its id and group.
 
-    Raises DataError without captions.
+    Raises DataError if there are no captions.
     """
     if not captions:
         raise DataError(f"{name} has no captions", source=source)
@@ -37,15 +42,15 @@ def caption_sample(
 
 
 def name_in(folder: Path, own: str, name: str) -> str:
-    """The name of a picture of an annotation file: with the folder where that is the file's `own`.
+    """Returns the name of a picture in an annotation file, with its folder if that is the file's `own`.
 
-    The pictures of two such files may have the same names: train2017/1.jpg and val2017/1.jpg.
+    Two such files may name different pictures alike: train2017/1.jpg and val2017/1.jpg.
     """
     return f"{folder.name}/{name}" if folder.name.lower() == own.lower() else name
 
 
 def key(row: Any, name: str, source: str) -> int | str:
-    """`row[name]`, a number or a name. Raises DataError where it is absent or anything else."""
+    """Returns `row[name]`, a number or a string. Raises DataError if it is absent or anything else."""
     value = column(row, name, object, source)
     if not isinstance(value, int | str):
         raise DataError(f"'{name}' holds {value!r:.60}, expected a number or a name", source=source)
@@ -53,7 +58,7 @@ def key(row: Any, name: str, source: str) -> int | str:
 
 
 def column(row: Any, name: str, kind: type, source: str) -> Any:
-    """`row[name]`. Raises DataError where it is absent or not a `kind`."""
+    """Returns `row[name]`. Raises DataError if it is absent or not a `kind`."""
     if not isinstance(row, dict) or name not in row:
         found = ", ".join(row) if isinstance(row, dict) else repr(row)[:60]
         raise DataError(f"has no '{name}', it has: {found}", source=source)

@@ -1,4 +1,4 @@
-"""Tables: which columns have a meaning, and what a row's columns become."""
+"""The columns of a table: which have a meaning, and how a row becomes items."""
 
 import functools
 import math
@@ -26,19 +26,19 @@ _TEXT_PREFIXES = tuple(f"{text}_" for text in TEXT_COLUMNS)
 NAMED_KINDS: dict[str, Kind] = {
     name: kind for kind in COLUMN_KINDS if kind != "image" for name in (kind, f"{kind}_path")
 }
-"""Columns of sounds and videos by their names; the item is called after the kind."""
+"""Column names of sounds and videos. The item is named after the kind."""
 PROBED_ROWS = 100
 _USUAL = frozenset((*IMAGE_COLUMNS, *FILE_COLUMNS, *TEXT_COLUMNS, *ROLES, "label"))
 _NUMBERED = re.compile(r"(.+?)[ _-]?(\d+)")
 
 
 class Columns:
-    """What the columns of a table hold: pictures, sounds, videos, captions, or values as they are.
+    """What the columns of a table hold: pictures, sounds, videos, captions, or plain values.
 
-    image, text: the columns of the known names that most rows have, where the user says nothing; every row
-    must have them, and a null says that this row has none. kinds: the columns of files, `image` included,
-    and their kinds: those called or said so, and those whose values are all names of one kind of file that
-    lies in `folders`; `stored` are those that the table itself holds.
+    image, text: the columns with known names that most rows have, unless the user declares others. Every row must
+    have them; null means that this row has none. kinds: the columns of files, `image` included, and their kinds.
+    These are columns with a known name, declared columns, and columns whose values all name files of one kind in
+    `folders`. stored: the columns of files that the table itself contains.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Columns:
     def _named_recordings(
         self, rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int]
     ) -> dict[str, Kind]:
-        """Columns such as `file_name` that hold names of sounds or videos, at most one of each kind."""
+        """Finds columns such as `file_name` that name sounds or videos, at most one of each kind."""
         found: dict[str, Kind] = {}
         for name in FILE_COLUMNS:
             if name in counts and name not in self.kinds:
@@ -99,7 +99,7 @@ class Columns:
         return found
 
     def join(self, base: str, names: Sequence[str]) -> None:
-        """Takes the columns of pictures `names` as one of lists, `base`."""
+        """Merges the picture columns `names` into one column of lists, `base`."""
         kept = (base if name == names[0] else name for name in self._names)
         self._names = tuple(name for name in kept if name not in names)
         self.kinds = {n: kind for n, kind in self.kinds.items() if n not in names}
@@ -126,7 +126,7 @@ class Columns:
     def items(
         self, row: Mapping[str, Any], media: Mapping[str, Media | list[Media]]
     ) -> dict[str, Any]:
-        """The items of a checked row. media: column -> what its files are, of the row's files."""
+        """Returns the items of a checked row. media: column -> the Media of the row's files."""
         items: dict[str, Any] = {}
         for name, value in row.items():
             if value is None or name in ROLES or name in self.parts.names:
@@ -144,20 +144,20 @@ class Columns:
         return items
 
     def item(self, name: str) -> str:
-        """What a column is called among the items: `image_path` is image."""
+        """Returns the item name of a column: `image_path` becomes image."""
         if name == self.image:
             return "image"
         named = {**NAMED_KINDS, **self._recordings}
         return "text" if name == self.text else named.get(name, name)
 
     def known_as(self, name: str) -> str:
-        """What the file calls the column."""
+        """Returns the column's name in the file."""
         return next((c for c, to in self._said.renames.items() if to == name), name)
 
     def known(
         self, sought: Mapping[str, Path], notes: Mapping[str, str], forms: Mapping[str, str]
     ) -> KnownColumns:
-        """What a data set says of its columns; see KnownColumns. By the columns' own names."""
+        """Returns what the data set knows about its columns, under their own names; see KnownColumns."""
         meanings = {name: self.known_as(name) for name in ROLES if name in self._names}
         for meaning, column in (("image", self.image), ("text", self.text)):
             if column is not None:
@@ -180,7 +180,7 @@ class Columns:
 
 
 def numbered(names: Sequence[str]) -> dict[str, list[str]]:
-    """`image_1`, `image_2`, ... -> image: the columns that together hold several of a kind."""
+    """Groups `image_1`, `image_2`, ... under image: columns that together hold several values of a kind."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in names:
         if (match := _NUMBERED.fullmatch(name)) is not None:
@@ -195,17 +195,17 @@ def numbered(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def alternatives(value: Any) -> Any:
-    """A list of strings as what it is in a column of texts: several captions."""
+    """Turns a list of strings in a text column into Alternatives: several captions."""
     return Alternatives(value) if isinstance(value, list) and _is_text(value) else value
 
 
 def is_text_column(name: str) -> bool:
-    """Whether a column is one of texts by its name: captions, or text_zh, captions_de."""
+    """Whether the name marks a column of texts: captions, or text_zh, captions_de."""
     return name in TEXT_COLUMNS or name.startswith(_TEXT_PREFIXES)
 
 
 def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
-    """The kind of file that all values are, or name where one of them is there."""
+    """Returns the kind of file that all values are, or name if one of the files exists."""
     given = [value for value in values if not is_missing(value)]
     media = [m for v in given for m in (v if isinstance(v, list) else [v]) if isinstance(m, Media)]
     if media and len({m.kind for m in media}) == 1:
@@ -227,7 +227,7 @@ def _names_pictures(values: Sequence[Any]) -> bool:
 
 
 def usual_names(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with the columns that have a meaning under their usual names: ` Split` is split."""
+    """Returns the row with known columns under their usual names: ` Split` becomes split."""
     names = _renamed(tuple(row))
     if not names:
         return row
@@ -236,7 +236,7 @@ def usual_names(row: dict[str, Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1024)
 def _renamed(names: tuple[str, ...]) -> dict[str, str]:
-    """Column -> its usual name, of those that have another; the first of several that have the same."""
+    """Maps columns to their usual names where these differ. Of several with the same usual name, the first counts."""
     found: dict[str, str] = {}
     for name in names:
         usual = name.strip().lower()
@@ -246,7 +246,7 @@ def _renamed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def cell(row: Mapping[str, Any], name: str) -> str | None:
-    """What the row says in that column; None for nothing, blanks and not-a-number."""
+    """Returns the row's value in that column; None for empty cells, blanks and NaN."""
     value = row.get(name)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -261,5 +261,5 @@ def _is_text(value: Any) -> bool:
 
 
 def _most(names: Sequence[str], counts: Mapping[str, int]) -> str | None:
-    """The most frequent of `names`, the first one of several."""
+    """Returns the most frequent of `names`; on a tie the first."""
     return max((n for n in names if counts.get(n)), key=lambda n: counts[n], default=None)

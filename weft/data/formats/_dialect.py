@@ -1,4 +1,4 @@
-"""How the cells of a CSV table are divided: found by reading its first lines in each way."""
+"""The delimiter of a CSV table, found by parsing its first lines with each candidate."""
 
 import contextlib
 import csv
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 DELIMITERS = ("\t", ";", "|", ",")
 PROBED_LINES = 50
 SEPARATOR_LINE = "sep="
-"""Excel's own first line, `sep=;`."""
+"""The first line `sep=;` that Excel writes."""
 
 
 def delimiter_of(lines: Sequence[str], suffix: str) -> tuple[str, int]:
-    """The delimiter, and how many lines stand before the header: 1 where the first says `sep=;`.
+    """Returns the delimiter and the number of lines before the header: 1 if the first line is `sep=;`.
 
-    The delimiter is the one that divides most rows into as many cells as the header has; of several, the one
-    that gives most cells. Blanks, and commas in sentences or numbers, are therefore not taken for one.
+    The delimiter is the one with which most rows have as many cells as the header; on a tie, the one that gives most
+    cells. Blanks, and commas in sentences or numbers, are therefore not mistaken for one.
     """
     first = lines[0].strip() if lines else ""
     if first.lower().startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1:
@@ -28,7 +28,8 @@ def delimiter_of(lines: Sequence[str], suffix: str) -> tuple[str, int]:
 
 
 def _score(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
-    """(share of the rows that have as many cells as the header, its cells); zeros where it has one."""
+    """Returns (share of the rows with as many cells as the header, cells of the header); zeros for a header of one
+    cell."""
     counts: list[int] = []
     # A row that cannot be parsed ends the count; it is reported where the table is read.
     with contextlib.suppress(csv.Error):

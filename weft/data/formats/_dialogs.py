@@ -1,4 +1,4 @@
-"""Tables of dialogs: a row a dialog, or a row a turn -> a row a turn with what was said before it."""
+"""Tables of dialogs, with one row for each dialog or each turn. They become one row a turn, with the turns before it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,14 +8,14 @@ from weft.core.errors import DataError
 from weft.data.formats._rows import OnError
 
 DIALOG = ("dialog", "dialogue", "对话")
-"""Columns that hold the turns of a dialog, or name the dialog that a turn is of."""
+"""Columns that hold the turns of a dialog, or name the dialog of a turn."""
 QUESTION, ANSWER, HISTORY, ROUND = "question", "answer", "history", "round"
 Row = tuple[str, dict[str, Any]]
 """(file:line, columns)."""
 
 
 def dialog_column(rows: Iterable[Mapping[str, Any]]) -> str | None:
-    """The column of dialogs: of lists of turns, or of names beside a question and an answer; None where there is none."""
+    """Returns the column of dialogs: lists of turns, or names beside a question and an answer. None if there is none."""
     for row in rows:
         for name in DIALOG:
             turns = row.get(name)
@@ -27,11 +27,11 @@ def dialog_column(rows: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Row]:
-    """A row for each turn: question, answer, round (from 1), history (the turns before, which the first one lacks) and the
-    dialog's name, beside the other columns of its row.
+    """Yields a row for each turn: question, answer, round (from 1), history (the turns before, absent in the first)
+    and the dialog's name, beside the other columns of its row.
 
-    A dialog without turns, or with one that has no question or no answer, goes to `on_error` as a whole where it is one row;
-    of a dialog in several rows the turn alone does.
+    If a dialog is one row and has no turns, or a turn without question or answer, the whole dialog goes to
+    `on_error`. If each turn is a row, only the bad turn does.
     """
     before: dict[str, list[dict[str, str]]] = defaultdict(list)
     for source, row in rows:
@@ -60,7 +60,7 @@ def turns_of(rows: Iterable[Row], column: str, on_error: OnError) -> Iterator[Ro
 
 
 def _turn(turn: Any, number: int, source: str) -> dict[str, Any]:
-    """{question, answer} of a dict of these, beside what else it has, or of a list of both."""
+    """Returns {question, answer} with further keys, from a dict with these keys or a list of both."""
     listed = isinstance(turn, list) and len(turn) <= 2
     held = dict(zip((QUESTION, ANSWER), turn, strict=False)) if listed else turn
     if not isinstance(held, dict):

@@ -1,4 +1,4 @@
-"""Bytes of a text file -> text: the encoding by its mark, or as the user says."""
+"""Decodes text files: the encoding comes from the byte-order mark or from the user."""
 
 import codecs
 import re
@@ -9,7 +9,7 @@ from weft.core.errors import DataError, WeftError
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, with whose mark it begins
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of this one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -25,7 +25,7 @@ CANDIDATES = (
     "cp1250",
     "cp437",
 )
-"""Encodings that a message proposes; of several that fit equally the first ones."""
+"""Encodings that an error message proposes; of several equally good ones, the first."""
 PROBED_BYTES = 1 << 20
 SHOWN = 3
 _BAD = re.compile("[\udc80-\udcff]")
@@ -33,7 +33,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 def known_encoding(name: str) -> str:
-    """`name`. Raises WeftError where Python knows no text encoding of that name."""
+    """Returns `name`. Raises WeftError if Python has no text encoding of that name."""
     try:
         "".encode(name)
     except (LookupError, ValueError):
@@ -44,10 +44,10 @@ def known_encoding(name: str) -> str:
 
 
 def decode(data: bytes, path: Path, encoding: str | None = None) -> str:
-    """The text; a byte that the encoding does not know becomes half a surrogate pair (see `is_bad`).
+    """Returns the text. A byte that the encoding cannot decode becomes a lone surrogate (see `is_bad`).
 
-    encoding: as the user says; else that of the byte-order mark, else UTF-8. Raises DataError for bytes
-    that are no text of an encoding of two or four bytes.
+    encoding: the user's; else the one of the byte-order mark, else UTF-8. Raises DataError for bytes that are no text
+    of an encoding of two or four bytes.
     """
     encoding = encoding or marked(data) or "utf-8"
     try:
@@ -57,7 +57,7 @@ def decode(data: bytes, path: Path, encoding: str | None = None) -> str:
 
 
 def marked(data: bytes) -> str | None:
-    """The encoding that the first bytes tell: by a byte-order mark, or by the zeros of UTF-16."""
+    """Detects the encoding from the first bytes: a byte-order mark, or the zeros of UTF-16."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
@@ -70,14 +70,14 @@ def marked(data: bytes) -> str | None:
 
 
 def is_bad(text: str) -> bool:
-    """Whether the text holds bytes that its encoding does not know."""
+    """Whether the text holds bytes that its encoding cannot decode."""
     return not text.isascii() and _BAD.search(text) is not None
 
 
 def not_text(data: bytes, line: bytes, encoding: str | None) -> str:
-    """What is wrong with a line, and with which encodings the file can be read.
+    """Explains which bytes of a line are not text, and which encodings can decode the file.
 
-    data: the file; line: of it.
+    data: the whole file; line: the bytes of the line.
     """
     said = f"is not {label(encoding or 'utf-8')} text"
     fitting = _fitting(data[:PROBED_BYTES], encoding)
@@ -91,7 +91,7 @@ def not_text(data: bytes, line: bytes, encoding: str | None) -> str:
 
 
 def _fitting(data: bytes, refused: str | None) -> list[str]:
-    """The encodings that decode the file, those first whose text looks most like words."""
+    """Lists the encodings that can decode the file; those whose text looks most like words come first."""
     scores: dict[str, float] = {}
     cut = data if len(data) < PROBED_BYTES else data[: data.rfind(b"\n") + 1] or data
     for name in CANDIDATES:
@@ -108,10 +108,10 @@ def _fitting(data: bytes, refused: str | None) -> list[str]:
 
 
 def _likeness(text: str) -> float:
-    """Share of the characters beyond ASCII that stand as in words of their script.
+    """Returns the share of non-ASCII characters in positions that are plausible for their script.
 
-    A Latin letter beyond ASCII stands beside an ASCII letter (Müller), and is small where the one
-    before it is small; a Chinese character is one of those in common use or stands beside one.
+    A non-ASCII Latin letter must stand beside an ASCII letter (Müller), and be lower case after a lower-case letter.
+    A Chinese character must be a common one or stand beside one.
     """
     found = [place for place, sign in enumerate(text[:100_000]) if not sign.isascii()]
     if not found:
@@ -133,14 +133,14 @@ def _fits(text: str, place: int) -> bool:
 
 
 def _sample(line: str) -> str:
-    """The part of the line about its first character beyond ASCII."""
+    """Returns the part of the line around its first non-ASCII character."""
     line = " ".join(line.split())
     place = next((n for n, sign in enumerate(line) if not sign.isascii()), 0)
     return line[max(0, place - 12) : place + 18]
 
 
 def label(encoding: str) -> str:
-    """The encoding as messages call it."""
+    """Returns the encoding's name for messages."""
     return (
         "UTF-8"
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")

@@ -1,4 +1,4 @@
-"""Rows of Excel tables, by the extra `excel`."""
+"""Reads rows of Excel tables; needs the extra `excel`."""
 
 import datetime
 import importlib.util
@@ -21,10 +21,10 @@ _ZEROS = re.compile(r"0{2,}")
 
 
 def excel_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file:row, columns) of the first sheet that holds any cells; its first row has the names.
+    """Yields (file:row, columns) from the first sheet with any cells. Its first row holds the names.
 
-    Values are those that Excel computed last; formulas are not computed. Numbers that are shown with
-    leading zeros (by the format 00000) are strings. Raises DataError where the file cannot be read.
+    Formulas are not computed; their last values in Excel are read. Numbers shown with leading zeros (format 00000)
+    become strings. Raises DataError if the file cannot be read.
     """
     if importlib.util.find_spec("openpyxl") is None:
         raise MissingExtraError("openpyxl", extra="excel", purpose=f"{path}: reading Excel tables")
@@ -49,13 +49,13 @@ def excel_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _sheets(path: Path) -> list[tuple[str, list[tuple[int, list[Any]]]]]:
-    """Name -> (number, values) of the rows that are not empty, sheet by sheet."""
+    """Returns name -> (row number, values) of the rows that are not empty, for each sheet."""
     import openpyxl
 
     data = io.BytesIO(read_bytes(path))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that hold no values
+            warnings.simplefilter("ignore")  # about styles and extensions, which hold no values
             _require_bounded(data)
             book = openpyxl.load_workbook(data, read_only=True, data_only=True)
             found = []
@@ -65,13 +65,13 @@ def _sheets(path: Path) -> list[tuple[str, list[tuple[int, list[Any]]]]]:
                 kept = [(_bounded(number), _cut(row)) for number, row in rows]
                 found.append((sheet.title, [(number, row) for number, row in kept if row]))
             return found
-    except Exception as error:  # a damaged file makes its readers raise nearly anything
+    except Exception as error:  # damaged files make the readers raise nearly any exception
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"is not readable as Excel: {reason:.200}", source=str(path)) from None
 
 
 def _require_bounded(data: io.BytesIO) -> None:
-    """Raises ValueError for a small file that unpacks to a very large one."""
+    """Raises ValueError for a small file that would unpack to a very large one."""
     with zipfile.ZipFile(data) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > LARGEST_FILE:
@@ -85,13 +85,13 @@ def _bounded(number: int) -> int:
 
 
 def _cut(row: list[Any]) -> list[Any]:
-    """The row without the empty cells at its end."""
+    """Returns the row without empty cells at its end."""
     last = max((place for place, value in enumerate(row) if value is not None), default=-1)
     return row[: last + 1]
 
 
 def _value(cell: Any) -> Any:
-    """A cell as JSON would have it; dates by ISO 8601; None for an empty one or an error such as #N/A."""
+    """Converts a cell to its JSON value: dates in ISO 8601; None for an empty cell or an error such as #N/A."""
     value = cell.value
     if value is None or cell.data_type == "e":
         return None

@@ -48,15 +48,15 @@ def read_json(path: Path, encoding: str | None = None) -> Any:
         raise DataError(f"is not JSON: {error.msg}", source=f"{path}:{error.lineno}") from None
     except RecursionError:
         raise DataError("is not JSON that can be read: nested too deep", source=str(path)) from None
-    except ValueError as error:  # a number of more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python parses
         raise DataError(f"is not JSON that can be read: {error}", source=str(path)) from None
 
 
 def lines(path: Path, on_error: OnError, encoding: str | None = None) -> Iterator[tuple[str, str]]:
-    """(file:line, text) of every line that is not blank; a line that is not text is an error.
+    """Yields (file:line, text) of every line that is not blank. A line that is not text is an error.
 
-    encoding: as the user says; by default that of the byte-order mark, or UTF-8. Raises DataError at a
-    line of more than LONGEST_LINE bytes: what follows is unlikely to be a table.
+    encoding: the user's; by default that of the byte-order mark, or UTF-8. Raises DataError at a line of more than
+    LONGEST_LINE bytes: such a file is hardly a table.
     """
     hint: str | None = None
     for number, (line, text) in enumerate(_lines(path, encoding), start=1):
@@ -93,7 +93,7 @@ def _start(path: Path) -> bytes:
 
 
 def said_of_nothing(path: Path) -> str:
-    """Why a text file has no rows: `: it is empty (0 bytes)`; "" where that is not known."""
+    """Explains why a text file has no rows: `: it is empty (0 bytes)`; "" if the reason is unknown."""
     if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
         return ""
     start = _start(path)
@@ -108,7 +108,7 @@ def said_of_nothing(path: Path) -> str:
 def json_objects(
     path: Path, on_error: OnError, encoding: str | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(file:line, object) of every line of JSON lines."""
+    """Yields (file:line, object) of every line of JSON lines."""
     for source, text in lines(path, on_error, encoding):
         try:
             row = json.loads(text)
@@ -123,9 +123,9 @@ def json_objects(
 
 
 def named(folder: Path, *names: str) -> list[Path]:
-    """The files in `folder` whose name is one of `names` in any case, in the order of `names`.
+    """Returns the files in `folder` whose name is one of `names` in any case, in the order of `names`.
 
-    A name may hold * for anything. Empty where there is no such folder.
+    A name may hold * as a wildcard. Empty if there is no such folder.
     """
     there = _listed(folder)
     lowered = [name.lower() for name in names]
@@ -136,8 +136,8 @@ def named(folder: Path, *names: str) -> list[Path]:
 
 @contextmanager
 def listed_once() -> Iterator[None]:
-    """Inside, `named` lists each folder once: a folder of pictures may hold millions, and every format
-    looks for its files in it."""
+    """Inside, `named` lists each folder only once: a folder of pictures may hold millions, and every format looks for
+    its files in it."""
     token = _LISTINGS.set({})
     try:
         yield
@@ -146,8 +146,8 @@ def listed_once() -> Iterator[None]:
 
 
 def _listed(folder: Path) -> dict[str, list[str]]:
-    """Name in small letters -> the names in the folder that differ in the case of letters alone, all in
-    order; empty where there is no such folder."""
+    """Maps lower-case names to the sorted names in the folder that differ only in case; empty if there is no such
+    folder."""
     kept = _LISTINGS.get()
     if kept is not None and folder in kept:
         return kept[folder]

@@ -1,4 +1,4 @@
-"""Where the files lie that the cells of a column name."""
+"""Finds the files that the cells of a column name."""
 
 import functools
 import os
@@ -17,11 +17,13 @@ _KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffix
 
 
 class Finder:
-    """The files of one column.
+    """Finds the files of one column.
 
-    folder: where they are sought; relative: whether names are, which are sought there. base: the folder of the data, or that which the user named. A name is looked for in other spellings only where one of the first
-    hundred is not there as it is: with slashes for backslashes, without the suffix, and, where the user
-    named the folder, without the folders of the machine on which the table was written.
+    folder: where files are sought; relative: whether names are relative to it. base: the folder of the data, or the
+    user's.
+
+    If one of the first hundred names is missing, other spellings are tried: slashes for backslashes, the name without
+    a suffix, and, if the user named the folder, the name without the folders of the machine that wrote the table.
     """
 
     def __init__(self, candidates: Sequence[Path], names: Iterable[str], *, said: bool) -> None:
@@ -33,7 +35,7 @@ class Finder:
         self._as_written = all(os.path.exists(present(self.folder / name)) for name in probed)
 
     def path(self, name: str) -> Path:
-        """The file of that name; where there is none, where it was first sought."""
+        """Returns the file of that name; if there is none, the first place where it was sought."""
         path = self.folder / name
         if self._as_written or os.path.lexists(path):
             return path
@@ -52,7 +54,7 @@ class Finder:
 
 
 def _completed(path: Path) -> Path | None:
-    """The only file that is called so but for its suffix: ISIC_0000000 is ISIC_0000000.jpg."""
+    """Returns the only file with this name and any suffix: ISIC_0000000 is ISIC_0000000.jpg."""
     if suffix_of(path.name) in _KNOWN:
         return None
     found = _stems(path.parent, changed_at(path.parent)).get(path.name, ())
@@ -61,7 +63,7 @@ def _completed(path: Path) -> Path | None:
 
 @functools.lru_cache(maxsize=4)
 def _stems(folder: Path, times: int) -> dict[str, list[str]]:  # noqa: ARG001
-    """Name without suffix -> the files of known kinds that are called so."""
+    """Maps names without suffix to files of known kinds."""
     stems: dict[str, list[str]] = {}
     try:
         names = sorted(os.listdir(folder))
@@ -74,7 +76,7 @@ def _stems(folder: Path, times: int) -> dict[str, list[str]]:  # noqa: ARG001
 
 
 def several(value: Any) -> list[str] | None:
-    """The names of pictures in a cell: a list, or a string such as `a.jpg;b.jpg`. None for anything else."""
+    """Returns the picture names in a cell: a list, or a string such as `a.jpg;b.jpg`. None for anything else."""
     if isinstance(value, str):
         if _DIVIDED.search(value) is None:
             return [value.strip()] if kind_of(value.strip()) == "image" else None

@@ -1,4 +1,4 @@
-"""How the columns of a table are read, of whatever container: text cells of CSV, Excel, JSON, parquet and memory."""
+"""Parses the columns of a table; the same for text cells of CSV, Excel, JSON, parquet and tables in memory."""
 
 import functools
 import logging
@@ -18,8 +18,8 @@ log = logging.getLogger("weft.data")
 
 @dataclass(frozen=True)
 class Forms:
-    """of: column -> how its cells are read. notes: column -> what a person should know of it. said: the column's name in
-    the file -> its form, for new rows to be read in the same way; see `KnownColumns`."""
+    """of: column -> how its cells are parsed. notes: column -> remarks for the user. said: the column's name in the
+    file -> its form, so that new rows are parsed alike; see `KnownColumns`."""
 
     of: Mapping[str, ColumnForm] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -32,10 +32,12 @@ def forms_of(
     said: Said,
     names: Mapping[str, str],
 ) -> Forms:
-    """columns: name and values of all rows. source: file:line of a row. names: column -> its name in the file.
+    """Determines the forms of all columns.
 
-    Values that cannot be read are missing, which is said once. Raises DataError where most of them are, or a number has
-    several units.
+    columns: name and values of all rows. source: file:line of a row. names: column -> its name in the file.
+
+    Values that cannot be parsed are missing, with one warning. Raises DataError if most of a column's values cannot
+    be parsed, or a number has several units.
     """
     of, notes, forms = {}, {}, {}
     for name, values in columns:
@@ -69,5 +71,5 @@ def forms_of(
 
 @functools.cache
 def _warn(line: str) -> None:
-    """Once in a process: each split of the data is opened for itself."""
+    """Logs a line once in a process, although each split opens the data separately."""
     log.warning("%s", line)

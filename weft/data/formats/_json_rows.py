@@ -1,7 +1,6 @@
-"""Rows as JSON values and back: what a worker in another process or on another machine is handed.
+"""Converts rows to JSON values and back, to send them to workers in other processes or on other machines.
 
-Nothing is pickled. What lies in files is named, by paths that all workers see; what is in memory goes
-along.
+Nothing is pickled. Files are sent as paths that all workers can read; values in memory are sent whole.
 """
 
 import base64
@@ -37,7 +36,7 @@ def row_of(values: dict[str, Any]) -> Sample:
 
 
 def _told(value: Any) -> Any:
-    """Lists and mappings, which may hold Media, are marked, so that no row can be mistaken for a mark."""
+    """Marks lists and mappings, which may hold Media, so that no row can be mistaken for a mark."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -114,7 +113,7 @@ def _place_of(lies: str, place: Any) -> Place:
 
 @functools.lru_cache(maxsize=2)
 def _array(text: str) -> Place:
-    """Rows about one picture lie side by side, and the same array is the same place in each of them."""
+    """Rows about one picture lie side by side; they share the Place of one array."""
     return Media.array_of(Media.encoded(_bytes(text), "array").array()).place
 
 

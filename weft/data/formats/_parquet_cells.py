@@ -1,4 +1,4 @@
-"""Cells of parquet files: a column is read a row group at a time, and those read last are kept."""
+"""Cells of parquet files. Columns are read one row group at a time, and the latest ones are cached."""
 
 import bisect
 import datetime
@@ -22,13 +22,13 @@ from weft.core.progress import progress
 from weft.core.recent import RecentBytes
 
 KEPT_BYTES = 256 << 20
-"""Of columns of row groups, over all files. Reading in shuffled order is slow where row groups hold more."""
+"""Limit of the cached columns of row groups, over all files. Shuffled reading is slow if row groups are larger."""
 _KEPT: RecentBytes[Any] = RecentBytes(KEPT_BYTES)
 log = logging.getLogger("weft.data")
 
 
 def plain(value: Any) -> Any:
-    """A value of a parquet file as JSON would have it: dates and times as ISO 8601, decimals as numbers."""
+    """Converts a parquet value to its JSON value: dates and times to ISO 8601, decimals to numbers."""
     match value:
         case dict():
             return {name: plain(each) for name, each in value.items()}
@@ -44,9 +44,9 @@ def plain(value: Any) -> Any:
 
 
 class Stored(NamedTuple):
-    """A column of bytes: where they stand, and where the name of their file stands, if anywhere.
+    """Where a column of bytes lies, and where the name of their file lies, if anywhere.
 
-    A place is the column's name and, in {bytes, path} of Hugging Face, that of a field.
+    A place is the column's name, followed by a field's name for {bytes, path} of Hugging Face.
     """
 
     data: tuple[str, ...]
@@ -55,7 +55,7 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParquetCell:
-    """The bytes in a cell, as a place of Media. column: its name, and that of a field within it."""
+    """A place of Media: the bytes in one cell. column: its name, and a field's name if there is one."""
 
     path: Path
     row: int
@@ -86,10 +86,10 @@ class ParquetCell:
 
 
 class ParquetFile:
-    """An open parquet file whose columns are read a row group at a time. Safe to use from threads.
+    """An open parquet file. Columns are read one row group at a time. Safe to use from threads.
 
-    columns: their names. texts: those of strings. stored: those of bytes. metadata: that of the schema. rows: how many;
-    first_rows: in the first row group that has any. A field of a column is called `column.field`.
+    columns: all names. texts: names of string columns. stored: columns of bytes. metadata: of the schema. rows: their
+    number; first_rows: rows in the first row group that is not empty. A field of a column is called `column.field`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,7 +103,7 @@ class ParquetFile:
         self._errors = (pyarrow.ArrowException, OSError, *damaged)
         self._lock = threading.Lock()
         try:
-            open_file(path).close()  # not a pipe, at which pyarrow would wait
+            open_file(path).close()  # refuses a pipe, at which pyarrow would wait
             self._file = pyarrow.parquet.ParquetFile(path)
             schema, told = self._file.schema_arrow, self._file.metadata
             groups = [told.row_group(n) for n in range(told.num_row_groups)]
@@ -120,7 +120,7 @@ class ParquetFile:
         self.first_rows = next((count for count in counts if count), 0)
 
     def cells(self, leaves: Sequence[str], row: int) -> dict[str, Any]:
-        """column -> the value in that row, of a struct with these fields alone."""
+        """Returns column -> value of that row. A struct has only the requested fields."""
         if not leaves:
             return {}
         group = bisect.bisect_right(self._starts, row) - 1
@@ -132,14 +132,14 @@ class ParquetFile:
         return values
 
     def value(self, column: tuple[str, ...], row: int) -> Any:
-        """The value in that row, of a field of the column where `column` names one."""
+        """Returns the value in that row, or a field of it if `column` names one."""
         value: Any = self.cells([".".join(column)], row)
         for name in column:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
     def has(self, stored: Stored, row: int) -> bool:
-        """Whether the row's cell holds bytes; read only where some rows of its group hold none."""
+        """Whether the row's cell holds bytes. The cells are read only if some rows of the group hold none."""
         group = bisect.bisect_right(self._starts, row) - 1
         nulls = self._nulls[group].get(".".join(stored.data))
         if nulls in (0, self._starts[group + 1] - self._starts[group]):
@@ -147,7 +147,7 @@ class ParquetFile:
         return self.value(stored.data, row) is not None
 
     def table(self, leaves: Sequence[str]) -> list[dict[str, Any]]:
-        """These columns of every row, of which there is room in memory."""
+        """Returns these columns of every row. They must fit into memory."""
         try:
             rows: list[dict[str, Any]] = self._file.read(columns=list(leaves)).to_pylist()
         except self._errors as error:
@@ -155,7 +155,7 @@ class ParquetFile:
         return rows
 
     def stream(self, column: tuple[str, ...]) -> Iterator[Any]:
-        """The column of every row, a few rows at a time."""
+        """Yields the column of every row, a few rows at a time."""
         leaf = ".".join(column)
         try:
             for batch in self._file.iter_batches(batch_size=64, columns=[leaf]):
@@ -185,7 +185,8 @@ class ParquetFile:
 
 
 def opened(path: Path) -> ParquetFile:
-    """The file, which stays open as long as it is the same. Raises DataError where it cannot be read."""
+    """Returns the open file; it stays open as long as the file does not change. Raises DataError if it cannot be
+    read."""
     return _opened(path, file_stamp(path, times=True))
 
 
@@ -195,7 +196,7 @@ def _opened(path: Path, stamp: str) -> ParquetFile:  # noqa: ARG001
 
 
 def digests(file: ParquetFile, stored: Stored) -> list[str | None]:
-    """Of every row the digest of its bytes, None where it has none; kept in the user's cache."""
+    """Returns the digest of every row's bytes, None if a row has none. Digests are kept in the user's cache."""
     about = f"{file_stamp(file.path.absolute(), times=True)} {stored.data}"
     name = hashlib.blake2b(about.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     kept = cache_folder() / "indexes" / f"{name}.digests.json"
@@ -224,7 +225,7 @@ def _are_digests(value: Any, rows: int) -> bool:
 
 
 def _stored(field: Any) -> Stored | None:
-    """What a column of bytes is; None for another one."""
+    """Returns where a column of bytes lies; None for any other column."""
     if _is_binary(field.type):
         return Stored((field.name,), None)
     import pyarrow.types
@@ -254,13 +255,11 @@ def _is_binary(kind: Any) -> bool:
 
 
 def _null_counts(group: Any, schema: Any) -> dict[str, int | None]:
-    """leaf -> how many rows of the row group have none; None where the file does not say."""
+    """Returns leaf -> number of null rows in the row group; None if the file does not say."""
     found: dict[str, int | None] = {}
     for number in range(group.num_columns):
         column, kind = group.column(number), schema.column(number).physical_type
-        if (
-            column.physical_type != kind
-        ):  # pyarrow ends the process where it reads statistics of these
+        if column.physical_type != kind:  # pyarrow crashes when it reads the statistics of these
             raise ValueError(f"column {number} is {column.physical_type}, its schema says {kind}")
         told = column.statistics
         count = told.null_count if told is not None and told.has_null_count else None

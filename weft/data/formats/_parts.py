@@ -1,4 +1,4 @@
-"""Columns that say which part of a recording a row means: `start` and `end`, in seconds or as h:m:s."""
+"""Columns that select a part of a recording: `start` and `end`, in seconds or as h:m:s."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from weft.core.missing import is_missing
 STARTS = ("start", "start_time", "start_seconds", "begin")
 ENDS = ("end", "end_time", "end_seconds", "stop")
 TIMES = 0.9
-"""Share of a column's values that have to be times; where fewer are, it is a column like any other."""
+"""Minimum share of a column's values that must be times. Below it, the column is an ordinary one."""
 
 
 @dataclass(frozen=True)
 class PartColumns:
-    """The columns of a table that hold starts and ends; None where it has none."""
+    """The columns of a table with starts and ends; None if it has none."""
 
     start: str | None
     end: str | None
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> "PartColumns":
-        """Those of a table with recordings, judged by its first rows."""
+        """Finds them in a table with recordings, judged by its first rows."""
         return cls(_column(rows, STARTS), _column(rows, ENDS))
 
     @property
@@ -32,7 +32,8 @@ class PartColumns:
         return tuple(name for name in (self.start, self.end) if name is not None)
 
     def part(self, row: Mapping[str, Any], source: str) -> tuple[float, float | None] | None:
-        """Start and end in seconds; None where the row means the whole. Raises DataError for what is no time."""
+        """Returns start and end in seconds; None if the row means the whole recording. Raises DataError if a value is
+        no time."""
         start = _seconds(row, self.start, source)
         end = _seconds(row, self.end, source)
         if end is not None and end <= (start or 0.0):
@@ -44,7 +45,7 @@ class PartColumns:
 
 
 def cut(value: Media | list[Media], part: tuple[float, float | None], source: str) -> Any:
-    """The part of a recording; anything else as it is. Raises DataError."""
+    """Returns the part of a recording; any other value unchanged. Raises DataError."""
     if isinstance(value, list) or value.kind not in RECORDINGS:
         return value
     try:
@@ -75,7 +76,7 @@ def _seconds(row: Mapping[str, Any], name: str | None, source: str) -> float | N
 
 
 def _time(value: Any) -> float | None:
-    """Seconds of 12.5, "12.5", "12,5" or "0:01:05.2"; None for anything else."""
+    """Returns the seconds of 12.5, "12.5", "12,5" or "0:01:05.2"; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The files below a folder, through links too."""
+"""Finds the files below a folder, also through links."""
 
 import os
 import unicodedata
@@ -12,8 +12,7 @@ from weft.data.formats._rows import OnError
 
 
 class File(NamedTuple):
-    """A file below a folder. name: its path from there, with slashes. real: where it lies when all links
-    are followed."""
+    """A file below a folder. name: its path from there, with slashes. real: its path with all links resolved."""
 
     path: Path
     name: str
@@ -21,22 +20,22 @@ class File(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """The name without the suffix, in one Unicode form (NFC)."""
+        """Returns the name without suffix, normalised to Unicode NFC."""
         return unicodedata.normalize("NFC", os.path.splitext(self.name)[0])
 
     @property
     def folder(self) -> str:
-        """The name of the folder that it is in; empty at the top."""
+        """Returns the name of its folder; empty at the top."""
         return self.name.rpartition("/")[0]
 
 
 def files_below(
     folder: Path, on_error: OnError, within: str = "", above: tuple[str, ...] = ()
 ) -> Iterator[File]:
-    """All files below `folder` in order of their names, hidden ones left out.
+    """Lists all files below `folder`, sorted by name, without hidden ones.
 
-    within: the name of the folder itself. above: the real places of the folders that lead here. A link
-    that leads back to one of them would never end and is an error.
+    within: the name of the folder itself. above: the resolved paths of the folders that lead here. A link back to one
+    of them would make an endless loop and is an error.
     """
     real = os.path.realpath(folder)
     if real in above:

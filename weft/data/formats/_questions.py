@@ -1,4 +1,4 @@
-"""What the published sets of questions about pictures share: one sample a question."""
+"""Shared by the published sets of questions about pictures: makes one sample a question."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def question_sample(
     source: str,
     **others: Any,
 ) -> Sample:
-    """One question about the picture `group`, with those of `others` (answer, answers, type, ...)
+    """Makes the sample of one question about the picture `group`, with those of `others` (answer, answers, type, ...)
     that are not None. Raises DataError for an empty question."""
     if not question.strip():
         raise DataError("the question is empty", source=source)

@@ -1,4 +1,4 @@
-"""Where the sounds and videos of published data sets lie: anywhere below a folder, known by their names."""
+"""Finds the sounds and videos of published data sets by name, anywhere below a folder."""
 
 import os
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from weft.data.formats._pictures import files_below
 
 
 class RecordingFiles:
-    """The sounds, or the videos, below `folder`, by their names without the suffix."""
+    """The sounds, or the videos, below `folder`, by name without suffix."""
 
     def __init__(self, folder: Path, kind: Kind) -> None:
         self._folder, self._kind = folder, kind
@@ -22,7 +22,7 @@ class RecordingFiles:
                 self._paths.setdefault(stem, file.path)
 
     def find(self, stems: Iterable[str], source: str) -> Media:
-        """The file of the first of these names that is there. Raises DataError where none is."""
+        """Returns the file with the first of these names that exists. Raises DataError if none does."""
         names = list(stems)
         for stem in names:
             if stem in self._paths:

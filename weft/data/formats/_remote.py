@@ -1,7 +1,7 @@
-"""Tar shards at any address that fsspec reads (s3://, gs://, http://, ...), by ranged reads.
+"""Reads tar shards by ranged requests from any address that fsspec supports (s3://, gs://, http://, ...).
 
-A sample is one request. What goes wrong with the store or the way to it is a WeftError, which stops a
-run after a few tries: it says nothing of the rows, so no error policy leaves them out for it.
+Each sample is one request. A failing store or connection raises WeftError after a few tries and stops the run. It is
+no fault of the rows, so no error policy leaves rows out because of it.
 """
 
 import functools
@@ -15,22 +15,22 @@ from typing import IO, Any
 from weft.core.errors import MissingExtraError, WeftError
 
 TRIES, PAUSE = 4, 0.5
-"""Times that a range is asked for, and seconds before the second one; each pause doubles."""
+"""Number of tries for a range, and seconds before the second try; each further pause doubles."""
 EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
-"""Scheme -> the package of the extra that reads it; other stores need a package that fsspec names."""
+"""Scheme -> the package of the extra that reads it. For other stores fsspec names the package."""
 SCHEMES = (*EXTRA, "gs", "gcs", "az", "abfs", "abfss", "hf", "memory")
-"""The schemes that are read. fsspec knows others that open local files, archives or other programs."""
-# What has one letter before the colon is a drive. A Path has one slash of an address's two.
+"""Accepted schemes. fsspec knows others that open local files, archives or other programs."""
+# One letter before the colon is a drive. A Path keeps only one slash of an address's two.
 _ADDRESS = re.compile(r"(?!file:)([a-z][a-z0-9+.:-]+):/+(.*)", re.DOTALL)
 _ACCOUNTS = ("abfs", "abfss")
-"""Schemes in whose addresses what stands before the @ is a container, and no name of a person."""
+"""Schemes whose addresses have a container, not a user name, before the @."""
 
 
 def address_of(path: Path | str) -> str | None:
-    """`scheme://rest` where `path` is an address, also one that went through a Path; else None.
+    """Returns `scheme://rest` if `path` is an address, also one that went through a Path; else None.
 
-    Raises WeftError for an address that is not read, or holds what must not get into a message, a log
-    or a run: a name, a password or a key.
+    Raises WeftError for an unsupported scheme, and for an address with a user name, password or key, which must not
+    get into a message, a log or a run.
     """
     found = _ADDRESS.fullmatch(str(path))
     if found is None:
@@ -54,7 +54,7 @@ def address_of(path: Path | str) -> str | None:
 
 
 class RemoteFile:
-    """A file in a store, with as much of a Path as reading a shard needs."""
+    """A file in a store, with the parts of Path's interface that reading a shard needs."""
 
     def __init__(self, filesystem: Any, path: str, size: int) -> None:
         self._filesystem = filesystem
@@ -75,27 +75,30 @@ class RemoteFile:
 
     @functools.cached_property
     def version(self) -> str:
-        """Another for other content: of the store's tag, time or size, whichever it has."""
+        """Returns a string that changes with the content: the store's tag, time or size, whichever exists."""
         with _said_of(self.address):
             return str(self._filesystem.ukey(self._path))
 
     def open(self) -> IO[bytes]:
-        """For reading from the start to the end, with skips."""
+        """Opens the file for sequential reading with skips."""
         with _said_of(self.address):
             opened: IO[bytes] = self._filesystem.open(self._path, "rb", block_size=1 << 20)
             return opened
 
     def beside(self, suffix: str) -> bytes | None:
-        """The content of the file with that after its name, or None where there is none."""
+        """Returns the content of the file whose name has this suffix added, or None if there is none."""
         with _said_of(self.address):
             try:
                 data: bytes = self._filesystem.cat_file(self._path + suffix)
-            except (FileNotFoundError, PermissionError):  # S3 says 403 to who may not list
+            except (
+                FileNotFoundError,
+                PermissionError,
+            ):  # S3 answers 403 to a caller without permission to list
                 return None
             return data
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes from start to stop, after a few tries. Raises WeftError."""
+        """Returns the bytes from start to stop, after at most a few tries. Raises WeftError."""
         for trial in range(TRIES):
             try:
                 with _said_of(self.address):
@@ -111,7 +114,7 @@ class RemoteFile:
 
 
 def remote_file(address: str) -> RemoteFile | None:
-    """The file at an address; None where `address` is a path. Raises WeftError where it is not there."""
+    """Returns the file at an address; None if `address` is a path. Raises WeftError if it does not exist."""
     if address_of(address) is None:
         return None
     filesystem, path = _filesystem(address)
@@ -120,9 +123,9 @@ def remote_file(address: str) -> RemoteFile | None:
 
 
 def remote_shards(address: str, patterns: Sequence[str]) -> list[RemoteFile]:
-    """The shards at `address`, a folder; or those of the patterns' names, if there are several.
+    """Returns the shards at `address`: all in a folder, or for a .tar address those named in `patterns`.
 
-    Raises WeftError where there are none, or the store cannot be read.
+    Raises WeftError if there are none, or the store cannot be read.
     """
     filesystem, path = _filesystem(address)
     with _said_of(address):
@@ -146,7 +149,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
     scheme = address.partition(":")[0]
     try:
         with _said_of(address):
-            # Name and password for a server are taken from ~/.netrc, its proxy from the environment.
+            # Name and password for a server come from ~/.netrc, its proxy from the environment.
             options = {"client_kwargs": {"trust_env": True}} if scheme.startswith("http") else {}
             filesystem, path = fsspec.core.url_to_fs(address, **options)
     except ImportError as error:
@@ -158,7 +161,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
 
 @contextmanager
 def _said_of(address: str) -> Iterator[None]:
-    """Makes one line of whatever a store's client raises; each has exceptions of its own."""
+    """Turns any exception of a store's client, each of which has its own kinds, into an error of one line."""
     try:
         yield
     except (WeftError, ImportError):
@@ -172,5 +175,5 @@ def _said_of(address: str) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """What an error says, as one line."""
+    """Returns an error's message as one line."""
     return " ".join(str(error).split()) or type(error).__name__

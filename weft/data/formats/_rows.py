@@ -1,4 +1,4 @@
-"""What all formats share: data sets, splits, ids, pictures' places, error handling."""
+"""Shared by all formats: data sets, splits, ids, paths of pictures, error handling."""
 
 import bisect
 import itertools
@@ -16,7 +16,7 @@ from weft.core.names import present
 from weft.core.samples import Sample
 
 OnError = Callable[[DataError], None]
-"""Told of each row that cannot be used: raises, or returns to leave the row out."""
+"""Called with each unusable row's error. It raises, or returns to leave the row out."""
 
 SPLIT_NAMES = {
     "train": "train",
@@ -43,7 +43,7 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class KnowsSplits(Protocol):
-    """A data set that knows the split of every row without reading the row."""
+    """A data set that knows the split of every row without reading the rows."""
 
     splits: Sequence[str | None]
 
@@ -52,7 +52,7 @@ class KnowsSplits(Protocol):
 class KnowsColumns(Protocol):
     """A data set that knows the columns of its files.
 
-    known_columns: those that become items, also where no row has a value.
+    known_columns: the columns that become items, also if no row has a value.
     """
 
     known_columns: "KnownColumns"
@@ -60,10 +60,10 @@ class KnowsColumns(Protocol):
 
 @dataclass(frozen=True)
 class KnownColumns:
-    """items: the names of the items that the columns become. meanings: `image`, `text`, `group`, ... -> the
-    column's name in the file. notes: item -> what a person should know of how it was read. sought: item ->
-    the folder where its files are sought. forms: the column's name in the file -> how its numbers or dates are written,
-    where new rows alone may not say it: decimal-comma, day-first, ..."""
+    """items: the item names of the columns. meanings: `image`, `text`, `group`, ... -> the column's name in the file.
+    notes: item -> remarks for the user about how it was read. sought: item -> the folder where its files are
+    sought. forms: the column's name in the file -> how its numbers or dates are written, if new rows alone may be
+    ambiguous: decimal-comma, day-first, ..."""
 
     items: tuple[str, ...] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class KnownColumns:
 
 
 class TableRows(list[Sample]):
-    """The rows of tables, and what is known of their columns."""
+    """The rows of tables, with what is known about their columns."""
 
     def __init__(self, rows: Iterable[Sample] = (), known: KnownColumns | None = None) -> None:
         super().__init__(rows)
@@ -81,12 +81,12 @@ class TableRows(list[Sample]):
 
 
 def columns_of(dataset: Dataset) -> KnownColumns:
-    """What is known of the columns, nothing where the data do not say."""
+    """Returns what is known about the columns; empty if the data set does not say."""
     return dataset.known_columns if isinstance(dataset, KnowsColumns) else KnownColumns()
 
 
 class Subset(Sequence[Sample]):
-    """The rows of these numbers. splits: of each of them; by default those that the rows have."""
+    """The rows with these numbers. splits: one for each of them; by default those that the rows have."""
 
     def __init__(
         self, dataset: Dataset, rows: Sequence[int], splits: Sequence[str | None] | None = None
@@ -109,7 +109,7 @@ class Subset(Sequence[Sample]):
 
 
 def spread(dataset: Dataset, most: int | None) -> Dataset:
-    """At most so many of the rows, spread evenly over all, since many data sets are sorted; None for all of them."""
+    """Returns at most `most` rows, evenly spread because many data sets are sorted; all rows for None."""
     if most is None or most >= len(dataset):
         return dataset
     return Subset(dataset, [row * len(dataset) // most for row in range(most)])
@@ -139,12 +139,12 @@ def raise_error(error: DataError) -> None:
 
 
 def split_name(name: str) -> str:
-    """The project's name for a split: train, validation, test; another name stays as it is."""
+    """Returns the project's name for a split: train, validation, test. Any other name stays."""
     return SPLIT_NAMES.get(name.strip().lower(), name.strip())
 
 
 def known_split(name: str) -> str | None:
-    """The split that a file name such as `val`, `train-0001` or `test_2` speaks of."""
+    """Returns the split that a file name such as `val`, `train-0001` or `test_2` names."""
     for end in range(len(name), 0, -1):
         if (end == len(name) or not name[end].isalpha()) and name[:end].lower() in SPLIT_NAMES:
             return split_name(name[:end])
@@ -152,23 +152,23 @@ def known_split(name: str) -> str | None:
 
 
 def folder_split(name: str) -> str | None:
-    """The split that a folder is named after, such as `val`, `train2017` or `test_set`.
+    """Returns the split that a folder name such as `val`, `train2017` or `test_set` names.
 
-    Words that merely begin so (`train station`) may be a class.
+    Names that merely begin like one (`train station`) may be classes.
     """
     found = _SPLIT_FOLDER.fullmatch(name.strip().lower())
     return None if found is None else SPLIT_NAMES[found[1]]
 
 
 def splits_of(dataset: Dataset) -> list[str | None]:
-    """The split of every row, None where the data say none."""
+    """Returns the split of every row; None for a row without one."""
     if isinstance(dataset, KnowsSplits):
         return list(dataset.splits)
     return [sample.items.get("split") for sample in dataset]
 
 
 def rows_of_split(splits: Sequence[str | None], split: str, path: Path) -> list[int]:
-    """The row numbers of `split`. Raises WeftError that lists the splits."""
+    """Returns the row numbers of `split`. Raises WeftError that lists the existing splits."""
     wanted = split_name(split)
     chosen = [row for row, name in enumerate(splits) if name == wanted]
     if not chosen:
@@ -180,21 +180,23 @@ def rows_of_split(splits: Sequence[str | None], split: str, path: Path) -> list[
 
 
 def picture_folder(candidates: Sequence[Path], names: Iterable[str]) -> Path:
-    """The candidate that holds the pictures, judged by the first hundred names; in any case of letters.
+    """Returns the candidate that holds the pictures, judged by the first hundred names, in any case of letters.
 
-    Where none of them exists anywhere, the first candidate that is a folder; its pictures are then
+    If none of the names exists anywhere, returns the first candidate that is a folder. Its missing pictures are then
     reported one by one when they are read.
     """
     candidates = [found for folder in candidates for found in _in_any_case(folder)]
     for _, name in zip(range(100), names, strict=False):
         for folder in candidates:
-            if os.path.exists(present(folder / name)):  # unlike Path.exists, False for a bad name
+            if os.path.exists(
+                present(folder / name)
+            ):  # unlike Path.exists, False for an invalid name
                 return folder
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
 
 
 def _in_any_case(folder: Path) -> list[Path]:
-    """The folder, or those beside it whose names differ in the case of letters alone."""
+    """Returns the folder, or those beside it whose names differ only in case."""
     if folder.is_dir() or not folder.parent.is_dir():
         return [folder]
     name = folder.name.lower()
@@ -203,20 +205,20 @@ def _in_any_case(folder: Path) -> list[Path]:
 
 
 class UniqueIds:
-    """Finds ids that two rows share."""
+    """Detects ids that two rows share."""
 
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         self._repeats: dict[str, int] = {}
 
     def claim(self, identity: str, source: str) -> None:
-        """Raises DataError naming both places where `identity` was taken before."""
+        """Raises DataError with both places if `identity` is already taken."""
         first = self._sources.setdefault(identity, source)
         if first != source:
             raise DataError(f"id '{identity}' is already used at {first}", source=source)
 
     def of_row(self, given: str | None, name: str, source: str) -> str:
-        """The id `given`, else `name`, and `name#1`, `name#2`, ... for further rows of one picture."""
+        """Returns the id `given`, else `name`, and `name#1`, `name#2`, ... for further rows of one picture."""
         if given is not None:
             self.claim(given, source)
             return given
@@ -228,7 +230,7 @@ class UniqueIds:
 
 
 def missing_files(samples: Iterable[Sample]) -> Iterator[DataError]:
-    """One error for each file that `samples` name where there is none."""
+    """Yields an error for each file that `samples` name and that does not exist."""
     for sample in samples:
         for name, value in sample.items.items():
             path = value.path if isinstance(value, Media) else None

@@ -1,4 +1,4 @@
-"""What the user says of a table: what its columns hold, where its pictures lie, and its encoding."""
+"""The user's declarations about a table: the columns, the folder of its pictures, the encoding."""
 
 import difflib
 import itertools
@@ -17,23 +17,24 @@ from weft.data.formats._rows import Dataset, KnownColumns, columns_of, split_nam
 from weft.data.formats._values import FORMS
 
 ROLES = ("id", "group", "match", "split")
-"""What a column may say of a row itself."""
+"""Meanings of a column that describe the row itself."""
 MEANINGS = ("image", "text", "audio", "video", "label", *ROLES)
-"""`image=Bild` makes the column Bild the item `image`, or the row's id, group, match or split."""
+"""`image=Bild` makes the column Bild the item `image`. Other names make a column the row's id, group, match or split."""
 VALUES = ("images", "number", "category", "tags", "date")
 FIRST_ROWS = 100
-"""Rows whose columns are looked at, of data that do not say which they have."""
+"""Number of rows whose columns are looked at if the data do not list their columns."""
 KINDS = (*MEANINGS, *VALUES, "array", "file", *FORMS)
 
 
 @dataclass(frozen=True)
 class Said:
-    """What the user says of a table.
+    """What the user declares about a table.
 
-    columns: meaning -> column (`image=Bild`), kind -> column (`number=Preis`), or column -> kind
-    (`Preis=number`, `Preis=decimal-comma`, `Datum=day-first`). images_dir: the folder that names of pictures and other files are relative to. encoding:
-    of the table's text. merge: in what two labels may differ and be one. forms: column -> how its numbers or dates are
-    written in other rows, for those that can be read in two ways. Raises WeftError for anything else.
+    columns: meaning -> column (`image=Bild`), kind -> column (`number=Preis`), or column -> kind (`Preis=number`,
+    `Preis=decimal-comma`, `Datum=day-first`). images_dir: the folder to which names of pictures and other files are
+    relative. encoding: of the table's text. merge: the differences that two spellings of one label may have. forms:
+    column -> how its numbers or dates are written in other rows, if they are ambiguous here. Raises WeftError for
+    anything else.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -58,12 +59,12 @@ class Said:
 
     @property
     def renames(self) -> dict[str, str]:
-        """Column -> what it becomes: `image`, `group`, ..."""
+        """Maps columns to their new names: `image`, `group`, ..."""
         return {c: meaning for meaning, c in self.columns.items() if meaning in MEANINGS}
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Item -> the kind that it is said to be of."""
+        """Maps items to their declared kinds."""
         found: dict[str, str] = {}
         for key, value in self.columns.items():
             if key in MEANINGS:
@@ -76,13 +77,14 @@ class Said:
 
     @property
     def mentioned(self) -> list[str]:
-        """The columns of the file that are spoken of."""
+        """Lists the columns of the file that the declarations mention."""
         return [v if k in KINDS else k for k, v in self.columns.items()]
 
     def require(self, names: Sequence[str], source: str) -> None:
-        """Raises DataError where a column is spoken of that is none of `names`, or takes the name of another of them.
+        """Raises DataError if a declared column is not among `names`, or takes the name of another of them.
 
-        What says how rows are divided (`split=fold`) is chosen among such columns; only one of them can serve.
+        A role such as the split (`split=fold`) may take the name of another column: the user chooses which one
+        serves.
         """
         for key, value in self.columns.items():
             name = value if key in KINDS else key
@@ -102,9 +104,9 @@ class Said:
                 )
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The row with its columns under the names that they are said to mean.
+        """Returns the row with its columns under their declared names.
 
-        Videos that are said to be sounds (`audio=clip`) stay videos besides: the sound is their sound track.
+        Videos declared as sounds (`audio=clip`) also stay videos: the sound is their sound track.
         """
         renames = self.renames
         if not renames:
@@ -122,20 +124,20 @@ def _is_video(value: Any) -> bool:
 
 
 def _unknown_kind(key: str, value: str) -> WeftError:
-    """The error for `key=value` of which neither is a kind: about the one that comes near to a kind."""
+    """Returns the error for `key=value` if neither is a kind. It names the one that resembles a kind."""
     return unknown_name("kind of column", key if _near(key) else value, KINDS)
 
 
 def _near(word: str) -> bool:
-    """Whether it comes near to a kind."""
+    """Whether the word resembles a kind."""
     return bool(difflib.get_close_matches(word.lower(), KINDS, n=1, cutoff=0.75))
 
 
 class SaidRows(Sequence[Sample]):
-    """The rows of a data set that is no table, with the items that columns are said to be.
+    """The rows of a data set that is not a table, with the declared items.
 
-    Files are named relative to `folder`. A value that is no name, or no list of texts, stays as it is. Raises DataError
-    where a column is spoken of that the data do not have: none that they are known to have, nor one of the first rows.
+    Files are named relative to `folder`. A value that is no file name, or no list of texts, stays as it is. Raises
+    DataError if a declared column is neither among the known columns nor in the first rows.
     """
 
     def __init__(self, dataset: Dataset, said: Said, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""From the rows of a table to samples."""
+"""Converts the rows of a table to samples."""
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from weft.data.formats._rows import OnError, TableRows, UniqueIds
 from weft.data.formats._said import NOTHING_SAID, ROLES, Said
 
 RECORDING_FOLDERS = ("audio", "sounds", "recordings", "wavs", "clips", "video", "videos")
-"""Where sounds and videos lie beside a table; pictures lie in images/."""
+"""Folders for sounds and videos beside a table; pictures lie in images/."""
 Row = tuple[str, dict[str, Any]]
 """(file:line, columns)."""
 
@@ -33,11 +33,11 @@ def table_samples(
     ids: UniqueIds | None = None,
     within: str = "",
 ) -> TableRows:
-    """Samples of (source, columns) pairs whose picture paths are relative to `folder` or its images/.
+    """Yields samples of (source, columns) pairs. Picture paths are relative to `folder` or its images/.
 
-    A row that is a dialog becomes a row a turn, and rows that are turns get what was said before (`_dialogs`).
-    within: the folder that a picture's name is preceded by in its id and group, where a data set has
-    several tables with pictures of their own. ids: those of other tables.
+    A row with a whole dialog becomes one row a turn. Rows with single turns get the turns before them (`_dialogs`).
+    within: a folder prefixed to picture names in ids and groups, for data sets with several tables that have their
+    own pictures. ids: the ids of the other tables.
     """
     table = list(rows)
     dialogs = dialog_column(row for _, row in table)
@@ -104,11 +104,11 @@ def row_sample(
     picture: str | None,
     source: str,
 ) -> Sample:
-    """The sample of a checked row. media: column -> the row's files; picture: what that is known by.
+    """Makes the sample of a checked row. media: column -> the row's files; picture: the picture's identity.
 
-    group: the column of that name, else the picture, else the row. match: the column of that name, else
-    the picture (and the part of a recording) where the row has a text with it, else the group. Pictures of one patient are so in one
-    group, while the text of one is not right for another.
+    group: the column of that name, else the picture, else the row. match: the column of that name, else the picture
+    (and the part of a recording) if the row has a text with it, else the group. So pictures of one patient share a
+    group, but the text of one does not match another.
     """
     for name in ROLES:
         if isinstance(row.get(name), list | dict | bytes):
@@ -132,7 +132,7 @@ def row_sample(
 
 
 def folders_of(folder: Path, said: Said) -> tuple[Path, ...]:
-    """Where the files of a table in `folder` may lie."""
+    """Returns the folders where the files of a table in `folder` may lie."""
     if said.images_dir is not None:
         return (said.images_dir,)
     others = (folder / name for name in RECORDING_FOLDERS)
@@ -142,9 +142,9 @@ def folders_of(folder: Path, said: Said) -> tuple[Path, ...]:
 def files_of(
     finder: Finder, value: Any, column: str, kind: Kind, source: str
 ) -> Media | list[Media]:
-    """The file, or the pictures, that a row names in a column.
+    """Returns the file, or the pictures, that a row names in a column.
 
-    Raises DataError where the column holds no path.
+    Raises DataError if the column holds no path.
     """
     if isinstance(value, Media) or _all_media(value):
         held: Media | list[Media] = value
@@ -181,7 +181,7 @@ def check_unicode(name: str, source: str) -> None:
 
 
 def _read_cells(table: Sequence[Row], said: Said, names: Mapping[str, str]) -> Forms:
-    """Brings the cells of all columns into one form, in place. names: column -> its name in the file."""
+    """Parses the cells of all columns in place. names: column -> its name in the file."""
     rows = [row for _, row in table]
     for row in rows:
         row.update({name: without_blanks(value) for name, value in row.items()})
@@ -196,12 +196,12 @@ def _read_cells(table: Sequence[Row], said: Said, names: Mapping[str, str]) -> F
 
 
 def without_blanks(value: Any) -> Any:
-    """A cell of text without the blanks around it; None where nothing is left, which says that the row has none."""
+    """Returns a text cell without blanks around it; None if nothing is left, which means that the row has no value."""
     return value.strip() or None if isinstance(value, str) else value
 
 
 def _joined(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
-    """Columns of pictures that are called image_1, image_2, ... as one column of lists, in place."""
+    """Merges picture columns image_1, image_2, ... into one column of lists, in place."""
     pictures = [name for name, kind in columns.kinds.items() if kind == "image"]
     for base, names in numbered(pictures).items():
         for row in rows:
@@ -212,7 +212,7 @@ def _joined(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
 
 
 def names_in(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
-    """The files that the first rows name."""
+    """Returns the files that the first rows name."""
     found: list[str] = []
     for row in rows:
         value = row.get(column)
@@ -224,7 +224,7 @@ def names_in(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
 
 
 def called(value: Any) -> str:
-    """What the file of a cell is called; several by all their names. What is in memory by its content."""
+    """Returns the name of a cell's file; of several, all names; of values in memory, a digest of the content."""
     if isinstance(value, Media):
         return value.digest() if value.path is None else str(value.path)
     if _all_media(value):

@@ -1,4 +1,4 @@
-"""Table files: CSV, TSV and JSON lines, row by row, each with its file and line."""
+"""Table files: CSV, TSV and JSON lines. Each row comes with its file and line."""
 
 import csv
 import io
@@ -25,14 +25,14 @@ CSV_SUFFIXES = (".csv", ".tsv")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 METADATA = "metadata"
-"""A table of this name describes the pictures beside and below it (Hugging Face's image folders)."""
+"""A table with this name describes the pictures beside and below it (Hugging Face's image folders)."""
 
 
 def tables(path: Path, suffixes: tuple[str, ...], preferred: str | None = None) -> list[Path]:
-    """The table files that `path` means: itself, or those in the folder.
+    """Returns the table files at `path`: the file itself, or those in the folder.
 
-    A folder may hold one table, several named after splits (train.jsonl, test.jsonl), or several
-    of which one is `preferred`. Empty where it holds none. The metadata of pictures is no table.
+    A folder may hold one table, several named after splits (train.jsonl, test.jsonl), or several of which one is
+    `preferred`. Empty if there are none. Metadata files of pictures do not count.
     """
     if path.is_file():
         return [path] if path.suffix.lower() in suffixes else []
@@ -71,7 +71,7 @@ def _is_table(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _is_list_of_objects(path: Path) -> bool:
-    """Whether it begins as a JSON list of rows does; the annotations of most data sets are one object."""
+    """Whether the file begins like a JSON list of rows. The annotation files of most data sets are one object."""
     with open_file(path) as file:
         start = file.read(256)
     text = start.decode(marked(start) or "utf-8", "replace").lstrip("\ufeff")
@@ -79,7 +79,7 @@ def _is_list_of_objects(path: Path) -> bool:
 
 
 def with_split(row: dict[str, Any], split: str | None) -> dict[str, Any]:
-    """The row, in the split of its file where it names none itself."""
+    """Returns the row with the split of its file, unless it names one itself."""
     if split is None:
         return row
     said = next((name for name in row if name.strip().lower() == "split"), "split")
@@ -88,7 +88,7 @@ def with_split(row: dict[str, Any], split: str | None) -> dict[str, Any]:
 
 
 def table_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
-    """Of a table of any kind, row by row."""
+    """Yields the rows of a table of any kind."""
     if path.suffix.lower() in CSV_SUFFIXES:
         return csv_rows(path, on_error, encoding)
     if path.suffix.lower() in JSON_SUFFIXES:
@@ -99,7 +99,7 @@ def table_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Ro
 
 
 def json_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
-    """Of JSON lines, or of a .json file that is one list of objects; there the number is that of the row."""
+    """Yields the rows of JSON lines, or of a .json file with one list of objects; there the number is the row's."""
     if path.suffix.lower() != ".json":
         yield from json_objects(path, on_error, encoding)
         return
@@ -112,7 +112,7 @@ def json_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Row
 
 
 def csv_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows:
-    """Of a table with a header. A row that cannot be parsed is an error of its first line alone."""
+    """Yields the rows of a table with a header. A row that cannot be parsed is only an error of its first line."""
     data = read_bytes(path)
     names: list[str] | None = None
     hint: str | None = None
@@ -130,18 +130,18 @@ def csv_rows(path: Path, on_error: OnError, encoding: str | None = None) -> Rows
             reason = f"has {len(cells)} cells, expected {len(names)}: {', '.join(names)}"
             on_error(DataError(reason, source=source))
         else:
-            # An empty cell is how such a table says that the row has none.
+            # In CSV an empty cell means that the row has no value.
             yield source, {n: cell.strip() or None for n, cell in zip(names, cells, strict=True)}
 
 
 def _parquet_rows(path: Path) -> Rows:
-    """Of a small parquet file, such as the metadata of pictures."""
+    """Yields the rows of a small parquet file, such as the metadata of pictures."""
     import pyarrow
     import pyarrow.parquet
 
     damaged = (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError)
     try:
-        open_file(path).close()  # not a pipe, at which pyarrow would wait
+        open_file(path).close()  # refuses a pipe, at which pyarrow would wait
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except damaged as error:
         reason = f"is not readable as parquet: {' '.join(str(error).split()):.200}"
@@ -150,10 +150,10 @@ def _parquet_rows(path: Path) -> Rows:
 
 
 def _parsed(path: Path, text: str, on_error: OnError) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of every row that is not empty.
+    """Yields (line, cells) of every row that is not empty.
 
-    Where a row is none (a quotation mark that is never closed would swallow the rest of the file),
-    reading goes on in the line after the one that it began in.
+    A quotation mark that is never closed would swallow the rest of the file. After such a row, parsing continues at
+    the line after its first one.
     """
     table = list(io.StringIO(text, newline=""))
     delimiter, start = delimiter_of(table, path.suffix.lower())
@@ -175,9 +175,9 @@ def _parsed(path: Path, text: str, on_error: OnError) -> Iterator[tuple[int, lis
 
 
 def _header(cells: list[str], source: str) -> list[str]:
-    """The names of the columns. Raises DataError where they cannot be told apart.
+    """Returns the names of the columns. Raises DataError if two are the same.
 
-    A column without a name, as pandas writes its index, is called by its place: column 1.
+    A column without a name, such as the index that pandas writes, is named by its position: column 1.
     """
     names = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
     twice = next((name for name in names if names.count(name) > 1), None)

@@ -1,10 +1,9 @@
-"""The index beside a tar shard: where each member of each sample lies, for reading by number.
+"""The index beside a tar shard: the positions of every sample's members, for reading by number.
 
-Plain JSON, checked on reading; built by one pass over the headers when it is absent or older than
-the shard, and kept beside the shard where that folder can be written. Of a shard in a store the index
-beside it is believed where the size agrees, since copying changes times; without one the headers are
-read once, and what they say is kept in the cache. Whatever an index says, the headers of a member are
-compared with it when the member is read (`_tar_members`).
+The index is plain JSON and is checked on reading. If it is absent or older than the shard, one pass over the headers
+builds it, and it is saved beside the shard if that folder is writable. For a shard in a store, an index beside it is
+trusted if the size agrees, since copying changes times; otherwise the headers are read once and the result is kept in
+the cache. When a member is read, its headers are compared with the index (`_tar_members`).
 """
 
 import hashlib
@@ -24,13 +23,13 @@ from weft.data.formats._tar_members import BLOCK, Span
 
 VERSION = 3
 LARGEST_JSON = 64 << 20
-"""Bytes. A JSON member that holds more is refused."""
+"""Bytes. A larger JSON member is refused."""
 log = logging.getLogger("weft.data")
 
 
 @dataclass
 class Entry:
-    """One sample of a shard. members: extension, as it is written -> where the member lies."""
+    """One sample of a shard. members: extension, as written in the archive -> position of the member."""
 
     key: str
     members: dict[str, Span] = field(default_factory=dict)
@@ -40,7 +39,7 @@ class Entry:
 
 @dataclass
 class TarIndex:
-    """The samples of a shard that can be read, and (member, reason) of what cannot."""
+    """The readable samples of a shard, and (member, reason) for the others."""
 
     samples: list[Entry] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -50,7 +49,7 @@ SUFFIX = ".index.json"
 
 
 def index_path(shard: Path | RemoteFile) -> Path:
-    """Where the index of `shard` is kept once its headers were read."""
+    """Returns the path where the index of `shard` is kept after its headers were read."""
     if isinstance(shard, RemoteFile):
         digest = hashlib.blake2b(str(shard).encode(), digest_size=16).hexdigest()
         return cache_folder() / "indexes" / f"{digest}{SUFFIX}"
@@ -58,9 +57,9 @@ def index_path(shard: Path | RemoteFile) -> Path:
 
 
 def load_index(shard: Path | RemoteFile) -> TarIndex:
-    """The index of `shard`, from the file beside it or from its headers.
+    """Returns the index of `shard`, from the file beside it or from its headers.
 
-    Raises DataError where the shard cannot be read at all, WeftError where its store cannot.
+    Raises DataError if the shard cannot be read at all, WeftError if its store cannot.
     """
     path = index_path(shard)
     if isinstance(shard, RemoteFile):
@@ -94,9 +93,9 @@ def _stamp(shard: Path) -> dict[str, Any]:
 
 
 def scan(shard: Path | RemoteFile) -> TarIndex:
-    """Reads all headers of `shard`, and the JSON members for their id and split.
+    """Reads all headers of `shard`, and the JSON members for ids and splits.
 
-    Members of one name belong together wherever they lie in the archive.
+    Members with the same stem form one sample, wherever they lie in the archive.
     """
     entries: dict[str, Entry] = {}
     problems: list[tuple[str, str]] = []
@@ -110,7 +109,7 @@ def scan(shard: Path | RemoteFile) -> TarIndex:
                 _add(entries, problems, *name, member)
         file.seek(end)
         if file.read(BLOCK) != bytes(BLOCK):
-            # What follows is lost, so nobody knows whether samples that may have a part there are whole.
+            # The rest is lost, so samples that may have a member there may be incomplete.
             reason = "is cut off here" if end + BLOCK > size else "is damaged after this member"
             problems.append((_printable(last), f"the archive {reason} ({size} bytes)"))
             for key in _unsure(entries, last):
@@ -120,10 +119,10 @@ def scan(shard: Path | RemoteFile) -> TarIndex:
 
 
 def _unsure(entries: dict[str, Entry], last: str) -> list[str]:
-    """The samples of a damaged archive that may lack members.
+    """Lists the samples of a damaged archive that may lack members.
 
-    The last one that has begun; and where members of one sample do not lie side by side, each that
-    has fewer kinds of members than another.
+    These are the last sample that has begun and, if members of one sample do not lie side by side, each sample with
+    fewer members than another.
     """
     if not entries:
         return []
@@ -140,9 +139,9 @@ def _unsure(entries: dict[str, Entry], last: str) -> list[str]:
 
 
 def split_member(name: str) -> tuple[str, str] | None:
-    """(key, extension): the name up to the first dot of its last part, and what follows it.
+    """Returns (key, extension): the path up to the first dot of the file name, and the rest after that dot.
 
-    That is the WebDataset convention. None for a name without one of the two.
+    This is the WebDataset convention. None if one of the two is empty.
     """
     folder, slash, base = name.removeprefix("./").rpartition("/")
     stem, _, extension = base.partition(".")
@@ -161,14 +160,14 @@ def _opened(shard: Path | RemoteFile) -> IO[bytes]:
 
 
 def _members(file: IO[bytes], source: str) -> Iterator[tuple[tarfile.TarInfo, int]]:
-    """Each member and where it ends, up to the first header or content that is not whole."""
+    """Yields each member and its end, up to the first incomplete header or content."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while True:
                 try:
                     member = tar.next()
                 except (tarfile.ReadError, ValueError, OverflowError):
-                    return  # the caller sees that no end mark follows
+                    return  # the caller notices that no end mark follows
                 if member is None:
                     return
                 yield member, tar.offset
@@ -201,12 +200,12 @@ def _add(
 
 
 def _printable(name: str) -> str:
-    """A name as tarfile reads it, without the half surrogates that stand for bytes that are not UTF-8."""
+    """Returns a name from tarfile without the lone surrogates that stand for bytes outside UTF-8."""
     return name.encode(errors="replace").decode()
 
 
 def _with_details(file: IO[bytes], entries: Any, problems: list[tuple[str, str]]) -> list[Entry]:
-    """The samples with id and split from their JSON; one whose JSON is damaged is left out."""
+    """Returns the samples with id and split from their JSON. A sample with damaged JSON is left out."""
     good: list[Entry] = []
     for entry in entries:
         member = next((name for name in entry.members if name.lower() == "json"), None)
@@ -232,7 +231,7 @@ def _json_at(file: IO[bytes], place: Span) -> dict[str, Any]:
 
 
 def _sealed(index: TarIndex) -> dict[str, Any]:
-    """The index as JSON values, with a checksum: an edited or damaged file is read anew."""
+    """Returns the index as JSON values with a checksum. An edited or damaged file is built again."""
     samples = [
         {"key": e.key, "members": e.members, "id": e.id, "split": e.split} for e in index.samples
     ]
@@ -249,7 +248,7 @@ def _checksum(samples: Any, problems: Any) -> str:
 
 
 def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
-    """The kept index, or None where there is none for this very shard, or it is damaged."""
+    """Returns the kept index; None if it is missing, damaged, or of another version of the shard."""
     if data is None:
         return None
     try:
@@ -266,7 +265,7 @@ def _parsed(data: bytes | None, stamp: dict[str, Any]) -> TarIndex | None:
 
 
 def _entry(row: dict[str, Any], size: int) -> Entry:
-    """Raises ValueError or TypeError where a value is not of its kind, or lies outside the shard."""
+    """Raises ValueError or TypeError if a value has the wrong type, or lies outside the shard."""
     members = {_text(name): _place(place, size) for name, place in row["members"].items()}
     identity, split = (None if row[name] is None else _text(row[name]) for name in ("id", "split"))
     return Entry(_text(row["key"]), members, identity, split)
@@ -284,5 +283,5 @@ def _place(value: Any, size: int) -> Span:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.40} is no text")
-    value.encode()  # half a surrogate pair raises ValueError
+    value.encode()  # a lone surrogate raises ValueError
     return value

@@ -1,4 +1,4 @@
-"""Reading members of a tar archive by where they lie, and refusing what is not the member that was meant."""
+"""Reads members of a tar archive by position, and verifies that they are the expected members."""
 
 import io
 import os
@@ -18,9 +18,9 @@ ANOTHER = "the index is of another shard than this: write it anew, or remove it"
 
 
 class Span(NamedTuple):
-    """Where a member lies in its archive, in bytes.
+    """Position of a member in its archive, in bytes.
 
-    header: where its header begins, or the headers that hold its long name; start, size: its content.
+    header: start of its header, or of the headers with its long name; start, size: its content.
     """
 
     header: int
@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A member of a tar shard, as a place of Media."""
+    """A place of Media: a member of a tar shard."""
 
     shard: Path | RemoteFile
     name: str
@@ -43,7 +43,7 @@ class TarMember:
         return read_members(self.shard, {self.name: self.span})[self.name]
 
     def open(self) -> BinaryIO:
-        """A window of the shard, whose header is checked; what lies in a store is read whole."""
+        """Opens a window into the shard after checking the header. A member in a store is read whole."""
         if isinstance(self.shard, RemoteFile):
             return io.BytesIO(self.load(LARGEST_FILE))
         try:
@@ -67,7 +67,7 @@ class TarMember:
 
 
 class _Window(io.RawIOBase):
-    """A member of a local shard as a file of its own."""
+    """A member of a local shard as a file object."""
 
     def __init__(self, shard: Path, name: str, span: Span) -> None:
         self._start, self._size, self._at = span.start, span.size, 0
@@ -104,10 +104,10 @@ class _Window(io.RawIOBase):
 
 
 def read_members(shard: Path | RemoteFile, members: Mapping[str, Span]) -> dict[str, bytes]:
-    """The content of each member, by name, given where the index has it.
+    """Returns the content of each member, by name, at the positions of the index.
 
-    Raises DataError where a header says otherwise than the index: a wrong index must not give one
-    sample the content of another. Raises WeftError where the store of the shard cannot be read.
+    Raises DataError if a header disagrees with the index: a wrong index must not give a sample the content of
+    another. Raises WeftError if the shard's store cannot be read.
     """
     for name, place in members.items():
         if _end(place) - place.header > LARGEST_FILE:
@@ -124,7 +124,7 @@ def read_members(shard: Path | RemoteFile, members: Mapping[str, Span]) -> dict[
 
 
 def _from_file(shard: Path, members: Mapping[str, Span]) -> dict[str, tuple[bytes, bytes]]:
-    """Name -> headers and content, read one after the other so that no picture is copied."""
+    """Returns name -> headers and content. Members are read one after another, so no picture is copied."""
     blocks: dict[str, tuple[bytes, bytes]] = {}
     try:
         with open_file(shard) as file:
@@ -138,7 +138,7 @@ def _from_file(shard: Path, members: Mapping[str, Span]) -> dict[str, tuple[byte
 
 
 def _from_store(shard: RemoteFile, members: Mapping[str, Span]) -> dict[str, tuple[bytes, bytes]]:
-    """Name -> headers and content; members that lie side by side come in one request."""
+    """Returns name -> headers and content. Adjacent members come in one request."""
     blocks: dict[str, tuple[bytes, bytes]] = {}
     waiting = sorted(members.items(), key=lambda item: item[1].header)
     while waiting:
@@ -168,7 +168,7 @@ def _content(headers: bytes, content: bytes, name: str, place: Span, source: str
 
 
 def _header(block: bytes) -> tuple[str, int] | None:
-    """(name, size) of the member whose headers these are; None where they are not headers."""
+    """Returns (name, size) of the member with these headers; None if they are not headers."""
     if (plain := _plain_header(block)) is not None:
         return plain
     try:
@@ -183,10 +183,10 @@ def _header(block: bytes) -> tuple[str, int] | None:
 
 
 def _plain_header(block: bytes) -> tuple[str, int] | None:
-    """As `_header`, of one block with an ASCII name and an octal size; None for all others.
+    """Like `_header`, for one block with an ASCII name and an octal size; None for all others.
 
-    The fields stand where POSIX.1-1988 (ustar) has them. tarfile reads all of them, which takes four times as
-    long as this, for every picture of a shard.
+    The fields lie where POSIX.1-1988 (ustar) defines them. tarfile reads all fields, which takes four times as long
+    for every picture of a shard.
     """
     name, _, _ = block[:100].partition(b"\0")
     octal, check = block[124:136].strip(b" \0"), block[148:156].strip(b" \0")

@@ -1,4 +1,4 @@
-"""Writing tar shards in the WebDataset layout, with their index. Reading is formats/webdataset."""
+"""Writes tar shards in the WebDataset layout, with their index. formats/webdataset reads them."""
 
 import io
 import json
@@ -28,20 +28,20 @@ SIGNATURES = (
 
 
 ALTERNATIVES = "__alternatives__"
-"""In a sample's JSON: the columns, text left out, whose list holds alternatives."""
+"""In a sample's JSON: the columns, other than text, whose lists hold alternatives."""
 LISTS = "__lists__"
-"""In a sample's JSON: column -> how many files it has, such as pictures; they are the members COLUMN.0.jpg, ..."""
+"""In a sample's JSON: column -> number of its files, such as pictures. The members are named COLUMN.0.jpg, ..."""
 RECORDINGS = "__recordings__"
-"""In a sample's JSON: column -> [kind, rate, start, end] of a member whose name does not say all of it: a part of a
-recording, samples that are not encoded, the sound track of a video."""
+"""In a sample's JSON: column -> [kind, rate, start, end] for a member whose name does not show these: a part of a
+recording, unencoded samples, the sound track of a video."""
 RESERVED = ("id", "group", "match", "json", ALTERNATIVES, LISTS, RECORDINGS)
 
 
 def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
-    """Writes all `samples` as the one shard `path`, with its index: whole, or not at all.
+    """Writes all `samples` as one shard `path`, with its index. The shard is written whole, or not at all.
 
-    Media are replaced by their bytes; of a part of a recording the whole is stored, and which part is meant. Raises
-    DataError for a sample that cannot be stored.
+    Media are stored as their bytes. For a part of a recording, the whole recording is stored with the part's limits.
+    Raises DataError for a sample that cannot be stored.
     """
     path = Path(path)
     with atomic_path(path) as temporary, tarfile.open(temporary, "w") as tar:
@@ -54,7 +54,7 @@ def write_shard(samples: Iterable[Sample], path: Path | str) -> None:
 
 
 def members_of(sample: Sample) -> dict[str, bytes]:
-    """Extension -> content of the files that hold `sample`. Raises DataError where a value cannot be stored."""
+    """Returns extension -> content of the files that hold `sample`. Raises DataError if a value cannot be stored."""
     files: dict[str, bytes] = {}
     recordings: dict[str, list[Any]] = {}
     details: dict[str, Any] = {"id": sample.id, "group": sample.group}
@@ -92,13 +92,13 @@ def members_of(sample: Sample) -> dict[str, bytes]:
         raise
     except WeftError as error:
         raise DataError(str(error), source=sample.source) from error
-    except (TypeError, ValueError) as error:  # not JSON, or text that is not Unicode
+    except (TypeError, ValueError) as error:  # not JSON, or text with lone surrogates
         raise DataError(f"cannot be stored: {error}", source=sample.source) from error
     return files
 
 
 def _file(column: str, value: Any) -> tuple[str, bytes] | None:
-    """(extension, content) of a value that gets its own file, or None for one that goes to JSON."""
+    """Returns (extension, content) of a value that gets a file of its own, or None for one that goes into the JSON."""
     if isinstance(value, np.ndarray):
         return f"{column}.npy", Media.array_of(value).read()
     if isinstance(value, str) and column == "text":
@@ -118,7 +118,7 @@ def _media(column: str, media: Media) -> tuple[str, bytes]:
 
 
 def _recording(column: str, media: Media, extension: str) -> dict[str, list[Any]]:
-    """What the extension does not say of a sound or a video."""
+    """Returns the facts about a sound or a video that its extension does not show."""
     part = [media.rate, media.start, media.end]
     if media.kind not in RECORDED or (kind_of(f"x.{extension}"), part) == (
         media.kind,
@@ -137,7 +137,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _kind(media: Media, data: bytes) -> str:
-    """The extension for `data`: of a picture what it is, else what its file was called."""
+    """Returns the extension for `data`: for a picture its actual format, otherwise the suffix of its file."""
     found = None
     if media.kind == "array":
         found = "npy"

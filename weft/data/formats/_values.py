@@ -1,4 +1,5 @@
-"""How the cells of a column are read, of whatever table: numbers, dates and lists, where the whole column is so."""
+"""Parses the cells of a column, in any kind of table, as numbers, dates or lists if the whole column consists of
+them."""
 
 import itertools
 import re
@@ -22,9 +23,10 @@ FORMS: dict[str, NumberForm | DateForm] = {
     "day-first": DateForm(day_first=True),
     "month-first": DateForm(day_first=False),
 }
-"""What a person can say of a column that can be read in two ways."""
+"""What the user can declare about an ambiguous column."""
 SOME_BAD, MOST_BAD = 0.1, 0.5
-"""Share of the values of a column of numbers or dates that may be none; the second where the user says what it holds."""
+"""Maximum share of values that are none of the kind in a column of numbers or dates; the second applies if the user
+declares the kind."""
 _LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*(?:,\s*|(?=\])))*\]""")
 _OBJECTS = re.compile(r"\[\s*\{")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
@@ -33,11 +35,11 @@ _CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d])[^\W_]+")
 
 @dataclass(frozen=True)
 class ColumnForm:
-    """How the cells of a column are read.
+    """How the cells of a column are parsed.
 
-    kind: of a column of strings that are all numbers or dates. said: what `--columns` says of it, for new rows to be
-    read in the same way; "" where any table says it itself. note: what a person should know. unreadable: the places of the
-    values that are none of the kind; where `kind` is "", of values that are none of the kind `nearly`.
+    kind: of a column of strings that are all numbers or dates. said: the `--columns` value that makes new rows parse
+    alike; "" if no table can be ambiguous. note: a remark for the user. unreadable: places of values that are none of
+    the kind; with `kind` "", none of the kind `nearly`.
     """
 
     kind: Literal["", "number", "date", "tags"] = ""
@@ -48,7 +50,7 @@ class ColumnForm:
     nearly: str = ""
 
     def cell(self, value: Any) -> Any:
-        """The value of a cell; None where it has none, or none of the kind."""
+        """Returns the value of a cell; None if it is empty or none of the kind."""
         if not isinstance(value, str):
             return value
         text = value.strip()
@@ -58,18 +60,20 @@ class ColumnForm:
 
 
 def is_word_for_missing(text: str) -> bool:
-    """Whether it stands in a column of numbers or dates where a row has no value."""
+    """Whether the text means a missing value in a column of numbers or dates."""
     return text.lower() in MISSING_WORDS
 
 
 def form_of(
     name: str, values: Sequence[Any], kind: str | None = None, before: str = ""
 ) -> ColumnForm:
-    """How the column `name` is read; values: of all rows, None where a row has none. kind: that it is known to have.
-    before: its form (of FORMS) in the rows of a run, which holds where these rows can be read in two ways.
+    """Determines how the column `name` is parsed.
 
-    A column that is not of strings, or in none of the known forms, stays as it is. Raises WeftError where most values
-    are none of the kind, or a number has several units.
+    values: of all rows, None where a row has none. kind: the known kind, if any. before: the column's form (of FORMS)
+    in a run's rows; it decides if these rows are ambiguous.
+
+    A column that is not of strings, or has no known form, stays as it is. Raises WeftError if most values are none of
+    the kind, or a number has several units.
     """
     there = {place: value for place, value in enumerate(values) if value is not None}
     texts = {n: v.strip() for n, v in there.items() if isinstance(v, str) and v.strip()}
@@ -97,8 +101,8 @@ def form_of(
 
 
 class _Asked(NamedTuple):
-    """A column that may be of numbers or dates. texts: place -> value. others: how many values are numbers already.
-    kind: that it is known to have. before: its form in other rows."""
+    """A column that may hold numbers or dates. texts: place -> value. others: number of values that are numbers
+    already. kind: the known kind, if any. before: the column's form in other rows."""
 
     name: str
     texts: Mapping[int, str]
@@ -169,12 +173,12 @@ def _dates(asked: _Asked) -> ColumnForm | None:
 def _of_kind(
     asked: _Asked, form: NumberForm | DateForm, kind: Literal["number", "date"], said: str
 ) -> ColumnForm | None:
-    """The form, unless too many values are none of the kind."""
+    """Returns the form, unless too many values are none of the kind."""
     read = {n: form.read(text) for n, text in asked.texts.items()}
     bad = tuple(n for n, value in read.items() if value is None)
     unread = [asked.texts[n] for n in bad]
     if asked.kind is None and any(_CODE.fullmatch(t) and written(t) is None for t in unread):
-        return None  # V27 among 250.8: codes, not numbers; 1e400 is a number, but a too large one
+        return None  # V27 among 250.8: codes, not numbers. 1e400 is a number, but too large
     if asked.kind is None and len(bad) > SOME_BAD * asked.total:
         few = len(bad) < asked.most_bad
         return ColumnForm(unreadable=bad, nearly=kind) if few else None
@@ -190,7 +194,7 @@ def _most(name: str, texts: Sequence[str], kind: str) -> WeftError:
 
 
 def _tags(text: str) -> list[str]:
-    """The tags of a cell that is known to hold some."""
+    """Returns the tags of a cell that is known to hold tags."""
     if _LIST.fullmatch(text):
         return _listed(text)
     separator = next((each for each in ";|,，、" if each in text), ";")
@@ -198,7 +202,7 @@ def _tags(text: str) -> list[str]:
 
 
 def _listed(text: str) -> list[str]:
-    """`['red', 'big']`, as pandas writes a list."""
+    """Parses `['red', 'big']`, as pandas writes a list."""
     return ["".join(match) for match in _QUOTED.findall(text)]
 
 
@@ -207,7 +211,8 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _separator(texts: Sequence[str]) -> str | None:
-    """What divides the tags of a column: short pieces that occur again and again. Lists of objects in JSON are no tags."""
+    """Returns the separator of a column of tags: short pieces that occur repeatedly. JSON lists of objects are no
+    tags."""
     if any(map(_OBJECTS.match, texts)):
         return None
     for separator, words in ((";", 3), ("|", 3), (",", 2)):

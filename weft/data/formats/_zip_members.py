@@ -13,7 +13,7 @@ from weft.core.media import file_changed, file_stamp
 
 @dataclass(frozen=True, slots=True)
 class ZipMember:
-    """A file in a zip archive, which stays open for the next one."""
+    """A file in a zip archive. The archive stays open for the next file."""
 
     archive: Path
     name: str
@@ -24,7 +24,9 @@ class ZipMember:
                 data = member.read(limit + 1)
         except KeyError:
             raise WeftError(f"the archive {self.archive.name} has no {self.name}") from None
-        except Exception as error:  # a damaged archive makes zipfile and zlib raise nearly anything
+        except (
+            Exception
+        ) as error:  # a damaged archive makes zipfile and zlib raise nearly any exception
             raise WeftError(f"{self} cannot be read: {error}") from None
         if len(data) > limit:
             raise WeftError(f"{self} holds more than the limit of {limit:,} bytes")
@@ -60,5 +62,5 @@ def _opened(archive: Path) -> zipfile.ZipFile:
 
 @functools.lru_cache(maxsize=8)
 def _open(archive: Path, stamp: str) -> zipfile.ZipFile:  # noqa: ARG001
-    open_file(archive).close()  # not a pipe, at which zipfile would wait
+    open_file(archive).close()  # refuses a pipe, at which zipfile would wait
     return zipfile.ZipFile(archive)

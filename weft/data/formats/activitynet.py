@@ -28,7 +28,7 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a sentence; the video is the group, the part of it what the sentence matches.
+    """One sample a sentence; the group is the video, and a sentence matches its part of the video.
 
     Items: video (the part), text, duration (seconds of the video), split.
     """
@@ -79,7 +79,7 @@ def _read_file(file: Path, videos: RecordingFiles, on_error: OnError) -> Iterato
 
 
 def _clips(told: Any, source: str) -> Iterator[tuple[float, float, str]]:
-    """(start, end, sentence). Raises DataError where they are not as many of each."""
+    """Yields (start, end, sentence). Raises DataError if the counts of timestamps and sentences differ."""
     times = column(told, "timestamps", list, source)
     sentences = column(told, "sentences", list, source)
     if len(times) != len(sentences):

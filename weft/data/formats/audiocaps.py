@@ -1,7 +1,8 @@
-"""AudioCaps (Kim et al. 2019): train.csv, val.csv, test.csv (audiocap_id, youtube_id, start_time, caption) and its sounds.
+"""AudioCaps (Kim et al. 2019): train.csv, val.csv, test.csv (audiocap_id, youtube_id, start_time, caption) and its
+sounds.
 
-The sounds are the clips of 10 s themselves. They are called after the audiocap_id, or after the youtube_id, perhaps
-with the start in seconds or milliseconds behind it and a Y before it.
+The sound files are the clips of 10 s themselves. Their names are the audiocap_id or the youtube_id. A youtube_id may
+have a Y before it and the start in seconds or milliseconds behind it.
 """
 
 from collections.abc import Iterator

@@ -66,7 +66,7 @@ def _read_file(file: Path, folder: Path, on_error: OnError) -> Iterator[Sample]:
 
 
 def _captions(row: dict[str, Any], source: str) -> Alternatives:
-    """Of all columns caption_1, caption_2, ... Raises DataError where all are empty."""
+    """Collects the columns caption_1, caption_2, ... Raises DataError if all are empty."""
     found = [text for key, text in row.items() if key.lower().startswith("caption_") and text]
     if not found:
         raise DataError("has no captions, expected caption_1 to caption_5", source=source)

@@ -33,10 +33,10 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a sentence, in the order of the video that it is from, which is its group.
+    """One sample a sentence, in the order of its video. The group is the video.
 
-    Items: text (in small letters; the transcripts have capitals only), the vectors where they are there, score, video,
-    clip, start and end (s), split, fold.
+    Items: text (lower case; the transcripts have capitals only), the vectors if they are there, score, video, clip,
+    start and end (s), split, fold.
     """
     table = _table(path)
     if table is None:

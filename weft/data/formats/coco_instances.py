@@ -1,7 +1,7 @@
 """COCO's boxes as distributed: annotations/instances_train2017.json beside train2017/.
 
-Captions are read from captions_train2017.json, where that lies beside it. A folder that has captions
-too is read as `coco`, captions only, unless this format is named.
+Captions come from captions_train2017.json, if it lies beside that file. A folder that also has captions is read as
+`coco`, captions only, unless the user names this format.
 """
 
 import fnmatch
@@ -31,8 +31,8 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture with boxes (shares of the picture) and classes (names of categories).
 
-    `regions` has both together. Crowds, whose box holds many things, are left out, as is the custom
-    of detection. A picture without boxes has empty lists. The split comes from the file's name.
+    `regions` holds both together. Crowds, whose box holds many objects, are left out, as usual in detection. A
+    picture without boxes has empty lists. The split comes from the file's name.
     """
     ids = UniqueIds()
     files = [path] if path.is_file() else _files(path)

@@ -1,6 +1,6 @@
 """Mozilla Common Voice: train.tsv, dev.tsv, test.tsv (client_id, path, sentence, ...) beside clips/, of one language.
 
-The tables have no quotes: a quotation mark is one of the sentence.
+The tables use no quoting: a quotation mark is part of the sentence.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a clip; the group is the speaker. Items: audio, text, speaker, the table's other columns, split.
 
-    Of a folder train.tsv, dev.tsv and test.tsv are read; give the path of validated.tsv or other.tsv for these.
+    In a folder, train.tsv, dev.tsv and test.tsv are read. To read validated.tsv or other.tsv, give its path.
     """
     ids = UniqueIds()
     files = _files(path) if path.is_dir() else [path]

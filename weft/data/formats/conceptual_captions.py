@@ -1,9 +1,8 @@
-"""Conceptual Captions (Sharma et al. 2018): caption TAB address a line, the pictures downloaded.
+"""Conceptual Captions (Sharma et al. 2018): lines of caption TAB address, with downloaded pictures.
 
-A picture is found by the row that it belongs to, as images/12.jpg or images/000000012.jpg for the
-thirteenth line, also in a numbered folder (images/00000/000000012.jpg); or by images.tsv beside the table,
-with address TAB file a line. Lines whose picture was not downloaded, of which there are many, are left
-out, and how many is said on stderr.
+A picture is named after its row: the thirteenth line's is images/12.jpg or images/000000012.jpg, possibly in a
+numbered folder (images/00000/000000012.jpg). Or images.tsv beside the table lists them, with address TAB file in each
+line. Lines without a downloaded picture, usually many, are left out; their number is printed on stderr.
 """
 
 import re
@@ -28,7 +27,7 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a line whose picture is there; the group is the address. Raises WeftError for none.
+    """One sample a line that has its picture; the group is the address. Raises WeftError if there is none.
 
     Items: image, text, url, split (from the name of the table).
     """
@@ -52,7 +51,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _folder(table: Path) -> Path:
-    """images/NAME of the table, where several tables share a folder, or images/."""
+    """Returns images/NAME of the table, if several tables share a folder, or images/."""
     own = table.parent / "images" / table.stem
     return own if own.is_dir() else table.parent / "images"
 
@@ -88,7 +87,7 @@ def _read_table(table: Path, on_error: OnError) -> list[Sample]:
 
 
 def _by_row(folder: Path, on_error: OnError) -> dict[int, Path]:
-    """Row -> the picture in `folder`, or in a numbered folder of that, whose name is its number."""
+    """Maps rows to the pictures whose names are their numbers, in `folder` or in numbered folders within it."""
     found: dict[int, Path] = {}
     if not folder.is_dir():
         return found
@@ -103,7 +102,7 @@ def _by_row(folder: Path, on_error: OnError) -> dict[int, Path]:
 
 
 def _by_address(table: Path, on_error: OnError) -> dict[str, Path]:
-    """Address -> its picture, from images.tsv."""
+    """Maps addresses to pictures, from images.tsv."""
     found: dict[str, Path] = {}
     rows = (row for mapping in named(table.parent, MAPPING) for row in lines(mapping, on_error))
     for source, text in rows:

@@ -14,7 +14,7 @@ DESCRIPTION = (
 )
 PREFERRED = "captions.csv"
 KAGGLE = "captions.txt"
-"""Flickr8k is also passed on with its captions as `image,caption` lines in a file of this name."""
+"""Flickr8k also circulates with its captions as `image,caption` lines in a file of this name."""
 
 
 def detect(path: Path) -> bool:

@@ -1,8 +1,8 @@
-"""easy-VQA (Victor Zhou): questions about one coloured shape, as arrays or as the package has it.
+"""easy-VQA (Victor Zhou): questions about one coloured shape, in arrays or as in the published package.
 
-As arrays: train_questions.jsonl with {"image": number, "question", "answer"} a line, and
-train_images.npz whose array `images` (N, 64, 64, 3) holds that picture in that row. In the package:
-train/questions.json with [question, answer, number] each, and train/images/0.png, ...
+In arrays: each line of train_questions.jsonl is {"image": number, "question", "answer"}, and that number is a row of
+the array `images` (N, 64, 64, 3) in train_images.npz. In the package: train/questions.json lists [question, answer,
+number], with train/images/0.png, ...
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ DESCRIPTION = "easy-VQA: train_questions.jsonl and train_images.npz, or train/qu
 SPLITS = ("train", "test")
 
 Row = tuple[str, Any, Any, Any]
-"""Where it stands, number of the picture, question, answer."""
+"""Source, number of the picture, question, answer."""
 
 
 def detect(path: Path) -> bool:
@@ -96,11 +96,11 @@ def _entries(table: Path, on_error: OnError) -> Iterator[Row]:
 
 
 def _images(path: Path) -> list[Media]:
-    """N pictures (H, W, 3) uint8, each once for all of its questions."""
+    """Returns N pictures (H, W, 3) uint8; all questions about a picture share it."""
     try:
         with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             images: np.ndarray = arrays["images"]
-    except Exception as error:  # a damaged file makes numpy and zipfile raise nearly anything
+    except Exception as error:  # a damaged file makes numpy and zipfile raise nearly any exception
         raise WeftError(
             f"{path}: cannot be read as arrays of which one is images: {error}"
         ) from None

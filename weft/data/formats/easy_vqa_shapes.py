@@ -1,6 +1,6 @@
-"""easy-VQA's pictures, each described by what its questions and their answers tell: "a red circle".
+"""easy-VQA's pictures, each with a description derived from its questions and answers: "a red circle".
 
-The files are those of easy-VQA (`weft.data.formats.easy_vqa`); this reading of them is asked for by name.
+The files are those of easy-VQA (`weft.data.formats.easy_vqa`). The user asks for this reading by name.
 """
 
 import re
@@ -20,14 +20,14 @@ _DENIED = re.compile(r"\b(no|not)\b")
 
 
 def detect(path: Path) -> bool:  # noqa: ARG001
-    """Never: without a name the same files are easy-VQA's questions."""
+    """Never detects: without a name the same files are easy-VQA's questions."""
     return False
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a picture: image, text, color, shape, and kind, which is both: "red circle".
+    """One sample a picture: image, text, color, shape, and kind, which combines both: "red circle".
 
-    A picture whose colour or shape no answer tells, about one in five, is left out.
+    About one picture in five is left out, because no answer tells its colour or shape.
     """
     by_picture: dict[str, list[Sample]] = {}
     for sample in easy_vqa.read(path, on_error):
@@ -40,13 +40,13 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
 
 
 def told_by(answered: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """color and shape, as far as questions and their answers tell them."""
+    """Derives color and shape, as far as the questions and answers tell them."""
     found: dict[str, str] = {}
     for question, answer in answered:
         named = set(re.findall(r"[a-z]+", question.lower()))
         colors, shapes = (named.intersection(known) for known in (COLORS, SHAPES))
         if answer in ("yes", "no"):
-            # "is there not a red shape?": no. There is one.
+            # The answer "no" to "is there not a red shape?" means that there is one.
             if (answer == "yes") == bool(_DENIED.search(question.lower())):
                 continue
         elif answer in COLORS:

@@ -28,8 +28,8 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a clip; the group is the recording that it was cut from. Clips of a category
-    match: each has the same name.
+    """One sample a clip; the group is the recording from which it was cut. Clips of one category match each other:
+    they have the same text.
 
     Items: audio, label (the category), text (the same in words), fold, and the other columns of the table.
     """

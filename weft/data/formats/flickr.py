@@ -17,7 +17,7 @@ SPLIT_FILES = {
     "validation": ("Flickr_8k.devImages.txt", "val.txt"),
     "test": ("Flickr_8k.testImages.txt", "test.txt"),
 }
-"""Of Flickr8k, and of Flickr30k Entities, whose lists leave out the .jpg."""
+"""Lists of pictures of each split in Flickr8k, and in Flickr30k Entities, whose lists leave out the .jpg."""
 
 
 def detect(path: Path) -> bool:
@@ -25,7 +25,7 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample a picture with all its captions; a picture in no list is in the split `extra`."""
+    """One sample a picture with all its captions. A picture in none of the lists gets the split `extra`."""
     file = _token_file(path)
     if file is None:
         raise WeftError(f"{path}: holds no token file, expected one of {', '.join(TOKEN_FILES)}")
@@ -75,5 +75,5 @@ def _token_file(path: Path) -> Path | None:
 
 
 def _stem(name: str) -> str:
-    """The name without the suffix of a picture; another dot belongs to the name."""
+    """Returns the name without a picture's suffix. Any other dot belongs to the name."""
     return Path(name).stem if is_picture(name) else name

@@ -1,7 +1,7 @@
 """A folder of pictures, sounds or videos: a folder for each class, or captions in .txt files or in metadata tables.
 
-Files that differ in the suffix alone (1.mp4, 1.wav, 1.txt) are one sample. In a folder of pictures, sounds and videos that go
-with no picture are left out.
+Files that differ only in the suffix (1.mp4, 1.wav, 1.txt) are one sample. In a folder with pictures, sounds and
+videos without a picture are left out.
 """
 
 import logging
@@ -46,11 +46,12 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows | SaidRows:
     """One sample a picture, sound or video, or one a row of the metadata.
 
-    Text is the list of the lines of the .txt file with the file's stem; in a folder with such files
-    a picture, sound or video without one is an error. metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...)
-    describes those beside and below it. Others are labelled by their folder. Top
-    folders are splits where all are named train, val, test, ... Linked folders are read as folders;
-    links to one file are one group.
+    - Text is the list of lines in the .txt file with the same stem. In a folder with such files, a picture, sound or
+      video without one is an error.
+    - metadata.csv, .tsv, .jsonl or .parquet (file_name, text, ...) describes the files beside and below it.
+    - All other files are labelled by their folder.
+    - Top folders are splits if all are named train, val, test, ...
+    - Linked folders are read as folders. Links to the same file are one group.
     """
     root = path if path.is_dir() else path.parent
     contents = _contents(root, on_error)
@@ -85,9 +86,12 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows 
 
 @dataclass
 class _Contents:
-    """What lies below the folder. pictures: or sounds or videos, of each sample the first file. beside: stem -> the other
-    files of its sample. strays: sounds and videos beside no picture. texts: stem -> .txt file. captioned: folders that
-    have such files for pictures. groups: real place of a picture -> its name."""
+    """The content of the folder.
+
+    pictures: the first file of each sample: a picture, sound or video. beside: stem -> the sample's other files.
+    strays: sounds and videos without a picture. texts: stem -> .txt file. captioned: folders with such files for
+    pictures. groups: resolved path of a picture -> its name.
+    """
 
     pictures: list[File] = field(default_factory=list)
     beside: dict[str, list[File]] = field(default_factory=dict)
@@ -122,7 +126,8 @@ def _contents(root: Path, on_error: OnError) -> _Contents:
 
 
 def _put_beside(found: _Contents, recordings: list[File]) -> None:
-    """Sounds and videos as files of the samples of their stems; where there are no pictures, as samples of their own."""
+    """Adds sounds and videos to the samples with the same stem. If there are no pictures, they become samples of
+    their own."""
     firsts = {file.stem: file for file in found.pictures}
     of_pictures = bool(firsts)
     for file in recordings:
@@ -139,17 +144,17 @@ def _put_beside(found: _Contents, recordings: list[File]) -> None:
 
 
 def _folders_of(name: str) -> Iterator[str]:
-    """The folders that a file of this name is in, the nearest first; the top is the empty name."""
+    """Yields the folders that contain a file of this name, the nearest first; the top is the empty name."""
     while name:
         name = name.rpartition("/")[0]
         yield name
 
 
 def _are_splits(contents: _Contents, root: Path) -> bool:
-    """Whether the top folders are splits: all are named so. Raises WeftError where some are, others not.
+    """Whether the top folders are splits, which all must be named so. Raises WeftError if only some are.
 
-    One class may be called train, as a locomotive is: that is a folder with pictures of its own beside
-    folders of other names.
+    One folder named like a split may be a class, such as a train on rails: it holds pictures directly and lies beside
+    folders with other names.
     """
     parts = [file.name.split("/") for file in contents.pictures]
     tops = {names[0] for names in parts if len(names) > 1}
@@ -194,7 +199,7 @@ def _sample(file: File, contents: _Contents, in_splits: bool) -> Sample:
 
 
 def _with_split(sample: Sample, root: Path) -> Sample:
-    """The sample in the split of its top folder, where it names none itself."""
+    """Returns the sample with the split of its top folder, unless it names one itself."""
     path = next(_files_of(sample), None)
     if "split" in sample.items or path is None or root not in path.parents:
         return sample
@@ -203,7 +208,7 @@ def _with_split(sample: Sample, root: Path) -> Sample:
 
 
 def _files_of(sample: Sample) -> Iterator[Path]:
-    """Of its pictures, sounds and videos."""
+    """Yields the files of its pictures, sounds and videos."""
     for value in sample.items.values():
         if isinstance(value, Media) and value.kind in COLUMN_KINDS and value.path is not None:
             yield value.path

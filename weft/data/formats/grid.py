@@ -1,7 +1,8 @@
 """GRID (Cooke et al. 2006): videos of a face that says a sentence, with the time of each word.
 
-As published: s1/ with bbaf2n.mpg and s1/align/ or align/ with bbaf2n.align, whose lines are begin, end (in 1/25000 s)
-and word. Or one table: clips.jsonl with {"clip", "id", "text", "words": [{"word", "start", "end"}], "split"} a line.
+As published: s1/ holds bbaf2n.mpg, and s1/align/ or align/ holds bbaf2n.align, with begin, end (in 1/25000 s) and
+word in each line. Or as one table: clips.jsonl with {"clip", "id", "text", "words": [{"word", "start", "end"}],
+"split"} in each line.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from weft.data.formats._rows import OnError, UniqueIds, split_name
 NAME = "grid"
 DESCRIPTION = "GRID: s1/bbaf2n.mpg and s1/align/bbaf2n.align, or clips.jsonl with clip, text, words"
 SECOND = 25_000
-"""Units of time of an .align file in a second."""
+"""Time units per second in an .align file."""
 SILENT = ("sil", "sp")
 SUFFIXES = (".mpg", ".mp4", ".avi")
 
@@ -77,7 +78,7 @@ def _of_folders(path: Path, on_error: OnError) -> Iterator[Sample]:
 
 
 def _aligned(path: Path) -> Iterator[tuple[str, Path, Path]]:
-    """(speaker, clip, its .align file) of every clip that has one."""
+    """Yields (speaker, clip, its .align file) for every clip that has one."""
     folders = [path, *sorted(one for one in path.iterdir() if one.is_dir())]
     for folder in folders:
         for clip in sorted(folder.iterdir()) if folder.is_dir() else ():

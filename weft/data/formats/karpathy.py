@@ -29,8 +29,8 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture with its raw sentences.
 
-    The 30,504 COCO pictures of the split `restval` (the rest of the official validation set) are
-    counted as training pictures, as is the custom.
+    The 30,504 COCO pictures of the split `restval` (the rest of the official validation set) count as training
+    pictures, as usual.
     """
     file = next(iter(named(path, *NAMES)), path)
     images = column(read_json(file), "images", list, str(file))

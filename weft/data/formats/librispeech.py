@@ -1,6 +1,6 @@
 """LibriSpeech (Panayotov et al. 2015): SUBSET/SPEAKER/CHAPTER/ with SPEAKER-CHAPTER.trans.txt and .flac files.
 
-A line of the .trans.txt is the name of a recording, a blank and what is said in it.
+Each line of the .trans.txt is the name of a recording, a blank and its transcript.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,8 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
 
 
 def _transcripts(path: Path) -> Iterator[Path]:
-    """Those of the chapters; path: the folder of all, of subsets, of one subset, speaker or chapter."""
+    """Yields the transcripts of all chapters. path: the folder of the whole set, of subsets, or of one subset,
+    speaker or chapter."""
     level = [path]
     for _ in range(5):
         for folder in level:

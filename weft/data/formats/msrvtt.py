@@ -23,7 +23,7 @@ FILES = ("*videodatainfo*.json", "msrvtt*.json", "msr_vtt*.json")
 FOLDERS = (".", "annotation", "annotations")
 PROBED = 1 << 14
 VALIDATION = "validate"
-"""What the data call their validation split."""
+"""The data set's name for its validation split."""
 
 
 def detect(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """NLVR (Suhr et al. 2017): a sentence, and a picture of three boxes in several orders.
 
-As distributed: train/train.json with an object a line, train/images/17/train-1234-0-3.png with the
-number of the order last. Or repacked: train.jsonl that names its pictures, in train_images.zip.
+As distributed: train/train.json with one object a line, and train/images/17/train-1234-0-3.png, whose last number is
+the order. Or repacked: train.jsonl, which names its pictures in train_images.zip.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _SPLITS = {
     "test-h": "test-h",
 }
 ORDERS = 6
-"""Pictures of an example as distributed; those that are there are read."""
+"""Maximum number of pictures of an example as distributed; those that exist are read."""
 
 
 def detect(path: Path) -> bool:
@@ -35,7 +35,7 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> list[Sample]:
-    """One sample for each picture of a sentence; the group is the example, in all of its orders.
+    """One sample for each picture of a sentence; the group is the example with all its orders.
 
     Items: image, text, label (true or false), example, split.
     """
@@ -48,7 +48,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
 
 
 def _tables(path: Path) -> list[tuple[Path, Path]]:
-    """(table, its folder or archive of pictures) of each split that may be there."""
+    """Returns (table, its folder or archive of pictures) for each split that exists."""
     found = []
     for split in _SPLITS:
         for archive in named(path, f"{split}_images.zip"):
@@ -104,7 +104,7 @@ def _sample(
 
 
 def truth(row: dict[str, Any], source: str) -> bool:
-    """The label: true or false, as such or in words."""
+    """Returns the label: a boolean, or the words true or false."""
     label = column(row, "label", object, source)
     if isinstance(label, bool):
         return label

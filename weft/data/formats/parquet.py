@@ -1,4 +1,4 @@
-"""Parquet files, as Hugging Face data sets and others have them."""
+"""Parquet files, as in Hugging Face data sets and elsewhere."""
 
 import bisect
 import itertools
@@ -44,7 +44,7 @@ from weft.data.formats._tables import has_tables
 NAME = "parquet"
 SUFFIX = ".parquet"
 NO_LABEL = -1
-"""What Hugging Face writes in a column of classes where a row has none, as in test splits."""
+"""The value that Hugging Face writes for a row without a class, as in test splits."""
 DESCRIPTION = (
     "parquet files; images as bytes, {bytes, path} or paths; train-00000.parquet is a split"
 )
@@ -55,10 +55,10 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> "ParquetDataset":
-    """All rows of all files. What is stored in a cell is read when somebody asks for it.
+    """Returns all rows of all files. The bytes in a cell are read on request.
 
-    Rows whose picture is stored in the file are about one picture where the bytes are the same; that
-    is looked at once, and not where all pictures have names of their own.
+    Rows with pictures stored in the file are about the same picture if the bytes are equal. The bytes are compared
+    once, and not at all if every picture has a name of its own.
     """
     parts: list[_Part] = []
     for file in _files(path):
@@ -109,10 +109,10 @@ class ParquetDataset:
 
 
 class _Part:
-    """One file: what its columns mean. Raises DataError where it cannot be read.
+    """One file and the meaning of its columns. Raises DataError if it cannot be read.
 
-    ids_and_splits: of every row, None where it has none. known_as: of every row, where pictures are
-    stored in the file: what the picture is called, or the digest of its bytes.
+    ids_and_splits: of every row, None where it has none. known_as: of every row, for pictures stored in the file: the
+    picture's name or the digest of its bytes.
     """
 
     def __init__(self, path: Path, said: Said) -> None:
@@ -148,7 +148,7 @@ class _Part:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Column -> its name in the file, of those of strings that are neither texts nor names of files."""
+        """Maps columns of strings to their names in the file, without texts and names of files."""
         left_out = (*self._columns.kinds, *ROLES)
         return {
             usual: name
@@ -157,7 +157,7 @@ class _Part:
         }
 
     def values(self, name: str) -> list[Any]:
-        """Of a column of `names`, in every row; None where the file has no such column."""
+        """Returns the values of a column of `names` in every row; None if the file has no such column."""
         in_file = self.names.get(name)
         if in_file is None:
             return [None] * self.file.rows
@@ -195,7 +195,7 @@ class _Part:
         )
 
     def _media(self, name: str, kind: Kind, row: int, value: Any) -> Media | list[Media]:
-        """The cell itself, or the files that it names."""
+        """Returns the Media of the cell itself, or of the files that it names."""
         if isinstance(value, _InFile):
             kind = kind_of(value.name or "") if kind == "file" else kind
             place = ParquetCell(self.path, row, self._stored[name].data)
@@ -204,14 +204,14 @@ class _Part:
         return files_of(self._finders[name], value, known_as, kind, self.source(row))
 
     def _picture_of(self, columns: Mapping[str, Any], row: int) -> str | None:
-        """What the row's picture is known by; rows about one picture belong together."""
+        """Returns the identity of the row's picture. Rows about one picture belong together."""
         value = columns.get(self._columns.image or "")
         if isinstance(value, _InFile):
             return self.known_as[row]
         return None if value is None else called(value)
 
     def _row(self, row: int) -> dict[str, Any]:
-        """The columns under their usual names, without what is stored in cells of bytes."""
+        """Returns the columns under their usual names, with a mark in place of stored bytes."""
         columns = self._small(row)
         for name, stored in self._stored.items():
             within = columns.get(name)
@@ -223,7 +223,7 @@ class _Part:
         return columns
 
     def _small(self, row: int) -> dict[str, Any]:
-        """The same, but of cells of bytes what stands beside them."""
+        """The same, but for a cell of bytes only the fields beside them."""
         values = self.file.cells(self._leaves, row)
         return {u: without_blanks(values[n]) for u, n in self._names.items() if n in values}
 
@@ -251,19 +251,19 @@ class _Part:
         return self._split if said is None else split_name(said)
 
     def _kind(self, name: str) -> Kind:
-        """Of a column of bytes: as Hugging Face says, or as it is called (image, audio, jpg, ...)."""
+        """Returns the kind of a column of bytes: Hugging Face's, or by its name (image, audio, jpg, ...)."""
         called: dict[str, Kind] = {kind: kind for kind in COLUMN_KINDS}
         return self._told.kinds.get(name) or called.get(name) or kind_of(f"x.{name}")
 
 
 class _InFile(NamedTuple):
-    """A cell that holds the bytes of a file. name: what the file is called."""
+    """Marks a cell that holds the bytes of a file. name: of that file."""
 
     name: str | None
 
 
 def _read_alike(parts: Sequence[_Part], said: Said) -> None:
-    """Judges each column of strings by its values in all files; cells are then read in that form."""
+    """Judges each column of strings by its values in all files, and sets how its cells are parsed."""
     names = {name: in_file for part in parts for name, in_file in part.names.items()}
     starts = list(itertools.accumulate((part.file.rows for part in parts), initial=0))
 
@@ -278,7 +278,7 @@ def _read_alike(parts: Sequence[_Part], said: Said) -> None:
 
 
 def _know_by_content(part: _Part, on_error: OnError) -> bool:
-    """Whether the part can be read to its end, and so its pictures known by their bytes."""
+    """Identifies the part's pictures by their bytes. Returns whether the part can be read to its end."""
     if part.picture is not None:
         try:
             part.known_as = digests(part.file, part.picture)
@@ -289,7 +289,7 @@ def _know_by_content(part: _Part, on_error: OnError) -> bool:
 
 
 class _Told(NamedTuple):
-    """What Hugging Face says of columns: the names of classes that are numbers, and kinds of files."""
+    """Hugging Face's metadata about columns: the class names behind numbers, and kinds of files."""
 
     classes: dict[str, list[str]]
     kinds: dict[str, Kind]
@@ -312,7 +312,7 @@ def _told(metadata: Mapping[bytes, bytes]) -> _Told:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file, or the parquet files in the folder or in its data/."""
+    """Returns the file itself, or the parquet files in the folder or in its data/."""
     if path.is_file():
         return [path]
     there = [file for file in named(path, f"*{SUFFIX}") if has_tables(file, (SUFFIX,))]

@@ -30,7 +30,7 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a sentence: text is the hypothesis, label entailment, neutral or contradiction.
 
-    premise is the caption that SNLI had in the picture's place. The group is the picture.
+    premise is the caption that SNLI used instead of the picture. The group is the picture.
     """
     ids = UniqueIds()
     return [s for file in _files(path) for s in _read_file(file, ids, on_error)]

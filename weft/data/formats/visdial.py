@@ -24,7 +24,7 @@ DESCRIPTION = "Visual Dialog: visdial_1.0_train.json, dense annotations, picture
 _FILES = "visdial_*.json"
 _DENSE = ("_dense_annotations", "_dense_sample")
 Relevances = Mapping[tuple[object, object], tuple[str, list[Any]]]
-"""(picture, round) -> where it stands, and the relevance of each candidate."""
+"""(picture, round) -> source, and the relevance of each candidate."""
 
 
 def detect(path: Path) -> bool:
@@ -34,17 +34,17 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> "Turns":
     """One sample a question that has an answer; the group is the dialog.
 
-    Items: image; history, what was said before: the caption, a text, and the turns before, each a dict of question
-    and answer (missing where there is neither); question; answer; candidates; right, the number of the answer among them; relevance of each
-    candidate where people judged it; round, from 1; split. A turn that cannot be used makes its whole
-    dialog an error, since later ones tell of it.
+    Items: image; history (the caption as text, then the turns before, each a dict of question and answer, missing if
+    there is neither); question; answer; candidates; right, the index of the answer among them; relevance of each
+    candidate, if people judged it; round, from 1; split. An unusable turn makes its whole dialog an error, since
+    later turns refer to it.
     """
     return Turns([row for file in _files(path) for row in _read_file(file, on_error)])
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """options: numbers of answers. right: the place of the right one among them."""
+    """options: numbers of answers. right: index of the right answer among them."""
 
     question: str
     answer: str | None
@@ -56,7 +56,7 @@ class _Turn:
 
 @dataclass(frozen=True)
 class _Dialog:
-    """A picture and its turns. answers: all answers of the file, which the options name by number."""
+    """A picture and its turns. answers: all answers of the file, to which the numbers in options refer."""
 
     image_id: int
     image: Path
@@ -66,7 +66,7 @@ class _Dialog:
     answers: list[Any]
 
     def sample(self, place: int) -> Sample:
-        """The row of one turn."""
+        """Makes the row of one turn."""
         turn = self.turns[place]
         history: list[Any] = [] if self.caption is None else [self.caption.strip()]
         history += [
@@ -93,7 +93,7 @@ class _Dialog:
 
 
 class Turns(Sequence[Sample]):
-    """Rows that are made when they are asked for: a million of them name a hundred answers each."""
+    """Rows that are made on request: a million rows name a hundred answers each."""
 
     def __init__(self, rows: Sequence[tuple[_Dialog, int]]) -> None:
         self._rows = rows
@@ -119,7 +119,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_file(file: Path, on_error: OnError) -> Iterator[tuple[_Dialog, int]]:
-    """(dialog, place of a turn that can be asked) of every dialog."""
+    """Yields (dialog, index of a turn that has an answer) for every dialog."""
     content = read_json(file)
     data = column(content, "data", dict, str(file))
     texts = column(data, "questions", list, str(file)), column(data, "answers", list, str(file))
@@ -168,7 +168,7 @@ def _turn(
 
 
 def _right(row: Any, answer: str | None, candidates: list[str], source: str) -> int:
-    """gt_index. Raises DataError where that is no candidate, or another answer than the one given."""
+    """Returns gt_index. Raises DataError if it is out of range, or names another answer than the given one."""
     right: int = column(row, "gt_index", int, source)
     if not 0 <= right < len(candidates):
         raise DataError(f"gt_index is {right}, expected 0 to {len(candidates) - 1}", source=source)
@@ -191,7 +191,7 @@ def _text(texts: list[Any], number: Any, what: str, source: str) -> str:
 
 
 def _relevances(file: Path, on_error: OnError) -> Relevances:
-    """The dense annotations beside `file`, which have other names for the sample of the training."""
+    """Returns the dense annotations beside `file`; those of the training sample have other names."""
     found: dict[tuple[object, object], tuple[str, list[Any]]] = {}
     for dense in named(file.parent, *(f"{file.stem}{end}.json" for end in _DENSE)):
         judged = read_json(dense)
@@ -210,7 +210,7 @@ def _relevances(file: Path, on_error: OnError) -> Relevances:
 
 
 def _relevance(source: str, values: list[Any], count: int) -> list[float]:
-    """One number a candidate. Raises DataError where there are more or fewer, or others than 0 to 1."""
+    """Returns one number for each candidate. Raises DataError for another count, or for values outside 0 to 1."""
     if len(values) != count:
         raise DataError(
             f"has {len(values)} relevances, expected {count}, one a candidate", source=source
@@ -221,7 +221,7 @@ def _relevance(source: str, values: list[Any], count: int) -> list[float]:
 
 
 def _picture(folder: Path, image_id: int) -> Path:
-    """The picture's path, the first one that exists of those that it has in the data as distributed."""
+    """Returns the picture's path: the first that exists of its paths in the distributed data."""
     places = [
         *(f"{part}2014/COCO_{part}2014_{image_id:012d}.jpg" for part in ("train", "val")),
         *(

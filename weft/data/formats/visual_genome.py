@@ -1,7 +1,7 @@
 """Visual Genome (Krishna et al. 2017) as distributed: pictures with objects and phrases for regions.
 
-image_data.json, region_descriptions.json and objects.json, with attributes.json where it is there; the
-pictures in VG_100K/ and VG_100K_2/, or in images/, named after their number (1.jpg).
+image_data.json, region_descriptions.json and objects.json, with attributes.json if it exists. The pictures lie in
+VG_100K/ and VG_100K_2/, or in images/, named after their number (1.jpg).
 """
 
 from collections.abc import Iterator
@@ -37,10 +37,9 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a picture; the data set has no splits of its own.
 
-    Items: image; text: the phrases about its regions and text_boxes, one for each; boxes and classes of
-    its objects, each by its first name, and both as regions, with attributes. Boxes are shares of the
-    picture; annotators drew some over its edge, where they are cut off. A picture of which a file says
-    nothing lacks the items of that file.
+    Items: image; text: the phrases about its regions, with one box each in text_boxes; boxes and classes of its
+    objects, each by its first name; both as regions, with attributes. Boxes are shares of the picture and clipped at
+    its edge, over which some annotators drew. A picture that a file does not mention lacks the items of that file.
     """
     folder = path if path.is_dir() else path.parent
     files = {name: file for name in FILES for file in named(folder, name)}
@@ -75,7 +74,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
 
 
 def _rows(file: Path, on_error: OnError) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """(file:[row], number of the picture, row). The first version calls that number id."""
+    """Yields (file:[row], number of the picture, row). The first version of the data calls that number id."""
     content = read_json(file)
     if not isinstance(content, list):
         raise DataError(f"holds a {type(content).__name__}, expected a list", source=str(file))
@@ -89,7 +88,7 @@ def _rows(file: Path, on_error: OnError) -> Iterator[tuple[str, Any, dict[str, A
 
 
 def _attributes(file: Path | None, on_error: OnError) -> dict[int, list[str]]:
-    """Number of an object -> its attributes; none where there is no such file."""
+    """Maps numbers of objects to their attributes; empty if there is no such file."""
     found: dict[int, list[str]] = {}
     for source, _, row in _rows(file, on_error) if file else ():
         try:
@@ -103,7 +102,7 @@ def _attributes(file: Path | None, on_error: OnError) -> dict[int, list[str]]:
 
 @dataclass(frozen=True)
 class _Place:
-    """What is read of one picture: its size, where it stands, and who is told of errors."""
+    """Context for reading one picture: its size, its source, and the error handler."""
 
     size: Size
     source: str
@@ -156,7 +155,7 @@ def _box(row: Any, size: Size, source: str) -> list[float]:
 
 
 def _picture(folder: Path, image_id: int, row: dict[str, Any]) -> Path:
-    """Where the picture lies; in the folder that its url names, if it is nowhere."""
+    """Returns the picture's path; if it does not exist, its place in the folder that its url names."""
     said = Path(str(row.get("url", ""))).parent.name
     names = [said, *FOLDERS] if said in FOLDERS else [*FOLDERS]
     places = [folder / name / f"{image_id}.jpg" for name in names]

@@ -1,7 +1,7 @@
 """VQA v2 (Goyal et al. 2017) as distributed: questions, annotations, and COCO's pictures beside them.
 
-v2_OpenEnded_mscoco_train2014_questions.json, v2_mscoco_train2014_annotations.json (absent for the
-tests) and train2014/COCO_train2014_000000000009.jpg. VQA v1 has the same files without "v2_".
+v2_OpenEnded_mscoco_train2014_questions.json, v2_mscoco_train2014_annotations.json (absent for the test splits) and
+train2014/COCO_train2014_000000000009.jpg. VQA v1 has the same files without "v2_".
 """
 
 import re
@@ -34,15 +34,15 @@ def detect(path: Path) -> bool:
 def read(path: Path, on_error: OnError) -> list[Sample]:
     """One sample a question: answer is the annotators' most frequent one, answers are all ten.
 
-    type is the kind of answer (yes/no, number, other), question_type how the question begins. The
-    questions of a test have no answers. test-dev is a split of its own name.
+    type is the kind of answer (yes/no, number, other), question_type the first words of the question. Questions of a
+    test split have no answers. test-dev is a split of its own.
     """
     ids = UniqueIds()
     return [s for file in _files(path) for s in _read_file(file, ids, on_error)]
 
 
 def _files(path: Path) -> list[Path]:
-    """The files of questions that `path` means."""
+    """Returns the question files at `path`."""
     if path.is_file():
         return [path] if _QUESTIONS.fullmatch(path.name) else []
     if not path.is_dir():
@@ -87,7 +87,7 @@ def _read_file(file: Path, ids: UniqueIds, on_error: OnError) -> list[Sample]:
 
 
 def _annotations(questions: Path, name: str, on_error: OnError) -> dict[int, dict[str, Any]] | None:
-    """question_id -> its items; None where there is no such file, as for the tests."""
+    """Maps question_id to its items; None if there is no such file, as for the test splits."""
     found_files = (f for b in _ANNOTATIONS for f in named(questions.parent / b, name))
     file = next(found_files, None)
     if file is None:

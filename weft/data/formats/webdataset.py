@@ -1,4 +1,4 @@
-"""Tar shards in the WebDataset layout: files with the same stem are one sample."""
+"""Tar shards in the WebDataset layout: files with the same stem form one sample."""
 
 import itertools
 import json
@@ -38,12 +38,12 @@ COLUMNS = {
     "cls": "label",
 }
 KEPT_BYTES = 32 << 20
-"""Texts and JSON of a data set's samples that stay in memory, as they are in the shards."""
+"""Bytes of the texts and JSON of samples that stay in memory, counted as in the shards."""
 DETAILS = "json"
 """The column of the JSON object that holds a sample's other columns."""
 TEXT_KINDS = ("txt", "text", "caption", "cls")
 SMALL_KINDS = (*TEXT_KINDS, "json")
-"""What is read with the sample; other members are read when somebody asks for them."""
+"""Members that are read with the sample; all others are read on request."""
 
 
 def detect(path: Path) -> bool:
@@ -55,10 +55,10 @@ def detect(path: Path) -> bool:
 
 
 def read(path: Path, on_error: OnError) -> "ShardDataset":
-    """All samples of all shards, in order of name.
+    """Returns all samples of all shards, in order of name.
 
-    The split is the one in a sample's JSON, or what the shard's name (train-0000.tar) or its
-    folder's name says. What is cut off or damaged goes to `on_error`, with shard and member.
+    The split comes from a sample's JSON, else from the shard's name (train-0000.tar) or its folder's. Truncated or
+    damaged members go to `on_error`, with shard and member.
     """
     entries: list[tuple[Path | RemoteFile, Entry]] = []
     ids = UniqueIds()
@@ -88,8 +88,8 @@ def read(path: Path, on_error: OnError) -> "ShardDataset":
 class ShardDataset:
     """Samples of tar shards, read by number from the offsets in the index.
 
-    Texts and JSON are read with the sample, and those of the samples read last are kept; pictures,
-    sounds, videos and arrays are Media, whose bytes are read when somebody asks.
+    Texts and JSON are read with the sample, and those of the latest samples are cached. Pictures, sounds, videos and
+    arrays are Media, whose bytes are read on request.
     """
 
     def __init__(self, entries: list[tuple[Path | RemoteFile, Entry]]) -> None:
@@ -136,7 +136,7 @@ class ShardDataset:
 
 
 def _sample(entry: Entry, items: dict[str, Any], details: dict[str, Any], source: str) -> Sample:
-    """details: the columns that stand in the sample's JSON."""
+    """Makes a sample. details: the columns in the sample's JSON."""
     group, match = (
         None if details.get(name) is None else str(details[name]) for name in ("group", "match")
     )
@@ -159,14 +159,14 @@ def _sample(entry: Entry, items: dict[str, Any], details: dict[str, Any], source
 
 
 def _alternatives(details: dict[str, Any]) -> list[str]:
-    """The columns whose list `weft.data.formats._tar_writer` has marked as alternatives."""
+    """Returns the columns whose lists `weft.data.formats._tar_writer` has marked as alternatives."""
     marked = details.pop(ALTERNATIVES, None)
     names = marked if isinstance(marked, list) else []
     return [name for name in names if isinstance(name, str) and isinstance(details.get(name), list)]
 
 
 def _gather(items: dict[str, Any], details: dict[str, Any], source: str) -> None:
-    """Puts the files of a column that `weft.data.formats._tar_writer` has marked as a list into one, in place."""
+    """Merges the files of a column that `weft.data.formats._tar_writer` has marked as a list, in place."""
     marked = details.pop(LISTS, None)
     for name, count in marked.items() if isinstance(marked, dict) else ():
         if not isinstance(count, int) or not all(f"{name}.{n}" in items for n in range(count)):
@@ -175,7 +175,7 @@ def _gather(items: dict[str, Any], details: dict[str, Any], source: str) -> None
 
 
 def _as_recordings(items: dict[str, Any], details: dict[str, Any], source: str) -> None:
-    """Gives members their kinds, rates and parts that `weft.data.formats._tar_writer` has noted, in place."""
+    """Restores kinds, rates and parts that `weft.data.formats._tar_writer` has recorded, in place."""
     noted = details.pop(RECORDINGS, None)
     for name, told in noted.items() if isinstance(noted, dict) else ():
         media = items.get(name)
@@ -194,7 +194,7 @@ def _as_recordings(items: dict[str, Any], details: dict[str, Any], source: str) 
 
 
 def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
-    """The shards that a folder, a file or a pattern such as train-{000..012}.tar means."""
+    """Returns the shards of a folder, a file or a pattern such as train-{000..012}.tar."""
     address = address_of(path)
     if address is not None:
         return remote_shards(address, expand_braces(address))
@@ -204,7 +204,7 @@ def shards_of(path: Path) -> Sequence[Path | RemoteFile]:
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """`a{01..03}` -> a01, a02, a03; `{x,y}` -> x, y; as a shell does."""
+    """Expands `a{01..03}` to a01, a02, a03 and `{x,y}` to x, y, as a shell does."""
     parts = re.split(r"\{([^{}]*)\}", pattern)
     choices = [[part] if n % 2 == 0 else _choices(part) for n, part in enumerate(parts)]
     return ["".join(chosen) for chosen in itertools.product(*choices)]
@@ -219,18 +219,18 @@ def _choices(inside: str) -> list[str]:
 
 
 def column_of(extension: str) -> tuple[str, str]:
-    """(column, kind) of a member: `jpg` -> image, jpg; `mask.PNG` -> mask, png; `txt` -> text, txt."""
+    """Returns (column, kind) of a member: `jpg` -> image, jpg; `mask.PNG` -> mask, png; `txt` -> text, txt."""
     column, dot, kind = extension.rpartition(".")
     kind = kind.lower()
     return (column if dot else COLUMNS.get(kind, kind)), kind
 
 
 def _samples_of(entry: Entry) -> list[Entry]:
-    """The samples that the members of one key are: one, but for files with a dot within their names.
+    """Returns the samples that the members of one key form: one, unless file names contain further dots.
 
-    By the convention of WebDataset a key ends at the first dot, so `v1.0.png` and `v1.0.txt` are members
-    `0.png` and `0.txt` of `v1`. Where two members would so be one column and every name has a further
-    dot, keys end at the last dot instead.
+    By the WebDataset convention a key ends at the first dot, so `v1.0.png` and `v1.0.txt` are members `0.png` and
+    `0.txt` of `v1`. If two members would thereby share a column and every name has a further dot, keys end at the
+    last dot instead.
     """
     columns = Counter(column_of(extension)[0] for extension in entry.members)
     if max(columns.values()) == 1 or not all("." in extension for extension in entry.members):
@@ -244,7 +244,7 @@ def _samples_of(entry: Entry) -> list[Entry]:
 
 
 def _check_columns(entry: Entry, source: str) -> None:
-    """Raises DataError where two members would be one column."""
+    """Raises DataError if two members would share a column."""
     members: dict[str, str] = {}
     for extension in entry.members:
         column, _ = column_of(extension)

@@ -1,1 +1,1 @@
-"""From raw files to clean, split, sharded data, and the card that says what is in them."""
+"""Turns raw files into clean, split, sharded data, with a data card."""

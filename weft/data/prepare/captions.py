@@ -1,4 +1,4 @@
-"""Captions in preparation: what is counted of them, and a hint at the language."""
+"""Captions in preparation: counts, and a guess of the language."""
 
 import unicodedata
 from collections import Counter
@@ -21,7 +21,7 @@ __all__ = [
     "words",
 ]
 
-# Unicode's name of a script, with which the names of its letters begin -> what it hints at.
+# Prefix of a script's letters in their Unicode names -> the language that the script suggests.
 SCRIPTS = {
     "HIRAGANA": "Japanese",
     "KATAKANA": "Japanese",
@@ -48,14 +48,14 @@ for _language, _words in COMMON_WORDS.items():
 
 
 def language(caption: str) -> str:
-    """A hint at the language: by script, and for Latin script by its commonest words."""
+    """Guesses the language by its script, and for Latin script by its commonest words."""
     plain = compatible(caption)
     letters = [unicodedata.name(c, "").partition(" ")[0] for c in plain if c.isalpha()]
     if not letters:
         return "no letters"
     counts = Counter(SCRIPTS.get(name, f"{name.capitalize()} script") for name in letters)
     script, found = counts.most_common(1)[0]
-    if counts["Japanese"] * 5 > len(letters):  # beside Chinese characters
+    if counts["Japanese"] * 5 > len(letters):  # Japanese also uses Chinese characters
         return "Japanese"
     if script != "Latin script" and found * 2 > len(letters):
         return script
@@ -66,7 +66,7 @@ def language(caption: str) -> str:
 
 
 def as_captions(value: object) -> list[str]:
-    """The captions of a "text" item: a string, a list of strings, or nothing."""
+    """Returns the captions of a "text" item: a string, a list of strings, or nothing."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Iterable):
@@ -75,9 +75,9 @@ def as_captions(value: object) -> list[str]:
 
 
 def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Column -> captions of a row: alternatives of strings, and strings in a column that is called so.
+    """Returns column -> captions of a row: alternatives of strings, and strings in columns with a caption's name.
 
-    texts: columns that are known to hold texts, whatever they are called.
+    texts: further columns that are known to hold texts.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, value in items.items():
@@ -86,7 +86,7 @@ def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[st
             found[name] = (value,)
         elif isinstance(value, Alternatives) or (called and isinstance(value, list | tuple)):
             captions = tuple(as_captions(value))
-            # An empty list holds no caption only where captions are all that it can hold.
+            # An empty list means "no caption" only in a column that can hold nothing but captions.
             empty = isinstance(value, Alternatives) or name in TEXT_COLUMNS
             if len(captions) == len(value) and (captions or empty):
                 found[name] = captions
@@ -94,8 +94,8 @@ def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[st
 
 
 def sentences_of(items: Mapping[str, Any], texts: Container[str] = ()) -> tuple[str, ...]:
-    """The strings of two words or more in other columns than captions and the split: questions, reports; not
-    numbers (-0.25) and dates."""
+    """Returns strings of two or more words, such as questions and reports, from all columns but captions and the
+    split. Numbers (-0.25) and dates do not count."""
     captions = captions_of(items, texts)
     return tuple(
         value

@@ -1,4 +1,4 @@
-"""`weft data check`: what is in the data, what is broken, and where the splits touch each other."""
+"""`weft data check`: reports the content, the errors, and leaks between splits."""
 
 import io
 from collections import Counter, defaultdict
@@ -74,8 +74,8 @@ def check(
 ) -> DataReport:
     """Reads every row once and reports.
 
-    texts: columns whose strings count as captions, besides those that are called so. row_errors: rows that the
-    reader of the format had to leave out; they are listed as corrupt.
+    texts: columns whose strings count as captions, besides those with a caption's name. row_errors: rows that the
+    reader of the format left out; they are listed as corrupt.
     """
     config = config or CheckConfig()
     engine = Processes(cores(config.workers))
@@ -92,7 +92,7 @@ def report_of(
     row_errors: Sequence[DataError] = (),
     progress: bool = False,
 ) -> DataReport:
-    """The report on rows that are scanned already; `dataset` gives the thumbnails."""
+    """Makes the report from rows that are already scanned; `dataset` gives the thumbnails."""
     corrupt = [Problem(-1, "", e.source, e.reason) for e in row_errors]
     corrupt += [Problem(n, f.id, f.source, f.error) for n, f in enumerate(facts) if f.error]
     suspicious = list(_suspicious(facts, config.long_caption))
@@ -140,7 +140,7 @@ def report_of(
 
 
 def metadata_of(facts: Iterable[RowFacts]) -> dict[str, int]:
-    """Kind of private metadata -> how many pictures of these rows have it in their files."""
+    """Maps kinds of private metadata to the number of pictures in these rows whose files contain them."""
     kinds = Counter(kind for f in facts for m in f.media.values() for kind in m.metadata)
     return dict(sorted(kinds.items()))
 
@@ -197,7 +197,7 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
 
 
 def _usual_captions(facts: Sequence[RowFacts]) -> set[str]:
-    """The columns of captions that more than half of the rows have."""
+    """Returns the caption columns that more than half of the rows have."""
     found = Counter(name for fact in facts for name in fact.captions)
     return {name for name, count in found.items() if 2 * count > len(facts)}
 
@@ -252,8 +252,8 @@ def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
 
 
 def _distinct(facts: Sequence[RowFacts]) -> dict[Place, MediaFacts]:
-    """The media by the first place of each; rows of a group with the same content share it (the
-    captions of a picture)."""
+    """Returns each media by its first place. Rows of one group with the same content, such as the captions of a
+    picture, share it."""
     seen: set[tuple[str, str]] = set()
     found: dict[Place, MediaFacts] = {}
     for row, fact in enumerate(facts):
@@ -271,19 +271,19 @@ def _histogram(values: dict[str, list[float]]) -> Histogram:
 
 
 def _spread(places: Sequence[Place], count: int) -> list[Place]:
-    """`count` of them spread evenly over all."""
+    """Returns `count` of them, evenly spread."""
     if len(places) <= count:
         return list(places)
     return [places[i] for i in np.linspace(0, len(places) - 1, count).round().astype(int)]
 
 
 def _is_seen(media: MediaFacts) -> bool:
-    """Whether there is a picture of it: the picture, or a frame of the video."""
+    """Whether it can be shown as a picture: itself, or a frame of the video."""
     return media.size is not None or media.kind == "video"
 
 
 def _pixels(media: Media) -> np.ndarray:
-    """The picture, or the frame in the middle of the video."""
+    """Returns the picture, or the middle frame of the video."""
     if media.kind != "video":
         return read_image(media.load(), max_pixels=MAX_PIXELS, min_side=THUMBNAIL)
     seconds = video_facts(media).seconds

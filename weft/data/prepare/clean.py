@@ -1,4 +1,4 @@
-"""Which rows and captions are good enough to keep."""
+"""Decides which rows and captions are good enough to keep."""
 
 import csv
 import io
@@ -43,16 +43,16 @@ Captions = Mapping[str, Sequence[str]]
 
 
 MARKED = ("id", "text", "alarm")
-"""Columns of a file of mismatches that are read here."""
+"""Columns that are read from a file of mismatches."""
 
 
 def mismatched(file: Path | None) -> dict[str, set[str]]:
-    """Id of a row -> its captions that do not belong to it, by a file of `weft data check --mismatches`; an empty one stands
-    for the row. Raises DataError where the file is anything else."""
+    """Reads a file of `weft data check --mismatches`: id of a row -> its captions that do not belong to it. An empty
+    caption stands for the whole row. Raises DataError for any other file."""
     found: dict[str, set[str]] = {}
     if file is None:
         return found
-    # Lines end where CSV has them end: a caption may hold any kind of line break.
+    # Lines must be split as CSV does: a caption may contain any kind of line break.
     rows = csv.reader(io.StringIO(read_file(file).decode("utf-8-sig"), newline=""))
     header = next(rows, [])
     if lacking := [name for name in MARKED if name not in header]:
@@ -76,8 +76,8 @@ def mismatched(file: Path | None) -> dict[str, set[str]]:
 def clean_captions(
     captions: Captions, config: CleanConfig, wrong: Collection[str] = ()
 ) -> tuple[Captions, list[str]]:
-    """(captions to keep, reasons why the others are left out). Columns without any stay, empty. wrong: captions that do not
-    belong to the row."""
+    """Returns (captions to keep, reasons why the others are left out). A column that loses all its captions stays,
+    empty. wrong: captions that do not belong to the row."""
     kept: dict[str, list[str]] = {}
     reasons: list[str] = []
     for column, texts in captions.items():
@@ -103,7 +103,7 @@ def _clean(captions: Sequence[str], config: CleanConfig) -> tuple[list[str], lis
 
 
 def unusable(facts: RowFacts, captions: Captions, config: CleanConfig) -> tuple[str, str] | None:
-    """(reason, details) where the row must be left out. captions: those that are kept."""
+    """Returns (reason, details) if the row must be left out. captions: those that are kept."""
     if facts.error is not None:
         return "unreadable", facts.error
     if facts.captions and not any(captions.values()):

@@ -1,4 +1,4 @@
-"""Rows that are there twice: the same content, or pictures that look alike, in the same columns."""
+"""Duplicate rows: the same content, or pictures that look alike, in the same columns."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from weft.data.prepare.near_duplicates import NearConfig
 from weft.data.prepare.scan import RowFacts
 
 Looks = Mapping[str, set[str]]
-"""Digest of a picture -> those of the other pictures that look like it."""
+"""Digest of a picture -> digests of the other pictures that look like it."""
 
 
 def like_pictures(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bool]) -> Looks:
-    """Of the rows that are good, the pictures, sounds and videos that are alike in any columns."""
+    """Finds similar pictures, sounds and videos among the good rows, in any columns."""
     pictures = list(distinct_looks(each for each in looks_of(facts) if good[each.row]))
     like = like_looks(pictures, near)
     found: dict[str, set[str]] = defaultdict(set)
@@ -25,10 +25,10 @@ def like_pictures(facts: Sequence[RowFacts], near: NearConfig, good: Sequence[bo
 def find_duplicates(
     facts: Sequence[RowFacts], like: Looks, order: Sequence[int]
 ) -> dict[int, tuple[int, str]]:
-    """Duplicate row -> (the row that stays, "exact" or "near"). Earlier rows in `order` stay.
+    """Returns duplicate row -> (the row that stays, "exact" or "near"). Earlier rows in `order` stay.
 
-    like: rows also count where each of their pictures looks like the other's. Rows of one group
-    are no duplicates: the data says that they belong together, as the questions about one picture do.
+    like: rows are also duplicates if each of their pictures resembles the other row's. Rows of one group never are,
+    since the data set itself groups them, such as questions about one picture.
     """
     stays: dict[str, list[int]] = defaultdict(list)
     first: dict[tuple[tuple[str, str], ...], int] = {}
@@ -56,7 +56,7 @@ def find_duplicates(
 
 
 def _covers(first: Mapping[str, str], second: Mapping[str, str], like: Looks) -> bool:
-    """Whether both have the same columns, and what is not alike in them is the same."""
+    """Whether both have the same columns, each with equal or similar content."""
     return first.keys() == second.keys() and all(
         second[column] == digest or second[column] in like.get(digest, ())
         for column, digest in first.items()

@@ -1,12 +1,14 @@
-"""Perceptual fingerprints of pictures, by which those that look alike are found (`near_duplicates`).
+"""Perceptual fingerprints of pictures, to find pictures that look alike (`near_duplicates`).
 
-A picture becomes a 32 x 32 grey thumbnail, that its 64 lowest frequencies (the discrete cosine
-transform of Ahmed, Natarajan and Rao, 1974). Their signs are the 64-bit hash, which a change of size,
-brightness, contrast or compression hardly moves; their values, each weighted with its frequency
-because photographs hold less of the higher ones, decide about the pairs that the hash proposes.
-Mirror images and turns by 90, 180 and 270 degrees only change signs of odd frequencies and swap the
-horizontal with the vertical ones, so they cost no second pass over the pictures. A picture with a frame of
-one colour has a second fingerprint without it.
+- A picture becomes a 32 x 32 grey thumbnail, and that its 64 lowest frequencies (discrete cosine transform; Ahmed,
+  Natarajan and Rao, 1974).
+- The signs of the frequencies are the 64-bit hash. Changes of size, brightness, contrast or compression hardly change
+  it.
+- The values decide about the pairs that the hash proposes. Each is weighted with its frequency, because photographs
+  contain less of the higher ones.
+- Mirror images and rotations by 90, 180 and 270 degrees only change signs of odd frequencies and swap horizontal with
+  vertical ones. They therefore need no second pass over the pictures.
+- A picture with a frame of one colour has a second fingerprint without the frame.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from PIL import Image
 SIDE = 32
 CELLS = 4
 MIN_CONTRAST = 1.5  # grey levels; the frequencies of a flatter picture are noise
-FRAME_TOLERANCE = 6  # grey levels by which a line of a frame may differ from its colour on average
+FRAME_TOLERANCE = 6  # grey levels; maximum mean difference of a frame's line from its colour
 
 Pixels = NDArray[np.uint8]
 
@@ -46,7 +48,7 @@ _WEIGHTS = np.hypot(_VERTICAL, _HORIZONTAL)
 
 @dataclass(frozen=True)
 class Turn:
-    """One of the eight ways to lay a picture on itself: perhaps transposed, then flipped."""
+    """One of the eight symmetries of a square: an optional transposition, then flips."""
 
     name: str
     transposed: bool
@@ -55,7 +57,7 @@ class Turn:
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """(64,): which frequency takes each one's place."""
+        """(64,): the source index of each frequency."""
         if not self.transposed:
             return np.arange(64)
         place = {pair: n for n, pair in enumerate(zip(_VERTICAL, _HORIZONTAL, strict=True))}
@@ -63,17 +65,17 @@ class Turn:
 
     @property
     def signs(self) -> NDArray[np.float32]:
-        """(64,): with which sign."""
+        """(64,): the sign of each frequency."""
         odd = _VERTICAL * self.upside_down + _HORIZONTAL * self.mirrored
         return np.where(odd % 2, np.float32(-1), np.float32(1))
 
     def shapes(self, shapes_NK: NDArray[Any]) -> NDArray[Any]:
-        """Frequencies, or their signs, of the turned pictures."""
+        """Returns the frequencies, or their signs, of the turned pictures."""
         turned: NDArray[Any] = shapes_NK[:, self.order] * self.signs
         return turned
 
     def colours(self, colours_NHWC: NDArray[Any]) -> NDArray[Any]:
-        """The cells of the turned pictures."""
+        """Returns the colour cells of the turned pictures."""
         turned = colours_NHWC.swapaxes(1, 2) if self.transposed else colours_NHWC
         turned = turned[:, ::-1] if self.upside_down else turned
         return turned[:, :, ::-1] if self.mirrored else turned
@@ -89,15 +91,15 @@ TURNS = (
     Turn("mirrored and turned by 90 degrees", True, False, False),
     Turn("mirrored and turned by 90 degrees", True, True, True),
 )
-"""The unturned one first: a symmetric picture is named by the first that fits."""
+"""The unturned one comes first: a symmetric picture is named by the first turn that fits."""
 
 FINGERPRINT = np.dtype([("shape", "<f2", 64), ("colour", "i1", (CELLS, CELLS, 2))])
-"""shape: 64 weighted frequencies as a vector of unit length. colour: red and blue against green."""
+"""shape: 64 weighted frequencies as a vector of unit length. colour: red and blue relative to green."""
 
 
 def fingerprint(pixels: Pixels) -> bytes | None:
-    """uint8 (H, W, 3) -> one FINGERPRINT as bytes, and a second one without the frame where it has one;
-    None where the picture is one flat colour."""
+    """Maps uint8 (H, W, 3) to one FINGERPRINT as bytes, followed by a second one without the frame if there is one.
+    None for a picture of one flat colour."""
     whole = _print_of(pixels)
     inner = without_frame(pixels)
     if whole is None or inner.shape == pixels.shape:
@@ -119,7 +121,8 @@ def _print_of(pixels: Pixels) -> bytes | None:
 
 
 def likeness(one: bytes, other: bytes) -> float:
-    """The greatest cosine similarity of two fingerprints, of which each may be two (see `fingerprint`)."""
+    """Returns the largest cosine similarity between two pictures, each of which may have two fingerprints (see
+    `fingerprint`)."""
     first, second = (
         np.frombuffer(made, FINGERPRINT)["shape"].astype(np.float64) for made in (one, other)
     )
@@ -127,7 +130,7 @@ def likeness(one: bytes, other: bytes) -> float:
 
 
 def without_frame(pixels: Pixels) -> Pixels:
-    """The picture without lines of one colour at its edges, at most a quarter from each side."""
+    """Removes lines of one colour from the edges, at most a quarter of the picture on each side."""
     for _ in range(2):
         start, stop = _frame(pixels), len(pixels) - _frame(pixels[::-1])
         pixels = pixels[start:stop].swapaxes(0, 1)
@@ -135,12 +138,12 @@ def without_frame(pixels: Pixels) -> Pixels:
 
 
 def _frame(pixels: Pixels) -> int:
-    """How many of the first lines have the colour of the first one; on average, as JPEG blurs a frame."""
+    """Counts the first lines with the colour of the first one, by their mean, since JPEG blurs a frame."""
     edge = pixels[: len(pixels) // 4]
     if not len(edge):
         return 0
     colour = np.median(edge[0], axis=0).astype(np.float32)
     if np.abs(edge[0] - colour).mean() > FRAME_TOLERANCE:
-        return 0  # most pictures, without looking at their other lines
+        return 0  # true of most pictures, so their other lines need not be read
     away = np.abs(edge - colour).mean(axis=(1, 2)) > FRAME_TOLERANCE
     return int(away.argmax()) if away.any() else len(edge)

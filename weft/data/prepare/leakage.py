@@ -1,4 +1,4 @@
-"""Pictures, sounds, videos and files that are there twice, and what two splits have in common."""
+"""Finds duplicate pictures, sounds, videos and files, and what two splits share."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from weft.data.prepare.report import NO_SPLIT, Listing, Pair
 from weft.data.prepare.scan import RowFacts
 
 FURTHER = 0.9
-"""Least cosine similarity of what moves in two videos, and of their sound tracks."""
+"""Minimum cosine similarity of the motion in two videos, and of their sound tracks."""
 
 
 class Look(NamedTuple):
@@ -32,7 +32,7 @@ class Look(NamedTuple):
 
 
 def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
-    """The pictures, sounds and videos of all rows that have a fingerprint, in order."""
+    """Returns the pictures, sounds and videos of all rows that have a fingerprint, in order."""
     return [
         Look(
             row,
@@ -49,7 +49,7 @@ def looks_of(facts: Sequence[RowFacts]) -> list[Look]:
 
 
 def distinct_looks(looks: Iterable[Look], splits: Sequence[str | None] = ()) -> Iterable[Look]:
-    """Each picture once, at its first place; once a split where those of the rows are given."""
+    """Returns each picture once, at its first place. If the rows' splits are given, once in each split."""
     found: dict[tuple[str, str | None], Look] = {}
     for each in looks:
         found.setdefault((each.digest, splits[each.row] if splits else None), each)
@@ -59,7 +59,7 @@ def distinct_looks(looks: Iterable[Look], splits: Sequence[str | None] = ()) -> 
 def like_looks(
     looks: Sequence[Look], near: NearConfig, *, against: int | None = None, shown: bool = False
 ) -> LikePairs:
-    """All pairs of one kind that look, or sound, alike, ordered by place in `looks`.
+    """Returns all pairs of one kind that look, or sound, alike, ordered by place in `looks`.
 
     against, shown: as in `near_pairs`.
     """
@@ -85,7 +85,7 @@ def like_looks(
 
 
 def _further_alike(one: Look, other: Look) -> bool:
-    """Whether the further fingerprints that both have are alike."""
+    """Whether the further fingerprints are similar, if both have them."""
     return all(
         likeness(a, b) >= FURTHER
         for a, b in zip(one.further, other.further, strict=False)
@@ -94,10 +94,10 @@ def _further_alike(one: Look, other: Look) -> bool:
 
 
 def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
-    """Rows with the same content in any column, each paired with the first of its kind.
+    """Lists rows with the same content in any column, each paired with the first row that has it.
 
-    Rows of one group are left out, here and among the near duplicates: the data says itself that
-    they belong together, as the questions about one picture do.
+    Rows of one group are left out, here and among the near duplicates, since the data set itself groups them, such as
+    questions about one picture.
     """
     first: dict[str, tuple[int, str]] = {}
     pairs: list[Pair] = []
@@ -112,7 +112,8 @@ def exact_listing(facts: Sequence[RowFacts], named: int) -> Listing:
 def near_listing(
     facts: Sequence[RowFacts], near: NearConfig, named: int, *, shown: bool = False
 ) -> Listing:
-    """Pairs of pictures, sounds or videos that are alike without being the same file; each is compared once a split.
+    """Lists pairs of similar pictures, sounds or videos that are not the same file. Each is compared once in each
+    split.
 
     shown: progress goes to stderr.
     """
@@ -153,7 +154,7 @@ def shared_groups(facts: Sequence[RowFacts]) -> list[str]:
 
 
 def _listing(pairs: Sequence[Pair], named: int) -> Listing:
-    """Pairs across splits are named first: they are the ones that spoil a measurement."""
+    """Lists pairs across splits first, since they distort a measurement."""
     ordered = sorted(pairs, key=lambda pair: not pair.crosses)
     return Listing(len(pairs), sum(pair.crosses for pair in pairs), tuple(ordered[:named]))
 

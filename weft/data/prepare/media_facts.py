@@ -1,6 +1,6 @@
-"""What one pass learns about the pictures, sounds, videos and arrays of a row, wherever they stand in it.
+"""Facts about the pictures, sounds, videos and arrays of a row, collected in one pass, wherever they occur in it.
 
-Every kind has a digest of its content. What more is known of a kind is its entry in `FINGERPRINTS`.
+Every kind gets a digest of its content. `FINGERPRINTS` computes the further facts of a kind.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from weft.modalities.image_metadata import jpeg_orientation, private_metadata
 
 MAX_PIXELS = 100_000_000
 FEW_VALUES = 16
-"""An array of fewer different values is a label, a mask or a box: equal ones are not one recording."""
+"""An array with fewer different values is a label, a mask or a box: equal ones are no duplicates."""
 PROBED_VALUES = 1 << 16
 
 Content = bytes | np.ndarray
@@ -29,12 +29,12 @@ Content = bytes | np.ndarray
 
 @dataclass(frozen=True)
 class MediaFacts:
-    """What one pass learned about a Media.
+    """Facts about a Media from one pass.
 
-    kind: `image` too for a file of unknown kind that is a picture. digest: of the content; None for an
-    array of fewer than FEW_VALUES different values. file_size: bytes. size: width and height of the
-    upright picture. look: its perceptual fingerprint. metadata: the kinds of private metadata in its file.
-    recording: of a sound or a video, whose look is made of all of it (see `recordings`).
+    kind: also `image` for a file of unknown kind that is a picture. digest: of the content; None for an array of
+    fewer than FEW_VALUES different values. file_size: bytes. size: width and height of the upright picture. look: its
+    perceptual fingerprint. metadata: kinds of private metadata in its file. recording: facts of a sound or a video,
+    whose look covers its whole length (see `recordings`).
     """
 
     kind: Kind
@@ -47,7 +47,7 @@ class MediaFacts:
 
 
 def media_in(items: Mapping[str, Any]) -> Iterator[tuple[str, Media]]:
-    """(column, Media) of all in a row; of those in a list `column[0]`, in a mapping `column.key`."""
+    """Yields (column, Media) for all in a row; `column[0]` for those in a list, `column.key` in a mapping."""
     for name, value in items.items():
         yield from _media_in(name, value)
 
@@ -67,7 +67,7 @@ def _media_in(name: str, value: Any) -> Iterator[tuple[str, Media]]:
 
 
 def media_facts(media: Media) -> MediaFacts:
-    """Reads it once. Raises WeftError for what cannot be read."""
+    """Reads a Media once. Raises WeftError if it cannot be read."""
     if media.kind in RECORDINGS:
         return _recording(media)
     content = media.load()
@@ -78,7 +78,7 @@ def media_facts(media: Media) -> MediaFacts:
 
 
 def _recording(media: Media) -> MediaFacts:
-    """Of a sound or a video, which is never in memory whole."""
+    """Returns the facts of a sound or a video, without loading it whole."""
     read = sound_recording if media.kind == "audio" else video_recording
     recording, look = read(media)
     size = media.place.size() or 0
@@ -86,13 +86,13 @@ def _recording(media: Media) -> MediaFacts:
 
 
 class Reader:
-    """Facts of Media. Rows about one picture, such as questions, lie side by side: it is read once."""
+    """Returns facts of Media. Adjacent rows about one picture, such as questions, read it only once."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[Media, MediaFacts]] = {}
 
     def facts(self, column: str, media: Media) -> MediaFacts:
-        """Raises WeftError for what cannot be read."""
+        """Returns the facts. Raises WeftError for media that cannot be read."""
         last = self._last.get(column)
         if last is None or last[0] != media:
             last = self._last[column] = (media, media_facts(media))
@@ -100,11 +100,11 @@ class Reader:
 
 
 def upright_size(data: bytes, pixels: np.ndarray) -> tuple[int, int]:
-    """(width, height) of the picture itself where `pixels` may be a scaled-down decoding."""
+    """Returns (width, height) of the picture itself, of which `pixels` may be a scaled-down decoding."""
     if data[:3] == b"\xff\xd8\xff":
         try:
             height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-        except ValueError:  # what only Pillow understands is decoded at full size
+        except ValueError:  # formats that only Pillow reads are decoded at full size
             return pixels.shape[1], pixels.shape[0]
         return (height, width) if jpeg_orientation(data) >= 5 else (width, height)
     return pixels.shape[1], pixels.shape[0]
@@ -123,7 +123,7 @@ def _picture(content: Content, facts: MediaFacts) -> MediaFacts:
 
 
 def _file(content: Content, facts: MediaFacts) -> MediaFacts:
-    """What its content says: a picture, or bytes."""
+    """Returns the facts of a file by its content: a picture, or bytes."""
     try:
         return _picture(content, facts)
     except WeftError:
@@ -131,7 +131,7 @@ def _file(content: Content, facts: MediaFacts) -> MediaFacts:
 
 
 def _array(content: Content, facts: MediaFacts) -> MediaFacts:
-    """Known by its values, whether it lies in a .npy file or in memory."""
+    """Returns the facts of an array, known by its values, from a .npy file or from memory."""
     array = content if isinstance(content, np.ndarray) else decode_array(content)
     return replace(facts, digest=None if _has_few_values(array) else digest_of(array))
 
@@ -147,4 +147,4 @@ FINGERPRINTS: dict[Kind, Callable[[Content, MediaFacts], MediaFacts]] = {
     "array": _array,
     "file": _file,
 }
-"""Kind -> what is known of its content besides the digest. Raises WeftError for what cannot be decoded."""
+"""Kind -> function for facts beyond the digest. Raises WeftError for content that cannot be decoded."""

@@ -1,4 +1,4 @@
-"""The pairs of pictures that look alike, among any number of them."""
+"""Finds all pairs of similar pictures, among any number of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,11 +15,11 @@ from weft.core.ranges import Range, at_least, require
 from weft.data.prepare.fingerprints import FINGERPRINT, TURNS, Turn
 
 TURNED_MARGIN = 0.05
-"""So much more similarity is asked of a turned picture: six turns more are six chances more."""
+"""Additional similarity required of a turned picture, since six more turns give six more chances of a false match."""
 TILE = 2048
-"""Pictures that are compared with so many others at a time: 16 MiB."""
+"""Number of pictures that are compared at a time with as many others: 16 MiB."""
 ROUNDING = 1e-5
-"""By which a product in float32 may fall short."""
+"""Possible rounding error of a product in float32."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class NearConfig(Settings):
         require(self, similarity=cosine, sound_similarity=cosine, video_similarity=cosine)
 
     def of_kind(self, kind: Kind) -> "NearConfig":
-        """As two of that kind are compared: only pictures are turned or mirrored."""
+        """Returns the thresholds for two of that kind: only pictures are compared turned or mirrored."""
         if kind == "audio":
             return self.replace(similarity=self.sound_similarity, mirrored=False, turned=False)
         if kind == "video":
@@ -61,17 +61,17 @@ class NearConfig(Settings):
         return self
 
     def turns(self) -> list[int]:
-        """The numbers of the turns that are tried."""
+        """Returns the indices of the turns that are tried."""
         tried = [n for n, turn in enumerate(TURNS) if self.turned or turn.name in ("", "mirrored")]
         return [n for n in tried if self.mirrored or not _changes_hands(TURNS[n])]
 
 
 NOT_FOUND = "cropped by more than about 5 % a side, turned by a few degrees, drawn over"
-"""What is done to pictures that are not found again, in words."""
+"""Changes after which a picture is not recognised, for messages."""
 NOT_FOUND_RECORDINGS = (
     "cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
 )
-"""The same of sounds and videos."""
+"""The same for sounds and videos."""
 
 
 def _changes_hands(turn: Turn) -> bool:
@@ -80,7 +80,7 @@ def _changes_hands(turn: Turn) -> bool:
 
 @dataclass(frozen=True)
 class LikePairs:
-    """Pairs of rows that look alike: first < second, all arrays of one length. turn: number in TURNS."""
+    """Pairs of similar rows: first < second, all arrays of one length. turn: index in TURNS."""
 
     TYPES: ClassVar[dict[str, type[np.generic]]] = {
         "first": np.intp,
@@ -99,7 +99,7 @@ class LikePairs:
         return len(self.first)
 
     def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> "LikePairs":
-        """These of the pairs, by a mask or by number."""
+        """Returns a selection of the pairs, by a mask or by index."""
         return LikePairs(*(getattr(self, each.name)[kept] for each in fields(self)))
 
 
@@ -110,11 +110,11 @@ def near_pairs(
     against: int | None = None,
     shown: bool = False,
 ) -> LikePairs:
-    """All pairs of pictures that look alike, ordered by row.
+    """Returns all pairs of similar pictures, ordered by row.
 
-    against: only pairs of one of the first `against` rows with one of the others. Every such pair is
-    compared, in tiles: 10^5 pictures take about a minute of one core.
-    Rows without a fingerprint are in no pair. shown: progress goes to stderr.
+    against: only pairs of one of the first `against` rows with one of the others. Every such pair is compared, in
+    tiles: 10^5 pictures take about a minute on one core. Rows without a fingerprint are in no pair. shown: progress
+    goes to stderr.
     """
     known = [(row, made) for row, made in enumerate(prints) if made is not None]
     counts = [len(made) // FINGERPRINT.itemsize for _, made in known]
@@ -130,8 +130,9 @@ def near_pairs(
         np.concatenate([getattr(pairs, name) for pairs in found]) for name in LikePairs.TYPES
     )
     first, second = rows[first], rows[second]
-    # A symmetric picture also resembles the other's mirror image, and one with a frame may resemble it
-    # with the frame and without: a pair is named once, unturned and by its greatest similarity.
+    # A symmetric picture also resembles the other's mirror image, and a framed one may match with
+    # and without its frame. Each pair is therefore listed once, unturned and with its greatest
+    # similarity.
     order = np.lexsort((-similarity, turn_of, second, first))
     order = order[first[order] != second[order]]
     order = order[
@@ -143,7 +144,7 @@ def near_pairs(
 
 
 def components(count: int, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each of `count` rows the smallest row that it is connected to by the pairs (first, second)."""
+    """For each of `count` rows, returns the smallest row that the pairs (first, second) connect it to."""
     labels = np.arange(count)
     while True:
         low = np.minimum(labels[first], labels[second])
@@ -157,11 +158,11 @@ def components(count: int, first: NDArray[np.intp], second: NDArray[np.intp]) ->
 
 
 Tile = tuple[slice, slice]
-"""Some fingerprints, and those that they are compared with."""
+"""A range of fingerprints, and the range that they are compared with."""
 
 
 def _tiles(count: int, split: int | None) -> Iterator[Tile]:
-    """Tiles of all pairs i < j, and i < split <= j."""
+    """Yields tiles of all pairs i < j, with i < split <= j if `split` is given."""
     first = range(0, count if split is None else split, TILE)
     second = range(split or 0, count, TILE)
     for start, behind in product(first, second):
@@ -173,10 +174,10 @@ def _tiles(count: int, split: int | None) -> Iterator[Tile]:
 def _of_tile(
     table: NDArray[np.void], tile: Tile, config: NearConfig, advance: Callable[[int], None]
 ) -> Iterator[LikePairs]:
-    """The pairs of one tile, by turn.
+    """Returns the pairs of one tile, by turn.
 
-    The similarity of absolute frequencies, one matrix product for all pairs of the tile, bounds that of
-    the four turns that only change signs: few unrelated pictures pass it, about 1 in 1,000.
+    One matrix product gives the similarity of absolute frequencies for all pairs of the tile. It is an upper bound
+    for the four turns that only change signs. About 1 in 1,000 unrelated pairs passes it.
     """
     first, second = tile
     mine = table["shape"][first].astype(np.float32)
@@ -202,7 +203,7 @@ def _of_tile(
 
 
 def _least(config: NearConfig, turn: Turn) -> float:
-    """The least similarity of a picture that is turned so."""
+    """Returns the minimum similarity required under that turn."""
     return config.similarity + (TURNED_MARGIN if turn.name not in ("", "mirrored") else 0)
 
 

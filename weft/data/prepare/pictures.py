@@ -1,4 +1,4 @@
-"""Pictures as they are stored in shards: perhaps smaller, and without what they tell of a person."""
+"""Pictures for shards: optionally scaled down, and without personal metadata."""
 
 import io
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from weft.modalities.image_metadata import private_metadata, without_metadata
 
 
 def stored_items(items: Mapping[str, Any], config: PrepareConfig) -> dict[str, Any]:
-    """The items of a row as its shard keeps them. Raises WeftError for a picture that cannot be read."""
+    """Returns the items of a row as its shard stores them. Raises WeftError for a picture that cannot be read."""
     stored = dict(items)
     for name, value in items.items():
         if isinstance(value, Media):
@@ -34,7 +34,7 @@ def _stored(media: Media, config: PrepareConfig) -> Media:
 
 
 def _without_metadata(media: Media, quality: int) -> Media:
-    """The file without its metadata; itself where it has none, or is no picture."""
+    """Returns the file without its metadata; unchanged if it has none, or is no picture."""
     if media.kind not in ("image", "file"):
         return media
     data = media.load()
@@ -47,9 +47,9 @@ def _without_metadata(media: Media, quality: int) -> Media:
 
 
 def _written_anew(data: bytes, quality: int) -> bytes:
-    """A picture of another format. Those of HEIC and AVIF, which are not exact either, become JPEG.
+    """Encodes a picture of another format again. HEIC and AVIF, which are lossy too, become JPEG.
 
-    DICOM becomes the PNG that its own window shows: its values cannot be told from the person's data.
+    DICOM becomes a PNG with the file's own window, because its values cannot be separated from the patient's data.
     """
     out = io.BytesIO()
     if is_dicom(data):
@@ -69,7 +69,8 @@ def _written_anew(data: bytes, quality: int) -> bytes:
 
 
 def _smaller(media: Media, config: PrepareConfig) -> Media:
-    """The picture with its longer side at most `max_side`; itself where it already is, or is no picture."""
+    """Scales the picture so that its longer side is at most `max_side`. Unchanged if it is small enough, or no
+    picture."""
     if config.max_side is None or media.kind not in ("image", "file"):
         return media
     content = media.load()

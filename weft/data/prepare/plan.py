@@ -1,4 +1,4 @@
-"""What becomes of each row: a pure function of what the scan found and the config."""
+"""Plans what happens to each row; a pure function of the scan's results and the config."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -66,7 +66,7 @@ class PrepareConfig(Settings):
 
 @dataclass(frozen=True)
 class Kept:
-    """A row that stays. merged: rows whose captions it also gets."""
+    """A row that is kept. merged: rows whose captions are added to it."""
 
     row: int
     split: str
@@ -75,7 +75,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row that does not stay, and why."""
+    """A row that is left out, and why."""
 
     row: int
     id: str
@@ -86,7 +86,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Plan:
-    """kept and dropped hold each row once, in order. captions: what became of all captions."""
+    """kept and dropped together hold each row once, in order. captions: the fate of all captions, counted."""
 
     kept: tuple[Kept, ...]
     dropped: tuple[Dropped, ...]
@@ -98,7 +98,7 @@ def make_plan(
     config: PrepareConfig,
     wrong: Mapping[str, Collection[str]] | None = None,
 ) -> Plan:
-    """Cleans, then divides, then drops duplicates and leaks. wrong: see `mismatched`."""
+    """Cleans, then splits, then drops duplicates and leaks. wrong: see `mismatched`."""
     wrong = wrong or {}
     cleaned = [
         clean_captions(fact.captions, config.clean, wrong.get(fact.id, ())) for fact in facts
@@ -144,7 +144,7 @@ def make_plan(
 
 
 def merged_captions(own: Captions, others: Sequence[Captions]) -> dict[str, list[str]]:
-    """A row's captions, then those of its duplicates that it does not have yet, by column."""
+    """Returns a row's captions by column, then the captions of its duplicates that it does not have yet."""
     result = {column: list(captions) for column, captions in own.items()}
     for captions_of in others:
         for column, captions in captions_of.items():
@@ -170,8 +170,8 @@ def _unusable_rows(
 
 
 def clusters_of(facts: Sequence[RowFacts], like: Looks) -> NDArray[np.intp]:
-    """Label of each row: rows of one group, with the same content in any column, or with like pictures
-    share it."""
+    """Returns the label of each row. Rows of one group, with the same content in any column, or with similar pictures
+    share a label."""
     pairs: list[tuple[int, int]] = []
     seen: dict[tuple[str, str], int] = {}
     for row, fact in enumerate(facts):
@@ -192,7 +192,7 @@ def _caption_counts(
     reasons: dict[int, tuple[str, str]],
     merged: dict[int, list[int]],
 ) -> dict[str, int]:
-    """in == out + the sum of all other entries."""
+    """Returns counts with in == out + the sum of all other entries."""
     counts: Counter[str] = Counter()
     for row, (kept, left_out) in enumerate(cleaned):
         counts.update(left_out)

@@ -1,8 +1,8 @@
 """`weft data prepare`: raw files in any layout -> clean, split shards, on all cores, resumable.
 
-A run that is killed at any moment and started again continues from its finished units and ends with
-the same bytes as one that was never killed: every unit is written whole or not at all, and what is in
-it is a function of the data and the config alone.
+A run that is killed at any moment and started again continues from its finished units and ends with the same bytes as
+an uninterrupted run. Every unit is written whole or not at all, and its content is a function of the data and the
+config alone.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, writ
 from weft.data.stamps import stamp
 
 VERSION = 3
-"""Of what becomes of the same rows and settings; a folder of another version is not continued."""
+"""Version of the results for the same rows and settings. A folder of another version is not continued."""
 WORK = ".work"
 MANIFEST = "manifest.json"
 QUARANTINE = Path("quarantine") / "dropped.jsonl"
@@ -43,9 +43,9 @@ Card = Callable[[DataReport, Path], object]
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """What came out. rows_in == rows_out + the sum of `dropped`; captions: in == out + the rest.
+    """The result. rows_in == rows_out + the sum of `dropped`; captions: in == out + the rest.
 
-    metadata: kind of private metadata -> stored pictures whose files had it before.
+    metadata: kind of private metadata -> number of stored pictures whose files had it before.
     """
 
     out: Path
@@ -70,9 +70,9 @@ def prepare(
 ) -> PrepareResult:
     """Cleans, deduplicates, splits and shards `dataset` into the folder `out`.
 
-    row_errors: rows that the reader of the format had to leave out; they are listed as dropped.
-    card: told the report on the result and the folder, to write the data card.
-    Raises WeftError where `out` holds something else, or where no row can be used.
+    row_errors: rows that the reader of the format left out; they are listed as dropped. card: called with the report
+    on the result and the folder, to write the data card. Raises WeftError if `out` holds something else, or if no row
+    can be used.
     """
     config = config or PrepareConfig()
     out = Path(out)
@@ -113,9 +113,9 @@ def _identity(
     config: PrepareConfig,
     wrong: Mapping[str, Collection[str]],
 ) -> dict[str, Any]:
-    """What an interrupted run must share with the one that continues it.
+    """Returns the identity that an interrupted run must share with the run that continues it.
 
-    Files count by name and size, so that a copy of the data goes on.
+    Files count by name and size, so that a run can continue on a copy of the data.
     """
     rows = len(dataset)
     settings = to_json(config.replace(workers=None))
@@ -130,7 +130,7 @@ def _identity(
 
 
 def _finished(out: Path, identity: dict[str, Any]) -> PrepareResult | None:
-    """The result of the same run where it was finished already."""
+    """Returns the result of the same run if it has already finished."""
     manifest = _read_json(out / MANIFEST)
     if manifest is None:
         return None
@@ -156,7 +156,7 @@ def _require_version(identity: Any, out: Path) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
-    """None where there is no JSON object."""
+    """Returns None if the file holds no JSON object."""
     try:
         value = json.loads(read_file(path))
     except (OSError, ValueError, RecursionError):
@@ -165,7 +165,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:
-    """Makes `out` this run's folder, or finds that it is. Removes halves that a killed run left."""
+    """Makes `out` this run's folder, or verifies that it is. Removes incomplete files of a killed run."""
     started = out / WORK / "run.json"
     if started.exists():
         before = _read_json(started)

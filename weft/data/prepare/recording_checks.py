@@ -1,4 +1,4 @@
-"""What a check says of sounds and videos: what looks wrong in one, and how long they are."""
+"""Checks of sounds and videos: suspicious properties, and lengths."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,16 @@ from weft.data.prepare.report import Recordings, Shares
 from weft.data.prepare.scan import RowFacts
 
 CLIPPED = 0.001
-"""Share of samples at full scale from which a sound counts as clipped; a limiter leaves single ones."""
+"""A sound is clipped if a larger share of its samples is at full scale. A limiter leaves only single ones."""
 SHORTER, SECONDS_SHORTER = 0.05, 0.5
-"""A header is wrong where it differs from what is decoded by more than this share, and by more than so many seconds or a
-third of what it says."""
+"""A header is wrong if its length differs from the decoded length by more than this share of it, and by more than
+this many seconds or a third of it."""
 MOST = 0.5
-"""Share of a column's videos that have sound from which one without is named."""
+"""A video without sound is reported if more than this share of the column's videos have sound."""
 
 
 def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
-    """What looks wrong. voiced: the column's other videos have sound."""
+    """Yields what looks wrong. voiced: the column's other videos have sound."""
     if facts.silent:
         yield f"silent: no sample is above {SILENT:g} dB of full scale"
     if facts.clipped > CLIPPED:
@@ -39,7 +39,7 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
 
 
 def voiced_columns(facts: Sequence[RowFacts]) -> set[str]:
-    """The columns most of whose videos have sound."""
+    """Returns the columns in which most videos have sound."""
     videos: dict[str, list[bool]] = defaultdict(list)
     for fact in facts:
         for column, media in fact.media.items():
@@ -49,7 +49,7 @@ def voiced_columns(facts: Sequence[RowFacts]) -> set[str]:
 
 
 def recordings_of(facts: Sequence[RowFacts]) -> dict[Kind, Recordings]:
-    """Of sounds and videos, each row's for itself: several rows may mean parts of one file."""
+    """Summarises sounds and videos. Each row counts by itself, since several rows may use parts of one file."""
     found: dict[Kind, Recordings] = {}
     for kind in RECORDINGS:
         media = [m.recording for f in facts for m in f.media.values() if m.kind == kind]

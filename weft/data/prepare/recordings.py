@@ -1,8 +1,8 @@
-"""What one pass learns about a sound or a video: lengths, levels, damage, and fingerprints.
+"""Facts about a sound or a video from one pass: lengths, levels, damage, and fingerprints.
 
-A sound is known by its spectrogram, a video by the mean of its frames, by what moves in them, and by its sound track.
-Each is a picture whose perceptual fingerprint (`fingerprints`) is compared as those of pictures are. Of a spectrogram
-the mean of each band is taken away first: rain sounds like other rain, but its course differs.
+A sound is identified by its spectrogram; a video by the mean of its frames, by its motion, and by its sound track.
+Each is treated as a picture, whose perceptual fingerprint (`fingerprints`) is compared like that of a picture. From a
+spectrogram the mean of each band is subtracted first: rain sounds like other rain, but changes differently over time.
 """
 
 import math
@@ -20,33 +20,33 @@ from weft.modalities.audio_decoding import EMPTY, sound_facts, sound_windows
 from weft.modalities.video_decoding import video_facts, walk
 
 FULL_SCALE = 1 - 2.0**-11
-"""From this level on a sample counts as clipped; encoders that are not exact miss full scale by a little."""
+"""A sample from this level on counts as clipped. Lossy encoders miss full scale by a little."""
 QUIETEST = -200.0
 """dBFS that stands for no sound at all."""
 SILENT = -60.0
-"""dBFS: a sound whose largest sample is below is silent."""
+"""dBFS: a sound whose peak is lower is silent."""
 BANDS, LOWEST, HIGHEST = 32, 100.0, 3800.0
-"""Of the spectrogram, in Hz: what telephones carry, too."""
+"""Frequency range of the spectrogram in Hz, which telephones transmit too."""
 FRAME = 0.064
-"""Seconds of a frame of the spectrogram."""
+"""Length of a spectrogram frame in seconds."""
 RANGE = 60.0
-"""dB below the loudest that are told apart."""
+"""Dynamic range of the spectrogram: dB below the loudest value."""
 FRAMES, SIDE = 16, 64
-"""Frames of a video that make its fingerprints, and their width and height in pixels."""
+"""Frames of a video for its fingerprints, and their width and height in pixels."""
 UNSAID = 1.0
-"""Seconds between these frames where the file does not say how long it is."""
+"""Seconds between these frames if the file does not give its length."""
 MOTION_GAIN = 4.0
 
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What is known of a sound or a video.
+    """Facts about a sound or a video.
 
-    seconds: as decoded; said: as the header says, of the part that is meant. beyond: seconds by which
-    the end of that part lies behind the end of the recording. rate: samples or frames a second.
-    channels, peak (dBFS), clipped (share of the samples at full scale): of the sound; channels is 0 where there is
-    none. size: width and height of the frames. damaged: frames that cannot be decoded. looks: further fingerprints
-    beside that of MediaFacts, None where one tells nothing.
+    seconds: as decoded; said: length of the part according to the header. beyond: seconds by which the part ends
+    after the recording does. rate: samples or frames a second. channels, peak (dBFS), clipped (share of the samples
+    at full scale): of the sound; channels is 0 if there is none. size: width and height of the frames. damaged:
+    frames that cannot be decoded. looks: further fingerprints besides that of MediaFacts, None for one without
+    information.
     """
 
     seconds: float
@@ -62,12 +62,12 @@ class RecordingFacts:
 
     @property
     def silent(self) -> bool:
-        """Whether there is a sound, but none above `SILENT`."""
+        """Whether there is a sound track, but no sample above `SILENT`."""
         return self.channels > 0 and self.peak < SILENT
 
 
 def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
-    """The facts of a sound, which is decoded whole in windows, and its fingerprint. Raises WeftError."""
+    """Returns the facts of a sound and its fingerprint. The whole sound is decoded, in windows. Raises WeftError."""
     said = sound_facts(media)
     count, clipped, peak = 0, 0, 0.0
     bands: list[NDArray[np.float32]] = []
@@ -94,7 +94,7 @@ def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
 
 
 def video_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
-    """The facts of a video, all of whose frames are decoded, and the fingerprint of their mean. Raises WeftError."""
+    """Returns the facts of a video and the fingerprint of its mean frame. All frames are decoded. Raises WeftError."""
     said = video_facts(media)
     every = said.seconds / FRAMES if math.isfinite(said.seconds) else UNSAID
     frames: list[NDArray[np.float32]] = []
@@ -127,7 +127,7 @@ def video_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
 
 
 def _track(media: Media) -> tuple[RecordingFacts | None, bytes | None]:
-    """The sound track of a video; nothing where there is none that can be read."""
+    """Returns the facts of a video's sound track; None if there is none that can be read."""
     if media.rate is not None:
         return None, None
     try:
@@ -146,7 +146,7 @@ def _finite(seconds: float) -> float | None:
 
 
 def _bands(samples_S: NDArray[Any], rate: float) -> NDArray[np.float32]:
-    """(frames, BANDS) energies of frames that lie side by side."""
+    """Returns (frames, BANDS) energies of adjacent, non-overlapping frames."""
     width = max(2, round(FRAME * rate))
     padded_S = np.pad(samples_S, (0, -len(samples_S) % width))
     power_TF = np.abs(np.fft.rfft(padded_S.reshape(-1, width) * np.hanning(width))) ** 2
@@ -159,7 +159,7 @@ def _bands(samples_S: NDArray[Any], rate: float) -> NDArray[np.float32]:
 
 
 def _spectrogram_look(energies_TM: NDArray[np.float32]) -> bytes | None:
-    """The fingerprint of the spectrogram without its mean course over the bands."""
+    """Returns the fingerprint of the spectrogram minus the mean of each band."""
     level_TM = 10 * np.log10(np.maximum(energies_TM, 1e-12))
     level_TM = np.maximum(level_TM, level_TM.max() - RANGE)
     moved_TM = level_TM - level_TM.mean(0)
@@ -167,7 +167,7 @@ def _spectrogram_look(energies_TM: NDArray[np.float32]) -> bytes | None:
 
 
 def _motion_look(frames: list[NDArray[np.float32]]) -> bytes | None:
-    """The fingerprint of how four frames, evenly placed, differ from the mean; None where nothing moves."""
+    """Returns the fingerprint of the differences of four evenly spaced frames from the mean; None without motion."""
     mean = np.mean(frames, axis=0)
     chosen = [frames[round(n * (len(frames) - 1) / 3)] - mean for n in range(4)]
     sheet = np.concatenate(

@@ -1,4 +1,4 @@
-"""What a check found: plain values that go to JSON and back."""
+"""The results of a check: plain values that convert to JSON and back."""
 
 import dataclasses
 import json
@@ -13,18 +13,18 @@ from weft.core.language import say
 
 Shares = dict[str, int]
 NO_SPLIT = "(none)"
-"""Stands for the split of rows that name none."""
+"""Name of the split of rows that have none."""
 
 
 def split_words(name: str) -> str:
-    """The name of a split as people are told it: it is what they write after `--split`."""
+    """Returns the name of a split as users write it after `--split`."""
     return say(name) if name == NO_SPLIT else name
 
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """How much there is of one split (or of all). media: by kind, pictures as `image`;
-    rows of a group with the same content share it."""
+    """Counts for one split, or for all. media: by kind, pictures as `image`; rows of a group with the same content
+    count it once."""
 
     rows: int
     media: dict[Kind, int]
@@ -52,9 +52,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that hold the same content, or nearly the same picture, sound or video, and in which columns.
+    """Two rows with the same content, or nearly the same picture, sound or video, and the columns concerned.
 
-    turn: how one is turned, or nothing.
+    turn: how one of them is turned, or empty.
     """
 
     rows: tuple[int, int]
@@ -73,7 +73,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Listing:
-    """How many there are and the first of them by name. leaking: those across splits."""
+    """The number of cases, and the first ones by name. leaking: those across splits."""
 
     total: int = 0
     leaking: int = 0
@@ -90,10 +90,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Recordings:
-    """What is to be said of the sounds, or of the videos.
+    """Summary of the sounds, or of the videos.
 
-    shortest, median, longest, total: seconds. rates: samples or frames a second -> how many. channels: of the sound,
-    0 where a video has none -> how many.
+    shortest, median, longest, total: seconds. rates: samples or frames a second -> count. channels: of the sound, 0
+    if a video has none -> count.
     """
 
     shortest: float
@@ -106,10 +106,10 @@ class Recordings:
 
 @dataclass(frozen=True)
 class CaptionFacts:
-    """What is to be said of the captions.
+    """Summary of the captions.
 
-    repeated: captions that occur before in the data. across_splits: captions that, but for case,
-    punctuation and spaces, also occur in another split.
+    repeated: captions that occur earlier in the data. across_splits: captions that also occur in another split,
+    ignoring case, punctuation and spaces.
     """
 
     total: int = 0
@@ -124,10 +124,10 @@ class CaptionFacts:
 
 @dataclass(frozen=True)
 class DataReport:
-    """Everything that `weft data check` found.
+    """All results of `weft data check`.
 
-    shown: (row, column) of the pictures of the contact sheet. thumbnails: their JPEG files, and those of
-    duplicates; they stay out of the JSON.
+    shown: (row, column) of the pictures of the contact sheet. thumbnails: JPEG files of these and of duplicates; they
+    are not in the JSON.
     """
 
     name: str
@@ -145,9 +145,9 @@ class DataReport:
     captions: CaptionFacts
     histograms: dict[str, Histogram]
     metadata: Shares = field(default_factory=dict)
-    """Kind of private metadata in the files of pictures -> pictures that have it."""
+    """Kind of private metadata in picture files -> number of pictures with it."""
     recordings: dict[Kind, Recordings] = field(default_factory=dict)
-    """Of sounds and videos, where there are any."""
+    """Summaries of sounds and videos, if there are any."""
     shown: tuple[tuple[int, str], ...] = ()
     thumbnails: Mapping[tuple[int, str], bytes] = field(
         default_factory=dict, repr=False, compare=False
@@ -155,11 +155,11 @@ class DataReport:
 
     @property
     def leaks(self) -> int:
-        """Ways in which splits touch: shared groups, equal content and nearly equal pictures."""
+        """Counts cases in which splits overlap: shared groups, equal content and nearly equal pictures."""
         return self.shared_groups + self.exact.leaking + self.near.leaking
 
     def counts(self, of: SplitCounts) -> dict[str, int]:
-        """What there is in words, such as "pictures", and how much; of kinds of media those in the data."""
+        """Returns the counts by label, such as "pictures". Only kinds of media that occur in the data are listed."""
         media = {
             f"{noun}s": of.media.get(k, 0) for k, noun in NOUNS.items() if k in self.total.media
         }

@@ -1,4 +1,4 @@
-"""One pass over all rows: what is in each, whether it can be read, and its fingerprints."""
+"""One pass over all rows: their content, whether they can be read, and their fingerprints."""
 
 import base64
 import functools
@@ -24,17 +24,17 @@ from weft.data.prepare.recordings import RecordingFacts
 from weft.data.stamps import stamp
 
 VERSION = 7
-"""Of the facts and of how they are found: what another version kept is read anew."""
+"""Version of the facts and of how they are computed. Results of another version are computed again."""
 UNIT_ROWS = 256
 
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What one pass learned about one row.
+    """Facts about one row from one pass.
 
-    columns: name -> kind of value. captions: by column; sentences: the other strings of two words or more.
-    media: by column, see `media_in`; without those that cannot be read. values: digest of the row as a
-    whole where it has nothing else that can be compared. error: why the row cannot be used.
+    columns: name -> kind of value. captions: by column; sentences: the other strings of two words or more. media: by
+    column, see `media_in`; only readable ones. values: digest of the whole row if nothing else can be compared.
+    error: why the row cannot be used.
     """
 
     id: str
@@ -60,10 +60,10 @@ class RowFacts:
 
     @functools.cached_property
     def content(self) -> dict[str, str]:
-        """Column -> digest of what makes rows duplicates: pictures, sounds, videos and files.
+        """Maps columns to digests of the content that decides about duplicates: pictures, sounds, videos and files.
 
-        Arrays often stand beside them, such as boxes, or are the same in every row, such as times. Those
-        of a row that holds nothing else count as one.
+        Arrays do not count beside them: they often describe them, such as boxes, or are the same in every row, such
+        as times. In a row with nothing else, all arrays count as one.
         """
         known = {name: m.digest for name, m in self.media.items() if m.digest is not None}
         recordings = {name: d for name, d in known.items() if self.media[name].kind != "array"}
@@ -82,11 +82,11 @@ def scan(
     outside: bool = True,
     texts: Sequence[str] = (),
 ) -> list[RowFacts]:
-    """The facts of every row, in order.
+    """Returns the facts of every row, in order.
 
-    kept: folder where finished units are stored, so that an interrupted pass continues. A unit is read
-    anew where one of its rows has changed since. outside: files outside the data's folder are read too;
-    without it they are errors of their rows. texts: columns whose strings count as captions.
+    kept: folder with finished units, so that an interrupted pass can continue. A unit is read again if one of its
+    rows has changed. outside: also read files outside the data's folder; otherwise they are errors of their rows.
+    texts: columns whose strings count as captions.
     """
     shared = {"outside": outside, "texts": list(texts)}
     units = [
@@ -124,7 +124,7 @@ def scan_row(
     outside: bool = True,
     texts: Sequence[str] = (),
 ) -> RowFacts:
-    """The facts of the row that `read` gives. What is wrong with it becomes its `error`.
+    """Returns the facts of the row that `read` returns. Any fault of the row becomes its `error`.
 
     outside, texts: as in `scan`.
     """
@@ -168,7 +168,7 @@ def _require_inside(value: Media) -> None:
 
 
 def _values(items: Mapping[str, Any]) -> str | None:
-    """Digest of all values but the split; None where there is none."""
+    """Returns the digest of all values but the split; None if there is none."""
     told = {name: value for name, value in items.items() if name != "split"}
     return digest_of(json.dumps(told, sort_keys=True, default=_told).encode()) if told else None
 
@@ -180,7 +180,7 @@ def _told(value: Any) -> str:
 
 
 class _Units(Sequence[Any]):
-    """The rows of each unit as JSON values, read when its turn comes."""
+    """The rows of each unit as JSON values, read on request."""
 
     def __init__(self, dataset: Dataset, units: Sequence[Sequence[int]]) -> None:
         self._dataset = dataset
@@ -194,7 +194,7 @@ class _Units(Sequence[Any]):
 
 
 def handed(dataset: Dataset, row: int) -> dict[str, Any]:
-    """The row as JSON values, or what is wrong with it."""
+    """Returns the row as JSON values, or its error."""
     try:
         return row_json(dataset[row])
     except DataError as error:
@@ -202,7 +202,7 @@ def handed(dataset: Dataset, row: int) -> dict[str, Any]:
 
 
 def taken(values: dict[str, Any]) -> Sample:
-    """The row that `handed` gave. Raises DataError where it could not be read."""
+    """Restores the row from `handed`. Raises DataError if it could not be read."""
     if "error" in values:
         raise DataError(values["error"], source=values["source"])
     return row_of(values)
@@ -257,7 +257,7 @@ def _look(text: str | None) -> bytes | None:
 
 
 def facts_of(values: Any) -> list[RowFacts]:
-    """The facts that `facts_json` gave. Raises ValueError or TypeError for anything else."""
+    """Restores the facts from `facts_json`. Raises ValueError or TypeError for anything else."""
     facts = []
     for row in values:
         _require_names(row, RowFacts)
@@ -288,7 +288,7 @@ def _require_names(values: Any, record: type) -> None:
 
 
 def _load_facts(path: Path, of_rows: str) -> list[RowFacts] | None:
-    """A finished unit of rows with that stamp; None where it is not there, damaged or of other rows."""
+    """Loads a finished unit for rows with that stamp; None if it is missing, damaged or of other rows."""
     try:
         stored = json.loads(read_file(path))
         return facts_of(stored["rows"]) if stored["stamp"] == of_rows else None

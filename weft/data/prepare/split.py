@@ -1,4 +1,4 @@
-"""Splits: what belongs together stays together. Training and `weft data prepare` divide by one rule."""
+"""Splits keep related rows together. Training and `weft data prepare` use the same rule."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ from weft.core.text import utf8
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
-"""Who keeps a picture that several splits want; splits of other names come after validation."""
+"""Priority of splits that claim the same picture. Splits with other names come after validation."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class SplitConfig(Settings):
 
 
 def rank(split: str | None) -> int:
-    """The smaller, the stronger a split's claim to a picture: test, validation, others, train, none."""
+    """Returns the priority of a split's claim to a picture; smaller is stronger: test, validation, others, train,
+    none."""
     return 4 if split is None else RANK.get(split, 2)
 
 
 def hashed_split(key: str, config: SplitConfig) -> str:
-    """The split of the group `key`: the same in every run, whatever other groups there are."""
+    """Returns the split of the group `key`. It is the same in every run and does not depend on other groups."""
     share = _share(key, config)
     if share < config.test:
         return TEST
@@ -57,7 +58,7 @@ def hashed_split(key: str, config: SplitConfig) -> str:
 
 
 def _share(key: str, config: SplitConfig) -> float:
-    """The hash of a group as a number from 0 to 1."""
+    """Returns the hash of a group as a number from 0 to 1."""
     digest = hashlib.blake2b(utf8(f"{config.seed}:{key}"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2.0**64
 
@@ -68,12 +69,14 @@ def assign_splits(
     clusters: NDArray[np.intp],
     config: SplitConfig,
 ) -> list[str]:
-    """The split of each row.
+    """Assigns a split to each row.
 
-    clusters: (rows,) label of what is connected by group or by looks. A row without a split follows
-    the strongest split of its cluster; a cluster without any goes as a whole where the hash of its
-    smallest group says, into a split that the data mark themselves only if that is train. A split that
-    the data do not mark has one cluster at least, where there are three. Where no row is then for validation, that share of the training clusters is.
+    clusters: (rows,) label of rows connected by group or by similarity.
+    - A row without a split follows the split with the highest priority in its cluster.
+    - A cluster without any split is assigned as a whole, by the hash of its smallest group. It never goes to a test
+      or validation split that the data already mark.
+    - A split that the data do not mark gets at least one cluster, if there are three.
+    - If then no row is for validation, that share of the training clusters becomes validation.
     """
     known = [None if config.redo else split for split in splits]
     smallest: dict[int, str] = {}
@@ -111,8 +114,8 @@ def _fill(
     strongest: Mapping[int, str],
     config: SplitConfig,
 ) -> None:
-    """Gives a split of the data's division that no hash has hit, as may be where groups are few, the group whose hash
-    comes nearest, in place. At least one group stays for training."""
+    """Fills splits that no hash has hit, which happens with few groups: each gets the group with the nearest hash, in
+    place. At least one group stays for training."""
     free = [label for label in hashed if label not in strongest]
     for split, share in ((TEST, config.test), (VALIDATION, config.validation)):
         training = [label for label in free if hashed[label] == TRAIN]
@@ -122,15 +125,15 @@ def _fill(
 
 
 def is_divided(splits: Sequence[str | None]) -> bool:
-    """Whether every row has a split, and training has rows to choose the best weights by."""
+    """Whether every row has a split, and training has validation rows for choosing the best weights."""
     return None not in splits and (VALIDATION in splits or TRAIN not in splits)
 
 
 def described(
     given: Sequence[str | None], assigned: Sequence[str], config: SplitConfig
 ) -> str | None:
-    """A line about rows that lacked a split among rows that have one, and about training rows that are
-    now for validation; None where there are none."""
+    """Describes how many rows without a split were assigned beside rows that have one, and how many training rows
+    became validation; None if there are no such rows."""
     if config.redo:
         return None
     pairs = Counter(zip(given, assigned, strict=True))
@@ -146,7 +149,7 @@ def described(
 
 
 def leaking_rows(splits: Sequence[str], clusters: NDArray[np.intp]) -> dict[int, str]:
-    """Rows that are in another split than the strongest of their cluster: row -> that split."""
+    """Returns row -> the strongest split of its cluster, for rows in another split than that."""
     strongest: dict[int, str] = {}
     for label, split in zip(clusters.tolist(), splits, strict=True):
         held = strongest.get(label)

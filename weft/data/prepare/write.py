@@ -1,4 +1,4 @@
-"""Writing the rows of a plan as shards: one shard is one unit of work, finished or not there."""
+"""Writes the rows of a plan as shards. Each shard is one unit of work, complete or absent."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Written:
-    """A finished shard: blake2b digest of the file, its size, and what a scan finds in it."""
+    """A finished shard: blake2b digest of the file, its size, and the facts from a scan of it."""
 
     name: str
     digest: str
@@ -53,7 +53,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Job:
-    """What the shards are made of. facts: of all rows, in order. wrong: id -> captions that do not belong to the row."""
+    """Input for writing shards. facts: of all rows, in order. wrong: id -> captions that do not belong to the row."""
 
     dataset: Dataset
     facts: Sequence[RowFacts]
@@ -62,12 +62,12 @@ class Job:
     wrong: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def wrong_of(self, row: int) -> list[str]:
-        """Captions of that row that do not belong to it."""
+        """Returns the captions of that row that do not belong to it."""
         return sorted(self.wrong.get(self.facts[row].id, ()))
 
 
 def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
-    """The plan's rows in order, `shard_rows` a shard, each split in shards of its own."""
+    """Divides the plan's rows into shards of `shard_rows`, in order, separately for each split."""
     rows: dict[str, list[Kept]] = defaultdict(list)
     for kept in plan.kept:
         rows[re.sub(r"[^\w-]", "_", kept.split)].append(kept)
@@ -81,7 +81,7 @@ def shards_of(plan: Plan, shard_rows: int) -> list[Shard]:
 def write_all(
     job: Job, shards: Sequence[Shard], engine: Engine, work: Path, *, progress: bool
 ) -> list[Written]:
-    """Writes the shards that are not there yet; all are returned in order. work: folder of the notes."""
+    """Writes the missing shards and returns all, in order. work: folder of notes about finished shards."""
     written: dict[int, Written] = {}
     rows = sum(len(shard.rows) for shard in shards)
     with core_progress("writing shards", rows, shown=progress) as advance:
@@ -97,7 +97,7 @@ def write_all(
 
 
 class _Units(Sequence[Any]):
-    """The shards with their rows as JSON values, read when a shard's turn comes."""
+    """The shards with their rows as JSON values, read on request."""
 
     def __init__(self, job: Job, shards: Sequence[Shard]) -> None:
         self._job = job
@@ -121,7 +121,7 @@ class _Units(Sequence[Any]):
 
 
 def _write_one(shared: dict[str, Any], unit: dict[str, Any]) -> bytes:
-    """Writes a shard and reads it again, as the reader of the format sees it."""
+    """Writes a shard, and reads it again with the reader of the format."""
     name, rows, work = unit["name"], unit["rows"], Path(shared["work"])
     path, notes = Path(shared["out"]) / name, work / f"{name}.json"
     config = from_json(shared["config"], PrepareConfig, "a worker's settings")
@@ -147,7 +147,7 @@ def _write_one(shared: dict[str, Any], unit: dict[str, Any]) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    """32 hex digits of a shard, which may be larger than memory."""
+    """Returns 32 hex digits for a shard, which may be larger than memory."""
     found = hashlib.blake2b(digest_size=16)
     with open_file(path) as file:
         while piece := file.read(1 << 20):
@@ -156,7 +156,7 @@ def _digest(path: Path) -> str:
 
 
 def _finished(notes: Path, name: str) -> bytes | None:
-    """What is noted of a shard; None where it is not there or is damaged, and has to be made again."""
+    """Returns the note about a shard; None if it is missing or damaged, so that the shard is written again."""
     try:
         made = read_file(notes)
         _written(name, made)
@@ -171,7 +171,7 @@ def _written(name: str, made: bytes) -> Written:
 
 
 def _sample(row: dict[str, Any], config: PrepareConfig) -> Sample:
-    """The row as it is stored: captions cleaned and merged, picture perhaps made smaller."""
+    """Returns the row as stored: captions cleaned and merged, the picture scaled down if configured."""
     sample = taken(row["row"])
     items: dict[str, Any] = {**sample.items, "split": row["split"]}
     own, *others = (

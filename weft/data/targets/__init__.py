@@ -1,4 +1,4 @@
-"""What a loss compares predictions with; one file, one kind of target."""
+"""Targets, with which a loss compares predictions. Each file is one kind of target."""
 
 NO_CLASS = -1
-"""In the place of a class: the row's answer is none of those that are known."""
+"""Takes the place of a class if the row's answer is none of the known ones."""

@@ -1,4 +1,4 @@
-"""What lies where in a picture, or in each frame of a video: the attributes of the object in each cell of a grid."""
+"""Objects in a picture, or in each frame of a video: the attributes of the object in each cell of a grid."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +14,16 @@ from weft.core.interfaces import Target
 from weft.data.targets.classes import class_name
 
 NOTHING = 0
-"""The class of a cell in which no object has its centre, and of a value that was never learned."""
+"""The class of a cell without the centre of an object, and of a value that was not learned."""
 
 
 class Cells:
     """A list of objects -> for each cell of a grid the classes of its object, (B, T, A) int64.
 
-    An object is a dict with its box (x0, y0, x1, y1 in [0, 1]) and its attributes. It belongs to the
-    cell of its centre; of several in one cell the last counts, since it covers the others. Classes count
-    from 1, in the order of their names; cells run row by row. Of a video with F frames T is F grids one after another,
-    and an object says with `frame` in which one it is, from 0.
+    An object is a dict with its box (x0, y0, x1, y1 in [0, 1]) and its attributes. It belongs to the cell of its
+    centre. Of several in one cell the last counts, since it covers the others. Classes count from 1, in the order of
+    their names; cells run row by row. For a video of F frames, T is F grids in sequence, and an object's `frame`
+    gives its frame, from 0.
     """
 
     def __init__(self, config: "CellsConfig") -> None:
@@ -83,7 +83,7 @@ def _value(thing: Mapping[str, Any], name: str) -> str:
 
 
 def _frame(thing: Mapping[str, Any], frames: int) -> int:
-    """The number of the frame that the object is in."""
+    """Returns the frame of the object."""
     number = thing.get("frame", 0)
     if not isinstance(number, int) or not 0 <= number < frames:
         raise WeftError(f"an object's frame is {number!r:.60}, expected 0 to {frames - 1}")
@@ -109,11 +109,11 @@ class CellsConfig(Config[Target]):
     column: str = "objects"
     """The column with the list of objects."""
     cells: int = 8
-    """Cells along each side; those of the encoder's grid."""
+    """Cells along each side: as many as in the encoder's grid."""
     attributes: tuple[str, ...] = ("shape", "color", "size")
-    """What is to be told of each object."""
+    """The attributes to predict for each object."""
     frames: int = 1
-    """Of a video, whose objects say in which frame they are."""
+    """Number of frames of a video, whose objects give their frame."""
 
     def __post_init__(self) -> None:
         if min(self.cells, self.frames) < 1 or not self.attributes:

@@ -20,10 +20,10 @@ log = logging.getLogger("weft.data")
 
 
 class Classes:
-    """A value of the column -> its place among the classes, (B,) int64.
+    """A value of the column -> its index among the classes, (B,) int64.
 
-    classes: names in the order of the logits; learned ones the most frequent first, then by name. A
-    value that is none of them is NO_CLASS where they were learned, and an error where they were given.
+    classes: names in the order of the logits; learned ones by frequency, the most frequent first, then by name. A
+    value outside them is NO_CLASS if the classes were learned, and an error if they were given.
     """
 
     exclusive = True
@@ -47,7 +47,7 @@ class Classes:
         return NO_CLASS if place is None else place
 
     def name(self, raw: Any) -> str:
-        """The class of a value as it is spelled among the classes, or as it stands where it is none."""
+        """Returns the class of a value in the spelling of the classes, or as it is if it is none of them."""
         return self._labels.spelled(class_name(raw, self.column))
 
     def collate(self, items: Sequence[int]) -> Tensor:
@@ -76,7 +76,7 @@ class Classes:
             )
 
     def _counted(self, raws: Iterable[Any]) -> tuple[Counter[str], WeftError | None]:
-        """How often each class occurs; what is wrong with others their reader reports, here the first."""
+        """Counts each class, and returns the first error of the other values; their reader reports each."""
         counts: Counter[str] = Counter()
         first_error: WeftError | None = None
         for raw in raws:
@@ -101,9 +101,9 @@ class Classes:
 
 
 def class_name(raw: Any, column: str) -> str:
-    """The name of a class in one Unicode form: JSON's true and 3 are classes too.
+    """Returns the name of a class in one Unicode form. JSON's true and 3 are classes too.
 
-    Raises WeftError that says what `column` holds instead.
+    Raises WeftError that describes the value of `column`.
     """
     expected = "expected a string, a whole number or a truth"
     if isinstance(raw, list | tuple):
@@ -136,11 +136,11 @@ class ClassesConfig(Config[Target]):
     column: str
     """The column that holds the class."""
     classes: tuple[str, ...] = ()
-    """The classes in the order of the logits; empty learns them from the training rows."""
+    """The classes in the order of the logits. If empty, they are learned from the training rows."""
     max_classes: int = 3000
-    """So many of the most frequent classes are learned; any other is no class."""
+    """Maximum number of learned classes, the most frequent ones. Any other value is no class."""
     merge: tuple[Merge, ...] = ()
-    """In what two classes may differ and be one: case, blanks."""
+    """Differences that two spellings of one class may have: case, blanks."""
 
     def __post_init__(self) -> None:
         if self.max_classes < 1:

@@ -1,4 +1,4 @@
-"""Class numbers of many places, as an array in the row: of the cells of a grid, of the pixels."""
+"""Class numbers of many positions, such as the cells of a grid or the pixels, as an array in the row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -50,10 +50,10 @@ class NumbersConfig(Config[Target]):
     column: str
     """The column that holds the number."""
     unit: str = ""
-    """Of the numbers, such as €; a value in another one is an error."""
+    """Unit of the numbers, such as €. A value in another unit is an error."""
     limits: tuple[float, float] | None = None
-    """Lowest and highest score of a scale, such as -3 and 3; one outside is an error. Where they lie on both sides of 0,
-    regression also measures classes: negative and positive, and the whole numbers of the scale."""
+    """Lowest and highest score of a scale, such as -3 and 3; a score outside is an error. If they lie on both sides
+    of 0, regression also measures classes: negative and positive, and the whole numbers of the scale."""
 
     def __post_init__(self) -> None:
         if self.limits is not None and not -LARGEST <= self.limits[0] < self.limits[1] <= LARGEST:

@@ -20,9 +20,9 @@ log = logging.getLogger("weft.data")
 class SoftAnswers:
     """A list of answers -> the score of each known answer, (B, V) float32 from 0 to 1.
 
-    classes: the answers, normalised, in the order of the logits; those that most annotators gave
-    first, then by name. A row none of whose answers is known is all zeros. Several answers of a row may
-    have a score, so a head of them says `exclusive=False`.
+    classes: the normalised answers in the order of the logits; those given by most annotators first, then by name. A
+    row without a known answer is all zeros. Several answers of a row may have a score, so its head needs
+    `exclusive=False`.
     """
 
     exclusive = False
@@ -81,7 +81,7 @@ def _normalised_or_none(raw: Any, column: str) -> list[str]:
     try:
         return [normalised(answer) for answer in _checked(raw, column)]
     except WeftError:
-        return []  # whoever reads the row reports it
+        return []  # the reader of this row reports it
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class SoftAnswersConfig(Config[Target]):
     column: str
     """The column that holds the list of answers."""
     max_classes: int = 3129
-    """So many of the most frequent answers are learned; the usual number on VQA v2."""
+    """Maximum number of learned answers, the most frequent ones. The default is the usual number on VQA v2."""
 
     def __post_init__(self) -> None:
         if self.max_classes < 1:

@@ -17,14 +17,14 @@ from weft.core.interfaces import Target
 log = logging.getLogger("weft.data")
 
 SEPARATORS = (";", "|", ",")
-"""What may stand between the tags of a cell; the first one that any training row has does."""
+"""Separators of tags in a cell, tried in this order. The first that occurs in any training row is used."""
 
 
 class Tags:
     """A list of tags, or a cell such as `red; round` -> 1 for each tag that the row has, (B, V) float32.
 
-    classes: the tags in the order of the logits, the most frequent first, then by name. A row may have
-    none of them. Tags that are not known are left out. separator: of cells, learned where none is given.
+    classes: the tags in the order of the logits, the most frequent first, then by name. A row may have no tag.
+    Unknown tags are left out. separator: of the tags in a cell, learned if not given.
     """
 
     exclusive = False
@@ -40,8 +40,8 @@ class Tags:
         return self._labels.names
 
     def names(self, raw: Any) -> tuple[str, ...]:
-        """The tags of a row, each once, as they are spelled among the classes. Raises WeftError where the
-        value holds none."""
+        """Returns the tags of a row, each once, in the spelling of the classes. Raises WeftError if the value holds
+        none."""
         return tuple(dict.fromkeys(map(self._labels.spelled, self._read(raw))))
 
     def read(self, raw: Any) -> Tensor:
@@ -71,7 +71,7 @@ class Tags:
         for raw in values:
             try:
                 counts.update(self._read(raw))
-            except WeftError as error:  # whoever reads the row reports it
+            except WeftError as error:  # the reader of this row reports it
                 first_error = first_error or error
         if not counts:
             reason = "" if first_error is None else f": {first_error}"
@@ -104,11 +104,11 @@ class TagsConfig(Config[Target]):
     column: str
     """The column that holds the tags."""
     separator: str = ""
-    """What stands between tags in a cell of a table; empty learns it from the training rows: ; | or ,"""
+    """Separator of tags in a cell of a table. If empty, it is learned from the training rows: ; | or ,"""
     max_classes: int = 1000
-    """So many of the most frequent tags are learned."""
+    """Maximum number of learned tags, the most frequent ones."""
     merge: tuple[Merge, ...] = ()
-    """In what two tags may differ and be one: case, blanks."""
+    """Differences that two spellings of one tag may have: case, blanks."""
 
     def __post_init__(self) -> None:
         if self.max_classes < 1:

@@ -1,4 +1,4 @@
-"""What is said: the characters or words of a transcript, learned from the training rows."""
+"""Transcripts: the units (characters, subwords or words) of speech, learned from the training rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,15 +17,14 @@ from weft.data.targets import NO_CLASS
 from weft.modalities.tokenization import SPECIAL, Tokens, train_bpe
 
 BLANK = 0
-"""The id that stands between units, of connectionist temporal classification."""
+"""The blank of connectionist temporal classification."""
 
 
 class Transcript:
     """A text -> the ids of its units (B, L) int64, padded with NO_CLASS; BLANK is never among them.
 
-    Where nothing is said the target is BLANK alone: every place in time is blank. A row of NO_CLASS alone has no
-    transcript that could be learned. Units that no training row has are left out of the target; who measures compares
-    texts and counts them as errors.
+    The target of silence is BLANK alone: every time step is blank. A row of only NO_CLASS has no transcript to learn.
+    Units that no training row has are left out of the target; metrics compare texts and count them as errors.
     """
 
     def __init__(self, config: "TranscriptConfig") -> None:
@@ -36,9 +35,9 @@ class Transcript:
         self._tokens: Tokens | None = None
 
     def text(self, raw: Any) -> str:
-        """The transcript in the form in which it is learned; of a column of captions the only one.
+        """Returns the normalised transcript; of a column of captions, its only one.
 
-        Raises WeftError where it is none.
+        Raises WeftError for anything else.
         """
         if isinstance(raw, list | tuple) and len(raw) == 1:
             raw = raw[0]
@@ -50,13 +49,13 @@ class Transcript:
         return text.lower() if self.config.lowercase else text
 
     def split(self, text: str) -> list[str]:
-        """Its units."""
+        """Splits a text into its units."""
         if self._tokens is not None:
             return self._tokens.tokenizer.encode(text, add_special_tokens=False).tokens
         return text.split() if self.config.unit == "word" else list(text)
 
     def join(self, ids: Sequence[int]) -> str:
-        """The text of ids, without BLANK."""
+        """Returns the text of ids, without BLANK."""
         units = [self.units[one - 1] for one in ids if 0 < one <= len(self.units)]
         if self._tokens is not None:
             tokenizer = self._tokens.tokenizer
@@ -66,16 +65,16 @@ class Transcript:
         return (" " if self.config.unit == "word" else "").join(units).strip()
 
     def encode(self, text: str) -> list[int]:
-        """The ids of the units that are known."""
+        """Returns the ids of the known units."""
         return [self._places[unit] for unit in self.split(text) if unit in self._places]
 
     def unknown(self, text: str) -> list[str]:
-        """The units that no training row has, each once."""
+        """Returns the units that no training row has, each once."""
         return [unit for unit in dict.fromkeys(self.split(text)) if unit not in self._places]
 
     @property
     def size(self) -> int:
-        """How many outputs a decoder needs: the units, and BLANK."""
+        """The number of outputs that a decoder needs: the units and BLANK."""
         return len(self.units) + 1
 
     def read(self, raw: Any) -> list[int]:
@@ -88,7 +87,7 @@ class Transcript:
         return torch.tensor(rows, dtype=torch.int64).view(len(items), longest)
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns the units, in order of their names. Raises WeftError where no row has a transcript."""
+        """Learns the units, sorted by name. Raises WeftError if no row has a transcript."""
         texts, first_error = [], None
         for raw in raws:
             try:
@@ -125,7 +124,7 @@ class Transcript:
 
 
 def _vocabulary(tokens: Tokens) -> list[str]:
-    """The tokens in order of their ids, without the special ones."""
+    """Returns the tokens in the order of their ids, without the special ones."""
     vocabulary = tokens.tokenizer.get_vocab()
     special = set(tokens.special.values())
     return [
@@ -142,14 +141,14 @@ class TranscriptConfig(Config[Target]):
     column: str = "text"
     """The column that holds the transcript."""
     unit: Literal["character", "word", "subword"] = "character"
-    """What is recognised one after the other; characters can spell words that no training row has, and so can subwords:
-    frequent parts of words, by byte-pair encoding."""
+    """The units to recognise. Characters can spell words that no training row has, and so can subwords: frequent
+    parts of words, by byte-pair encoding."""
     lowercase: bool = True
-    """Whether capitals are learned as small letters."""
+    """If true, convert the transcript to lower case."""
     silence: str = "<silence>"
-    """What a transcript says where nothing is said, as an empty one does: an empty cell of a table is a missing value."""
+    """Transcript that means silence, as an empty one does. Tables need it, since an empty cell is a missing value."""
     most: int = 1000
-    """So many of the most frequent units are learned; of subwords at least 256 are, one for each byte."""
+    """Maximum number of learned units, the most frequent ones. Subwords need at least 256, one for each byte."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT)

@@ -1,4 +1,4 @@
-"""When each word of a transcript is said."""
+"""The start and end of each word of a transcript."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from weft.core.timed import timed_words
 
 
 class WordTimes:
-    """Start and end of each word, in seconds of the recording: a list -> float32 (B, L, 2), NaN in the padding, of rows
-    that lack the column everywhere."""
+    """Start and end of each word, in seconds of the recording: a list -> float32 (B, L, 2). Padding is NaN, and so is
+    a row that lacks the column."""
 
     nothing: tuple[tuple[float, float], ...] = ()
 
@@ -24,7 +24,7 @@ class WordTimes:
         self.column = config.column
 
     def read(self, raw: Any) -> list[tuple[float, float]]:
-        """Raises WeftError where it is no list of objects with word, start and end, in order of time."""
+        """Raises WeftError unless it is a list of objects with word, start and end, in order of time."""
         try:
             return [(word.start, word.end) for word in timed_words(raw)]
         except WeftError as error:

@@ -1,7 +1,7 @@
-"""What spreads the units of the preparation over cores or machines; one module is one engine.
+"""Engines spread the units of the preparation over cores or machines. Each module is one engine.
 
-The result of a unit is a function of the data and the config alone, so the output does not depend on
-the engine, and a run that one engine began can be finished by another.
+The result of a unit is a function of the data and the config alone. So the output does not depend on the engine, and
+another engine can finish an interrupted run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,18 +22,18 @@ class Engine(Protocol):
     def run(
         self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
-        """(number of the unit, function(shared, unit)), soon after each is finished.
+        """Yields (number of the unit, function(shared, unit)), soon after each is finished.
 
-        `function` belongs to a module; `shared` and the units are JSON values. A unit is asked for when
-        its turn comes, and an error of one ends the work.
+        `function` must be importable from a module; `shared` and the units are JSON values. Units are requested one
+        after another, and an error in one ends the work.
         """
         ...
 
 
 def build_engine(name: EngineName, workers: int | None) -> Engine:
-    """The engine of that name. workers: None is as many as there are cores, for Ray in the cluster.
+    """Returns the engine of that name. workers: None uses all cores, for Ray those of the cluster.
 
-    Raises MissingExtraError where a package that it needs is not installed.
+    Raises MissingExtraError if a package that it needs is not installed.
     """
     match name:
         case "processes":

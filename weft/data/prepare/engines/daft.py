@@ -1,8 +1,8 @@
-"""Work by daft (https://docs.daft.ai): on the cores of this machine, or on a Ray cluster.
+"""An engine that uses daft (https://docs.daft.ai), on the cores of this machine or on a Ray cluster.
 
-daft's query runs in a process of its own, the leader of a group that holds daft's workers too. So an
-interrupt ends all of them, whatever daft's threads are doing (they abort an interpreter that is about
-to leave), and daft's settings, signal handlers and output stay away from the command's.
+daft's query runs in a process of its own, the leader of a process group with daft's workers. An interrupt therefore
+ends all of them, whatever daft's threads are doing (they abort an interpreter that is about to exit). daft's
+settings, signal handlers and output also stay separate from the command's.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from weft.core.errors import MissingExtraError, WeftError
 from weft.data.prepare.engines.processes import SINGLE_THREAD, cores
 
 SETTINGS = SINGLE_THREAD | {
-    "DO_NOT_TRACK": "1",  # daft tells its makers of each import and each query
+    "DO_NOT_TRACK": "1",  # otherwise daft reports each import and query to its makers
     "DAFT_ANALYTICS_ENABLED": "0",
     "DAFT_PROGRESS_BAR": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,15 +33,15 @@ SETTINGS = SINGLE_THREAD | {
 SECONDS_TO_LEAVE = 5.0
 
 Outcome = dict[str, Any]
-"""Of one unit: "number", and "made" (bytes), "refused" (a user's error) or "failed" (a traceback)."""
+"""Outcome of one unit: "number", and "made" (bytes), "refused" (a user's error) or "failed" (a traceback)."""
 
 
 @dataclass(frozen=True)
 class Daft:
-    """workers: how many at a time; None: one a core of this machine, or of the Ray cluster.
+    """workers: units at the same time; None: one for each core of this machine, or of the Ray cluster.
 
-    on_ray: on the cluster whose address is in RAY_ADDRESS, else on a Ray of this machine that ends
-    with the work. All machines must have weft, and see the data and the output under the same paths.
+    on_ray: use the cluster at the address in RAY_ADDRESS, or without one a local Ray that ends with the work. All
+    machines must have weft installed, and see the data and the output at the same paths.
     """
 
     workers: int | None = None
@@ -57,12 +57,12 @@ class Daft:
     def run(
         self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
-        """See Engine. Raises WeftError where daft or one of its workers ends before the work does."""
+        """See Engine. Raises WeftError if daft or one of its workers ends before the work does."""
         if not units:
             return
         context = multiprocessing.get_context("spawn")
         results, sent = context.Pipe(duplex=False)
-        # Names and JSON, which nobody has to unpickle; the leader hands them on unopened.
+        # Names and JSON need no unpickling; the leader passes them on unread.
         work = json.dumps([function.__module__, function.__qualname__, shared])
         told = [json.dumps(unit) for unit in units]
         leader = context.Process(target=_lead, args=(sent, self, work, told), daemon=True)
@@ -95,17 +95,17 @@ def _made(outcome: Outcome) -> bytes:
 
 
 def _end(leader: BaseProcess) -> None:
-    """Ends the leader and its group; an interrupt first, which lets a worker remove what is half."""
+    """Ends the leader and its group. An interrupt comes first, so that workers can remove incomplete files."""
     for sign in (signal.SIGINT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader.pid or 0, sign)
         connection.wait([leader.sentinel], SECONDS_TO_LEAVE)
-    leader.kill()  # where it had not yet made its group
+    leader.kill()  # if it has not yet made its group
     leader.join()
 
 
 def _lead(sent: Connection, engine: Daft, work: str, units: list[str]) -> None:
-    """The leader: runs the query and sends each outcome, then None."""
+    """The leader process: runs the query and sends each outcome, then None."""
     os.setsid()
     threading.Thread(target=_end_group_with_parent, daemon=True).start()
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -130,7 +130,7 @@ def _query(engine: Daft, work: str, units: list[str]) -> Iterator[Outcome]:
 
     class Worker:
         def __init__(self, work: str, folder: str) -> None:
-            os.chdir(folder)  # where relative paths begin
+            os.chdir(folder)  # relative paths start here
             module, name, self.shared = json.loads(work)
             self.function = getattr(importlib.import_module(module), name)
 
@@ -143,7 +143,7 @@ def _query(engine: Daft, work: str, units: list[str]) -> Iterator[Outcome]:
     most = _start_ray(engine.workers) if engine.on_ray else _start_native(engine.workers)
     table = daft.from_pydict({"number": list(range(len(units))), "unit": units})
     if engine.on_ray:
-        table = table.into_partitions(len(units))  # what Ray spreads
+        table = table.into_partitions(len(units))  # Ray distributes partitions
     pool = daft.cls(Worker, max_concurrency=min(len(units), most), use_process=True)
     outcomes = pool(work, os.getcwd()).work(table["unit"]).alias("outcome")
     for row in table.select(table["number"], outcomes).iter_rows():

@@ -1,4 +1,4 @@
-"""Work on all cores: units go to processes of this machine."""
+"""An engine that distributes units to processes of this machine, on all cores."""
 
 import multiprocessing
 import os
@@ -13,12 +13,12 @@ from typing import Any
 
 from weft.core.errors import WeftError
 
-FEW_UNITS = 3  # done before another process has started
+FEW_UNITS = 3  # these finish before another process has started
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def cores(workers: int | None) -> int:
-    """The number of processes to use: `workers`, or every core that this process may run on."""
+    """Returns the number of processes to use: `workers`, or all cores that this process may use."""
     if workers is not None:
         if workers < 1:
             raise ValueError(f"workers is {workers}, expected at least 1")
@@ -28,10 +28,10 @@ def cores(workers: int | None) -> int:
 
 @dataclass(frozen=True)
 class Processes:
-    """The default engine. One worker, or little work, is done in this process.
+    """The default engine. With one worker, or few units, the work runs in this process.
 
-    `shared` is sent once to each process. Processes are spawned, not forked: forking a process that
-    has threads (torch has) may lock up.
+    `shared` is sent once to each process. Processes are spawned, not forked: forking a process with threads (torch
+    has some) may deadlock.
     """
 
     workers: int
@@ -39,7 +39,7 @@ class Processes:
     def run(
         self, function: Callable[[Any, Any], bytes], shared: Any, units: Sequence[Any]
     ) -> Iterator[tuple[int, bytes]]:
-        """See Engine. Raises WeftError where a process is killed."""
+        """See Engine. Raises WeftError if a process is killed."""
         if self.workers == 1 or len(units) <= FEW_UNITS:
             for number, unit in enumerate(units):
                 yield number, function(shared, unit)
@@ -61,7 +61,7 @@ class Processes:
 def _as_finished(
     pool: ProcessPoolExecutor, units: Sequence[Any], limit: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Few units wait at a time, so that an error or an interrupt ends the work at once."""
+    """Queues only few units at a time, so that an error or an interrupt ends the work at once."""
     waiting: dict[Future[bytes], int] = {}
     ahead = iter(enumerate(units))
     try:
@@ -91,7 +91,7 @@ def _start(function: Callable[[Any, Any], bytes], shared: Any) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot end its workers; they must not stay and wait for ever."""
+    """Ends this worker when its parent dies. A killed parent cannot end its workers, which would wait forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
