@@ -8,7 +8,7 @@ from weft.core.ranges import COUNT, WORKERS, require
 from weft.data.policy import ErrorPolicy
 
 BATCH = 64
-"""Batch size for values that a caller gives, which are computed beside other work."""
+"""Batch size outside evaluations: for values that a caller passes, rows of `weft predict`, and what judges see."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ from weft.inference.config import InferenceConfig
 from weft.inference.member import Entry, Member, ViewedSource
 from weft.inference.rows import PREFETCHED_BATCHES, holds_much
 
+Key = TypeVar("Key")
 SORTED_BATCHES = 64
 """Batches of short entries that are loaded together before they are sorted by length."""
 
@@ -125,7 +126,7 @@ def encode_entries(
             loaded = [one for one in window if not isinstance(one[1], DataError)]
             for n, (member, take) in enumerate(takers):
                 of_member = [(view, values[n]) for view, values in loaded]
-                for batch in _by_length(of_member, config):
+                for batch in by_length(of_member, config):
                     inputs = _inputs(sources[n].collate([value for _, value in batch]), device)
                     features = member.model.encode(stream, inputs)
                     for one in take:
@@ -219,8 +220,9 @@ def _sample(dataset: Dataset, row: int) -> Sample | None:
         return None
 
 
-def _by_length(
-    window: list[tuple[View, Any]], config: InferenceConfig
-) -> Iterator[list[tuple[View, Any]]]:
-    window.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
-    yield from batches(window, most=config.batch_size, most_bytes=config.batch_bytes)
+def by_length(
+    window: Sequence[tuple[Key, Any]], config: InferenceConfig
+) -> Iterator[list[tuple[Key, Any]]]:
+    """The pairs in batches whose values have similar lengths, since padding is expensive."""
+    ordered = sorted(window, key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
+    yield from batches(ordered, most=config.batch_size, most_bytes=config.batch_bytes)

@@ -15,11 +15,11 @@ from weft.core.interfaces import Modality
 from weft.core.once import once
 from weft.core.records import Features, Field
 from weft.core.samples import Sample
-from weft.data.ahead import batches
 from weft.data.columns import ModalitySource
 from weft.data.learned import Learned
 from weft.data.presence import collate_present
 from weft.inference.config import BATCH, InferenceConfig
+from weft.inference.embedding import by_length
 from weft.inference.given import Given
 from weft.inference.member import Member
 
@@ -81,13 +81,14 @@ class Preloaded:
         """
         config = InferenceConfig(batch_size=BATCH)
         views = [(row, view) for row, own in enumerate(self.values[stream]) for view in own]
-        views.sort(key=lambda pair: len(pair[1]) if isinstance(pair[1], Tensor) else 0)
-        totals = []
-        for batch in batches(views, most=config.batch_size, most_bytes=config.batch_bytes):
-            vectors = embed(modality.collate([view for _, view in batch]))
-            total = torch.zeros(len(self.samples), vectors.shape[1])
-            totals.append(total.index_add_(0, torch.tensor([row for row, _ in batch]), vectors))
-        return F.normalize(torch.stack(totals).sum(0), dim=-1)
+        rows: list[int] = []
+        parts: list[Tensor] = []
+        for batch in by_length(views, config):
+            rows += [row for row, _ in batch]
+            parts.append(embed(modality.collate([view for _, view in batch])))
+        vectors = torch.cat(parts)
+        total_NE = torch.zeros(len(self.samples), vectors.shape[1])
+        return F.normalize(total_NE.index_add_(0, torch.tensor(rows), vectors), dim=-1)
 
     @property
     def size(self) -> Size:
