@@ -49,7 +49,7 @@ class Routes:
         self._log = log
 
     def application(self) -> FastAPI:
-        """Returns the function that answers every admitted request."""
+        """Returns the application, which answers every admitted request."""
         app = FastAPI(title="Weft", version=version(), docs_url=None, redoc_url=None)
         app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
         app.add_api_route("/health", _health, methods=["GET", "HEAD"])

@@ -189,7 +189,7 @@ class _Body:
         self.reserved = 0
 
     def announce(self, length: str) -> None:
-        """Returns the Content-Length. Raises RefusedError if it is above the limit."""
+        """Checks the Content-Length. Raises RefusedError if it is no number or above the limit."""
         if not length:
             return
         if not length.isascii() or not length.isdigit():

@@ -49,7 +49,7 @@ class PrepareConfig(Settings):
     WebP files lose the metadata and keep their pixels; other formats with metadata are encoded again."""
     outside: bool = False
     """If true, accept files outside the data folder, named by an absolute path or by '..'. If false, such rows are left
-    out. Otherwise somebody else's table could put any file of this machine into the shards."""
+    out, so that somebody else's table cannot put any file of this machine into the shards."""
     shard_rows: int = 1000
     """Number of rows in a shard."""
     workers: int | None = None
