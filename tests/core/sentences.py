@@ -19,6 +19,7 @@ from weft.commands.list import parts as part_list
 from weft.data.formats import formats
 from weft.data.prepare.check import CheckConfig
 from weft.data.prepare.plan import PrepareConfig
+from weft.fitting.settings import FitSettings
 from weft.serve.page import sentences as of_the_page
 from weft.tasks import tasks
 
@@ -58,7 +59,7 @@ def help_sentences() -> Iterator[tuple[str, str]]:
                 for field, doc in _sources.docs_of(node).items():
                     yield f"{path.stem}.{node.name}.{field}", doc
     yield from _listed()
-    for config in (CheckConfig(), PrepareConfig()):
+    for config in (CheckConfig(), PrepareConfig(), FitSettings()):
         yield from _settings(config)
     for name, line in _sources.summaries(recipes, of_function=True).items():
         yield f"recipe {name}", line

@@ -17,21 +17,21 @@ class FitSettings:
     """The settings of `weft fit`. Raises WeftError for what cannot be."""
 
     minutes: float = 10
-    """Candidates are begun within this time, of all targets together."""
+    """Time limit in minutes, shared by all targets. No candidate starts after it."""
     without: tuple[str, ...] = ()
-    """Columns that no model may read."""
+    """Columns to leave out: no model reads them."""
     networks: bool = True
-    """Also train networks on pictures and texts, in the time that is left."""
+    """If true, also train neural networks on pictures and texts in the remaining time."""
     task: GoalKind | None = None
-    """What the target is; its column says so if not given."""
+    """Kind of the target. Default: the kind of its column."""
     image_model: str | None = None
     """Model for pictures: a folder, package:NAME, a hub name, a safetensors file of MobileNetV2, or none."""
     text_model: str | None = None
     """Model for texts: a folder, package:NAME, a hub name, or none."""
     folds: int = FOLDS
-    """Of the cross-validation, where the data are few."""
+    """Number of folds of the cross-validation, which is used for small data."""
     seed: int = 0
-    """Of folds and models."""
+    """Random seed of the folds and the models."""
     encoding: str | None = None
     """Text encoding of the table, such as cp1252 or gbk. If not given: the encoding of its byte-order mark, or else
     UTF-8."""
