@@ -114,6 +114,7 @@ def test_a_folder_with_an_empty_table_names_the_table(tmp_path: Path) -> None:
     for captions in folder.glob("*.txt"):
         captions.unlink()
     (folder / "captions.csv").write_text("image,caption\n")
+    (folder / "README.txt").write_text("Pictures of squares\n")
     line = refused("data", "check", folder)
     assert f"{folder / 'captions.csv'}: holds no rows: it has only a header" in line
 

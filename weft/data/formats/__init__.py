@@ -138,8 +138,11 @@ def open_dataset(
 
 def _holds_nothing(path: Path) -> str:
     """Returns the message that there are no rows. For a folder it names the first empty table."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for file in files:
+    # In a folder a .txt file is a note or a caption, not a table.
+    inside = (
+        (file for file in path.iterdir() if file.suffix.lower() != ".txt") if path.is_dir() else ()
+    )
+    for file in sorted(inside) or [path]:
         if why := said_of_nothing(file):
             return f"{file}: holds no rows{why}"
     return f"{path}: holds no rows"
