@@ -6,6 +6,7 @@ import math
 import pytest
 
 from weft.core.errors import WeftError
+from weft.core.language import speaking
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.metric import POINTS, RANK, Metric, by_name, find, same_unit
 
@@ -48,11 +49,13 @@ def test_values_have_the_metric_s_digits() -> None:
     assert ERROR.score(Estimate(1.0, 0.5, 2.25)).interval == "0.50 – 2.25"
     assert (ERROR.axis, ACCURACY.axis) == ("EUR, lower is better", "%")
     assert (ERROR.with_unit(2), ACCURACY.with_unit(61.27)) == (
-        "2.00 EUR, lower is better",
+        "2.00 EUR (lower is better)",
         "61.3 %",
     )
-    assert Metric("MAE", "", "lower").with_unit(2) == "2.0, lower is better"
+    assert Metric("MAE", "", "lower").with_unit(2) == "2.0 (lower is better)"
     assert Metric("R2", "").with_unit(0.5) == "0.5"
+    with speaking("zh"):
+        assert ERROR.with_unit(2) == "2.00 EUR (越小越好)"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from weft.core.errors import unknown_name
+from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 
@@ -61,8 +62,10 @@ class Metric:
         return ", ".join([self.unit or "number", *self._direction])
 
     def with_unit(self, value: float) -> str:
-        """The value as `shown`, with the unit if there is one, and the direction where it is the less usual one."""
-        return ", ".join([f"{self.shown(value)} {self.unit}".rstrip(), *self._direction])
+        """The value as `shown`, with the unit if there is one, and the direction where it is the less usual one, in the
+        reader's language."""
+        direction = [f"({say(one)})" for one in self._direction]
+        return " ".join([self.shown(value), *([say(self.unit)] if self.unit else []), *direction])
 
     @property
     def _direction(self) -> list[str]:
