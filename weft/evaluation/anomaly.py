@@ -1,4 +1,4 @@
-"""How well a score tells anomalous rows from normal ones; a higher score is stranger."""
+"""Measures how well a score separates anomalous rows from normal ones. A higher score is more anomalous."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,18 @@ from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
 from weft.evaluation.one_against_rest import one_against_rest
 
 TRUE_POSITIVES = 0.95
-"""Share of the anomalous rows that are found where the false alarms are counted."""
+"""Recall of anomalous rows at which false alarms are counted."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Shares in [0, 1]. auroc: how often an anomalous row has the higher score of two. average_precision: of the
-    anomalous rows. fpr95: of normal rows, those at or above the threshold that finds 95% of the anomalous ones
-    (D. Hendrycks, M. Mazeika and T. Dietterich, Deep Anomaly Detection with Outlier Exposure, 2019, section 4.1)."""
+    """Shares in [0, 1].
+
+    auroc: the probability that an anomalous row scores higher than a normal one. average_precision: with the
+    anomalous rows as positives. fpr95: share of normal rows at or above the threshold that finds 95% of the anomalous
+    ones (D. Hendrycks, M. Mazeika and T. Dietterich, Deep Anomaly Detection with Outlier Exposure, 2019, section
+    4.1).
+    """
 
     auroc: Statistic
     average_precision: Statistic
@@ -27,7 +31,7 @@ class Detection:
 def detection(
     scores: ArrayLike, anomalous: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap
 ) -> Detection:
-    """scores, anomalous (bool) and groups: (N,). Raises ValueError where all rows are of one kind."""
+    """scores, anomalous (bool) and groups: (N,). Raises ValueError if all rows are normal, or all anomalous."""
     scores_N = np.asarray(scores, dtype=np.float64)
     anomalous_N = np.asarray(anomalous, dtype=bool)
     if anomalous_N.all() or not anomalous_N.any():
@@ -42,7 +46,8 @@ def detection(
 
 
 def share_beaten(normal: ArrayLike, anomalous: ArrayLike) -> Floats:
-    """(A,) for each anomalous score (A,) the share of the normal ones (N,) below it, ties counting half; AUROC is their mean."""
+    """For each anomalous score (A,), returns the share (A,) of normal scores (N,) below it; ties count half. The mean
+    is AUROC."""
     sorted_N = np.sort(np.asarray(normal, dtype=np.float64))
     scores_A = np.asarray(anomalous, dtype=np.float64)
     below, upto = (np.searchsorted(sorted_N, scores_A, side=side) for side in ("left", "right"))
@@ -56,7 +61,7 @@ def _fpr95(
     order = np.argsort(-scores_N, kind="stable")
     sorted_N, kind_N = scores_N[order], anomalous_N[order]
     ends = np.append(sorted_N[1:] != sorted_N[:-1], True).nonzero()[0]
-    last_N = ends[np.searchsorted(ends, np.arange(len(sorted_N)))]  # the last place of each tie
+    last_N = ends[np.searchsorted(ends, np.arange(len(sorted_N)))]  # the last position of each tie
 
     def share(counts_RN: np.ndarray) -> Floats:
         found_RN = np.cumsum(counts_RN * kind_N, axis=1)
@@ -71,5 +76,5 @@ def _fpr95(
 
     value = float(share(np.ones((1, len(order)), dtype=np.int64))[0])
     drawn = np.concatenate([share(some) for some in bootstrap.draws(np.asarray(groups)[order])])
-    # A resample that lacks rows of a kind says nothing: the value stands in.
+    # A resample without rows of one kind has no value; the value of all rows replaces it.
     return Statistic(value, np.where(np.isfinite(drawn), drawn, value), count(groups))

@@ -1,8 +1,7 @@
-"""What guessing scores: chance in retrieval and in classification, exactly.
+"""The exact scores of guessing in retrieval and in classification.
 
-A model that looks at the gallery but not at the query orders all galleries alike. In a gallery
-where each entry is right for equally many queries its recall is that of chance, so chance is also what
-one modality alone can reach.
+A model that looks at the gallery but not at the query ranks the gallery alike for all queries. If each entry is right
+for equally many queries, its recall is that of chance. So chance is also the most that one modality alone can reach.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class RetrievalChance:
-    """Expected numbers of a random order of the gallery. recall: k -> share in [0, 1]."""
+    """Expected values for a random order of the gallery. recall: k -> share in [0, 1]."""
 
     recall: dict[int, float]
     median_rank: float
@@ -25,10 +24,10 @@ class RetrievalChance:
 def retrieval_chance(
     positives: ArrayLike, gallery: int, ks: tuple[int, ...] = (1, 5, 10)
 ) -> RetrievalChance:
-    """positives: (Q,) right entries of each query among the `gallery` entries.
+    """positives: (Q,) number of right entries of each query among the `gallery` entries.
 
-    P(the best rank > r) = C(G - r, P) / C(G, P), the chance that r draws without replacement hit
-    none of the P (hypergeometric). The median rank is that of all queries' ranks together.
+    P(the best rank > r) = C(G - r, P) / C(G, P), the probability that r draws without replacement hit none of the P
+    (hypergeometric). The median rank is computed over the ranks of all queries together.
     """
     counts, weights = np.unique(np.asarray(positives), return_counts=True)
     if not len(counts) or counts[0] < 1 or counts[-1] > gallery:
@@ -50,7 +49,8 @@ def retrieval_chance(
 
 @dataclass(frozen=True)
 class ClassificationBaselines:
-    """chance: k -> accuracy of k distinct random guesses. majority: of the k most frequent classes."""
+    """chance: k -> accuracy of k distinct random guesses. majority: k -> accuracy of always guessing the k most
+    frequent classes."""
 
     chance: dict[int, float]
     majority: dict[int, float]
@@ -68,7 +68,7 @@ def classification_baselines(
 
 
 def _beyond(positives: int, gallery: int) -> NDArray[np.float64]:
-    """(G + 1,): the chance that the best right entry ranks beyond r, for r = 0 ... G."""
+    """(G + 1,): the probability that the best right entry ranks beyond r, for r = 0 ... G."""
     drawn = np.arange(gallery)
     missed = np.clip(gallery - positives - drawn, 0, None) / (gallery - drawn)
     return np.concatenate([[1.0], np.cumprod(missed)])
@@ -77,8 +77,8 @@ def _beyond(positives: int, gallery: int) -> NDArray[np.float64]:
 def _random_precision(positives: int, gallery: int, harmonic: float) -> float:
     """Expected average precision of a random order.
 
-    The right entries are equally likely at every place i, and then a share (P - 1) / (G - 1) of the
-    i - 1 before it are right: the mean of (1 + (i - 1) (P - 1) / (G - 1)) / i over i.
+    A right entry is equally likely at every position i. Of the i - 1 entries before it a share (P - 1) / (G - 1) is
+    right on average. So the result is the mean of (1 + (i - 1) (P - 1) / (G - 1)) / i over i.
     """
     if gallery == 1:
         return 1.0

@@ -1,15 +1,14 @@
 """Confidence intervals by the bootstrap, resampling whole groups.
 
-The five captions of one image are not five independent observations, so what is drawn with
-replacement is the group (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application,
-1997, section 3.8). All statistics of one `Bootstrap` see the same resamples: their sums and
-differences are paired.
+The five captions of one image are not five independent observations, so groups are drawn with replacement, not
+observations (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). All
+statistics of one `Bootstrap` use the same resamples, so their sums and differences are paired.
 
-The percentile interval of few groups is too narrow: of 10 it covers the truth 89% of the time instead of
-95%. Its tails are therefore moved outwards to where a t interval has them (T. Hesterberg, What Teachers
-Should Know About the Bootstrap, The American Statistician 69(4), 2015, section 4.3, the expanded
-percentile interval). Below `FEW_GROUPS` that does not suffice, since no resample leaves the range of the
-groups: estimates say of how many groups they are, so that it can be said beside the number.
+The percentile interval of few groups is too narrow: with 10 groups it covers the truth 89% of the time instead of
+95%. Its tails are therefore moved outwards to those of a t interval (T. Hesterberg, What Teachers Should Know About
+the Bootstrap, The American Statistician 69(4), 2015, section 4.3, the expanded percentile interval). Below
+`FEW_GROUPS` this does not suffice, since no resample leaves the range of the groups. Each estimate holds its number
+of groups, so that it can be printed beside the value.
 """
 
 import math
@@ -23,17 +22,17 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 CHUNK_ELEMENTS = 2**22
-"""Counts of drawn groups that are held at once."""
+"""Maximum number of counts of drawn groups in memory."""
 
 FEW_GROUPS = 5
-"""With fewer the interval is narrower than it says: of 3 groups it covers the truth 75% of the time."""
+"""With fewer groups the interval is too narrow: with 3 groups it covers the truth 75% of the time."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its confidence interval; low and high are NaN where one group says nothing of it.
+    """A number and its confidence interval. low and high are NaN if there is only one group.
 
-    groups: how many independent groups it rests on, where that is known.
+    groups: number of independent groups behind it, if known.
     """
 
     value: float
@@ -43,25 +42,25 @@ class Estimate:
 
     @classmethod
     def alone(cls, value: float) -> "Estimate":
-        """A number without an interval."""
+        """Returns a number without an interval."""
         return cls(value, math.nan, math.nan)
 
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
     def percent(self) -> "Estimate":
-        """A share in [0, 1] as a percentage."""
+        """Converts a share in [0, 1] to a percentage."""
         return Estimate(100 * self.value, 100 * self.low, 100 * self.high, self.groups)
 
     @property
     def warning(self) -> str:
-        """What a reader must know of the interval, or nothing."""
+        """Returns the caveat about the interval, or an empty string."""
         if self.groups is None or self.groups >= FEW_GROUPS:
             return ""
         return "1 group: no interval" if self.groups == 1 else f"{self.groups} groups: too narrow"
 
     def interval(self, digits: int = 1) -> str:
-        """The interval as it is printed, with its warning."""
+        """Formats the interval with its warning."""
         known = math.isfinite(self.low) and math.isfinite(self.high)
         bounds = f"{self.low:z.{digits}f} – {self.high:z.{digits}f}" if known else ""
         return "; ".join(part for part in (bounds, self.warning) if part)
@@ -77,7 +76,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number and what it is on every resample (R,) of `groups` groups: it can be computed with."""
+    """A number with its values (R,) on every resample of `groups` groups. Supports arithmetic."""
 
     value: float
     replicates: Floats
@@ -93,7 +92,7 @@ class Statistic:
         return Statistic(self.value * factor, self.replicates * factor, self.groups)
 
     def estimate(self, confidence: float = 0.95) -> Estimate:
-        """The percentile interval, expanded for few groups; unknown for one."""
+        """Returns the percentile interval, expanded for few groups; NaN for one group."""
         if self.groups == 1:
             return Estimate(self.value, math.nan, math.nan, 1)
         tail = expanded_tail(self.groups, (1 - confidence) / 2)
@@ -105,21 +104,21 @@ class Statistic:
 
 
 def expanded_tail(groups: int, tail: float) -> float:
-    """The tail of a percentile interval that is as wide as a t interval of so many groups."""
+    """Returns the tail at which a percentile interval is as wide as a t interval for this number of groups."""
     normal = NormalDist()
     return normal.cdf(-expanded(-normal.inv_cdf(tail), groups))
 
 
 def expanded(deviations: float, groups: int) -> float:
-    """How many of their standard errors an interval takes where, without regard to the number of groups,
-    it takes so many: those of Student's t, of an error that is estimated without bias."""
+    """Converts the half width of a normal interval, in standard errors, to that for this number of groups: Student's
+    t, times the factor that makes the estimated error unbiased."""
     return math.sqrt(groups / (groups - 1)) * t_quantile(deviations, groups - 1)
 
 
 def t_quantile(deviations: float, freedom: int) -> float:
-    """Student's t where the normal distribution has `deviations`: exact for 1 and 2 degrees of freedom,
-    else to 0.5% or better at 1.96 (M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions,
-    1964, 26.7.5)."""
+    """Returns Student's t quantile at the probability where the normal distribution has `deviations`. Exact for 1 and
+    2 degrees of freedom, else within 0.5% at 1.96 (M. Abramowitz and I. A. Stegun, Handbook of Mathematical
+    Functions, 1964, 26.7.5)."""
     if freedom <= 2:
         above = NormalDist().cdf(-deviations)
         if freedom == 1:
@@ -137,7 +136,7 @@ def t_quantile(deviations: float, freedom: int) -> float:
 
 
 class Bootstrap:
-    """Resamples of a set of groups, drawn anew from `seed` each time they are needed."""
+    """Resamples of a set of groups. They are drawn again from `seed` each time they are needed."""
 
     def __init__(self, groups: ArrayLike, *, resamples: int = 2000, seed: int = 0) -> None:
         self.groups = np.unique(np.asarray(groups))
@@ -151,10 +150,10 @@ class Bootstrap:
     def ratios(
         self, numerators: ArrayLike, denominators: ArrayLike, groups: ArrayLike
     ) -> list[Statistic]:
-        """For each of K columns the sum of numerators over the sum of denominators, both (N, K).
+        """For each of K columns, the sum of numerators over the sum of denominators, both (N, K).
 
-        Where only some groups have a part in a column a resample may hit none of them; there the
-        column's value stands in.
+        If only some groups contribute to a column, a resample may contain none of them; then the column's value
+        replaces its own.
         """
         columns = np.asarray(numerators).shape[-1]
         total_K, totals_RK = self.totals(np.column_stack([numerators, denominators]), groups)
@@ -166,9 +165,9 @@ class Bootstrap:
         return [Statistic(float(value_K[k]), ratio_RK[:, k], number) for k in range(columns)]
 
     def totals(self, values: ArrayLike, groups: ArrayLike) -> tuple[Floats, Floats]:
-        """The sum of each column of `values` (N, K), and what it is on every resample (R, K).
+        """The sum of each column of `values` (N, K), and its values on every resample (R, K).
 
-        Statistics of a whole set, such as BLEU, follow from sums of counts.
+        Statistics of a whole set, such as BLEU, are functions of sums of counts.
         """
         values_NK, place_N = self._checked(values, groups, ndim=2)
         sums_GK = np.zeros((len(self.groups), values_NK.shape[1]))
@@ -179,7 +178,7 @@ class Bootstrap:
     def of_sums(
         self, function: Callable[[Floats], Floats], counts: ArrayLike, groups: ArrayLike
     ) -> Statistic:
-        """A function of the sums of counts (N, C), which maps (..., C) to (...)."""
+        """A function of the sums of counts (N, C); it maps (..., C) to (...)."""
         total_C, totals_RC = self.totals(counts, groups)
         number = count(groups)
         return Statistic(float(function(total_C)), function(totals_RC), number)
@@ -187,10 +186,10 @@ class Bootstrap:
     def totals_by(
         self, values: ArrayLike, places: ArrayLike, number: int, groups: ArrayLike
     ) -> tuple[Floats, Floats]:
-        """The sums of `values` (N,) at each of P places (P,), and what they are on every resample (R, P).
+        """The sums (P,) of `values` (N,) in each of P places, and their values on every resample (R, P).
 
-        places: (N,) from 0 to P - 1, such as the classes of the rows; each of N values is of one place, so
-        that thousands of places cost no more than one.
+        places: (N,) from 0 to P - 1, such as the classes of the rows. Each value belongs to one place, so thousands
+        of places cost no more than one.
         """
         values_N, _ = self._checked(values, groups, ndim=1)
         places_N = np.asarray(places)
@@ -214,10 +213,10 @@ class Bootstrap:
         *,
         shares: bool = False,
     ) -> list[Estimate]:
-        """The mean of `values` (N,) at each of P places, all of which have a value.
+        """The mean of `values` (N,) in each of P places, all of which have a value.
 
-        shares: values are shares in [0, 1]; means of 0 and 1 have an interval, as in `proportion`. On a
-        resample without a row of the place the mean stands in.
+        shares: values are shares in [0, 1]; means of 0 and 1 get an interval, as in `proportion`. On a resample
+        without a row of the place, the mean replaces its value.
         """
         total_P, total_RP = self.totals_by(values, places, number, groups)
         rows_P, rows_RP = self.totals_by(np.ones(len(np.asarray(values))), places, number, groups)
@@ -256,16 +255,16 @@ class Bootstrap:
         return Statistic(float(np.median(values_N)), np.concatenate(medians), count(groups))
 
     def draws(self, groups: ArrayLike) -> Iterator[NDArray[np.int64]]:
-        """(r, N) parts of the (R, N) counts: how often each resample drew each of N observations."""
+        """Yields (r, N) parts of the (R, N) counts: how often each resample drew each of N observations."""
         _, place_N = self._checked(np.asarray(groups), groups, ndim=1)
         for counts_RG in self._counts(len(place_N)):
             yield counts_RG[:, place_N]
 
     def proportion(self, hits: ArrayLike, groups: ArrayLike, confidence: float = 0.95) -> Estimate:
-        """The mean of hits in {0, 1}, which keeps an interval where all or none are hits.
+        """The mean of hits in {0, 1}, with an interval also if all or none are hits.
 
-        There every resample is the same and says nothing; the exact binomial bound by the number
-        of groups does (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
+        In these cases all resamples are the same, so the interval is the exact binomial bound for the number of
+        groups (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
         """
         return exact_at_ends(self.mean(hits, groups).estimate(confidence), confidence)
 
@@ -285,7 +284,7 @@ class Bootstrap:
         return array, place
 
     def _counts(self, columns: int = 0) -> Iterator[NDArray[np.int64]]:
-        """(r, G) parts of the (R, G) counts: how often each resample drew each group."""
+        """Yields (r, G) parts of the (R, G) counts: how often each resample drew each group."""
         random = np.random.default_rng(self.seed)
         number = len(self.groups)
         chunk = max(1, CHUNK_ELEMENTS // max(number, columns))
@@ -297,7 +296,7 @@ class Bootstrap:
 
 
 def exact_at_ends(estimate: Estimate, confidence: float = 0.95) -> Estimate:
-    """The same, where the value is 0 or 1 with the exact binomial bound; see `Bootstrap.proportion`."""
+    """Returns the same estimate; a value of 0 or 1 gets the exact binomial bound, see `Bootstrap.proportion`."""
     tail = ((1 - confidence) / 2) ** (1 / (estimate.groups or 1))
     if estimate.value == 0:
         return Estimate(0.0, 0.0, 1 - tail, estimate.groups)
@@ -305,11 +304,11 @@ def exact_at_ends(estimate: Estimate, confidence: float = 0.95) -> Estimate:
 
 
 def count(groups: ArrayLike) -> int:
-    """How many different groups these are."""
+    """Returns the number of different groups."""
     return len(np.unique(np.asarray(groups)))
 
 
 def _first_above(running_RN: NDArray[np.int64], position_R: NDArray[np.int64]) -> NDArray[np.intp]:
-    """For each row the first place whose running count exceeds the position."""
+    """For each row, returns the first place where the running count exceeds the position."""
     first: NDArray[np.intp] = (running_RN > position_R[:, None]).argmax(1)
     return first

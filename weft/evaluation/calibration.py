@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
 
 BINS = 15
-"""Equally wide bins of confidence (C. Guo et al. 2017, arXiv:1706.04599, section 2)."""
+"""Number of equally wide bins of confidence (C. Guo et al. 2017, arXiv:1706.04599, section 2)."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """edges: (BINS + 1,). counts, confidence, accuracy: (BINS,), NaN where a bin is empty. ece: the mean
-    over predictions of |accuracy - confidence| of their bin, equation 3 of Guo et al."""
+    """edges: (BINS + 1,). counts, confidence, accuracy: (BINS,), NaN in an empty bin. ece: the mean over predictions
+    of |accuracy - confidence| in their bin, equation 3 of Guo et al."""
 
     edges: Floats
     counts: Floats
@@ -26,10 +26,10 @@ class Calibration:
 def calibration(
     confidence: ArrayLike, right: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap
 ) -> Calibration:
-    """confidence: (N,) probabilities of N predictions, or (N, V) of V a row. right: as many, whether each
-    is right, or to what share. groups: (N,).
+    """confidence: (N,) probabilities of N predictions, or (N, V) with V in each row. right: the same shape; whether
+    each is right, or its share of being right. groups: (N,).
 
-    A bin holds the predictions above its lower edge and at most at its upper one.
+    A bin excludes its lower edge and includes its upper one.
     """
     confidence_NV = np.asarray(confidence, dtype=np.float64).reshape(len(np.asarray(groups)), -1)
     right_NV = np.asarray(right, dtype=np.float64).reshape(confidence_NV.shape)

@@ -1,6 +1,6 @@
-"""Ranks of a few candidates with one right one, and how well they are ordered by relevance.
+"""Ranks of candidates with a single right one, and their ordering by relevance.
 
-As Visual Dialog is measured (Das et al. 2017, arXiv:1611.08669, section 5; NDCG as in its challenge).
+These are the metrics of Visual Dialog (Das et al. 2017, arXiv:1611.08669, section 5; NDCG as in its challenge).
 """
 
 import torch
@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def rank_of_right(scores_C: Tensor, right: int) -> int:
-    """1 for the best; candidates that score the same as the right one stand before it."""
+    """Returns the rank of the right candidate, 1 for the best. Candidates with the same score rank before it."""
     return int((scores_C >= scores_C[right]).sum())
 
 
 def ndcg(scores_C: Tensor, relevance_C: Tensor) -> float:
-    """Of the first K, K being the number of candidates that are relevant at all; 0 where none is.
+    """Returns NDCG over the first K candidates, K being the number of relevant ones; 0 if there is none.
 
-    The gain of a candidate is its relevance, divided by log2(1 + its rank), and the sum by the best
-    possible one. Among equal scores the less relevant stand first.
+    A candidate gains its relevance divided by log2(1 + its rank). The sum is divided by the best possible sum. Among
+    equal scores, less relevant candidates come first.
     """
     relevant = int((relevance_C > 0).sum())
     if relevant == 0:
@@ -30,13 +30,13 @@ def ndcg(scores_C: Tensor, relevance_C: Tensor) -> float:
 
 
 def chance(candidates: int, k: int) -> tuple[float, float, float]:
-    """recall@k, reciprocal rank and rank of a random order of so many candidates."""
+    """recall@k, reciprocal rank and rank of a random order of this many candidates."""
     ranks = torch.arange(1, candidates + 1, dtype=torch.float64)
     return min(k / candidates, 1.0), float((1 / ranks).mean()), float(ranks.mean())
 
 
 def chance_ndcg(relevance_C: Tensor) -> float:
-    """NDCG of a random order: each place gains the mean relevance; 0 where no candidate is relevant."""
+    """NDCG of a random order: each position gains the mean relevance; 0 if no candidate is relevant."""
     relevant = int((relevance_C > 0).sum())
     if relevant == 0:
         return 0.0

@@ -1,8 +1,8 @@
-"""The words of captions as caption metrics count them: marks of punctuation are split off and dropped.
+"""The words of captions as caption metrics count them: punctuation is split off and dropped.
 
-As the tokenizer of the COCO caption evaluation (the Penn Treebank's rules, as Stanford's PTBTokenizer
-has them), in lower case, and with the marks and the vowel signs of every script: "It isn't a dog's." is
-it, is, n't, a, dog, 's. Text that was tokenized so before stays as it is.
+The rules are those of the COCO caption evaluation's tokenizer (Penn Treebank, as in Stanford's PTBTokenizer), in
+lower case, extended to the punctuation and vowel signs of every script: "It isn't a dog's." becomes it, is, n't, a,
+dog, 's. Text that is already tokenized stays as it is.
 """
 
 import re
@@ -18,18 +18,19 @@ from weft.core.text import (
     symbols_class,
 )
 
-# What the tokenizer writes for brackets.
+# The tokenizer's output for brackets.
 _BRACKETS = re.compile(r"(?<!\S)-[lr][rcs]b-(?!\S)")
 _CLITICS = r"'(?:s|m|d|re|ve|ll)"
 _CONTRACTED = re.compile(rf"(?<=[^\W\d_])n't(?!\w)|(?<=\w){_CLITICS}(?!\w)")
 _TWO_WORDS = re.compile(r"\b(?:(can)(not)|(gon|wan)(na)|(got)(ta)|(gim|lem)(me))\b")
-# Marks of punctuation that the tokenizer keeps as words, and a symbol that it takes for a quotation mark.
+# Punctuation marks that the tokenizer keeps as words, and a symbol that it treats as a quotation
+# mark.
 _KEPT, _DROPPED = "#%&*@", "`"
 _ABBREVIATED = r"(?:mr|mrs|ms|dr|prof|st|rd|ave|blvd|mt|jr|sr|vs|etc|inc|ltd|lt|sgt|capt|gov|sen)\."
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case; where a script has no blanks, what stands between them."""
+    """Splits a text into words in lower case. In scripts without blanks, splits at punctuation only."""
     plain = _BRACKETS.sub(" ", normalised(text).lower().replace("’", "'").replace("‘", "'"))
     plain = _TWO_WORDS.sub(lambda found: " ".join(filter(None, found.groups())), plain)
     plain = _CONTRACTED.sub(lambda found: " " + found[0], plain)
@@ -37,7 +38,8 @@ def words(text: str) -> list[str]:
 
 
 def characters(text: str) -> list[str]:
-    """Every character with its marks, but for blanks and punctuation: for Chinese and its like."""
+    """Splits a text into characters with their marks, without blanks and punctuation: for Chinese and similar
+    scripts."""
     return [
         one
         for one in split_characters(normalised(text).lower())

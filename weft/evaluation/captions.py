@@ -1,8 +1,8 @@
 """BLEU, ROUGE-L and CIDEr-D of generated texts, with the conventions of the COCO caption evaluation.
 
-Each candidate's part in every metric is kept, so that a bootstrap over pictures costs no second look
-at a text: BLEU resamples its sums of counts; CIDEr-D resamples the scores of pictures, with the
-document frequencies of the whole set.
+The contribution of each candidate to every metric is kept, so a bootstrap over pictures need not read the texts
+again. BLEU resamples its sums of counts. CIDEr-D resamples the scores of pictures, with the document frequencies of
+the whole set.
 """
 
 import itertools
@@ -28,7 +28,7 @@ ORDERS = 4
 BETA = 1.2
 """Weight of the recall in ROUGE-L (C.-Y. Lin, 2004, equation 4)."""
 SIGMA = 6.0
-"""Words of difference in length that CIDEr-D forgives."""
+"""Standard deviation of CIDEr-D's length penalty, in words."""
 
 
 def score(
@@ -38,22 +38,22 @@ def score(
     *,
     with_meteor: bool = False,
 ) -> dict[str, float]:
-    """Bleu_1 to Bleu_4, ROUGE_L and CIDEr (which is CIDEr-D, 10 at most) of a set of candidates.
+    """Bleu_1 to Bleu_4, ROUGE_L and CIDEr (CIDEr-D, at most 10) of a set of candidates.
 
-    with_meteor: METEOR too, for English words, by Java and the package pycocoevalcap (ten seconds).
-    candidates: id -> text. references: the same ids -> one or more texts each. A candidate without
-    words scores 0 in its own right. Raises WeftError where ids disagree or an id has no reference.
+    with_meteor: also METEOR, for English words, by Java and the package pycocoevalcap (ten seconds). candidates: id
+    -> text. references: the same ids -> one or more texts each. A candidate without words scores 0. Raises WeftError
+    if ids disagree or an id has no reference.
     """
     return evaluate(candidates, references, tokenize, with_meteor=with_meteor).values()
 
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """What each of N candidates adds to the metrics; rows in the order of `ids`.
+    """The contributions of N candidates to the metrics; rows in the order of `ids`.
 
-    lengths: (N, 2) words of the candidate and of the reference nearest in length. matches, ngrams:
-    (N, 4) n-grams that a reference has, and all n-grams, for n from 1 to 4. rouge, cider: (N,).
-    meteor: (N, 23) METEOR's counts, or None where it was not computed.
+    lengths: (N, 2) words of the candidate and of the reference nearest in length. matches, ngrams: (N, 4) n-grams
+    that a reference contains, and all n-grams, for n from 1 to 4. rouge, cider: (N,). meteor: (N, 23) METEOR's
+    counts, or None if it was not computed.
     """
 
     ids: tuple[str, ...]
@@ -74,7 +74,7 @@ class CaptionScores:
         return named
 
     def statistics(self, bootstrap: Bootstrap, groups: ArrayLike) -> dict[str, Statistic]:
-        """The metrics with their values on every resample; groups: (N,), the group of each row."""
+        """The metrics with their values on every resample. groups: (N,), the group of each row."""
         counts_NC = np.column_stack([self.lengths, self.matches, self.ngrams])
         total_C, totals_RC = bootstrap.totals(counts_NC, groups)
         bleu_4, bleu_R4 = _bleu(total_C), _bleu(totals_RC)
@@ -100,7 +100,7 @@ def evaluate(
     *,
     with_meteor: bool = False,
 ) -> CaptionScores:
-    """As `score`, for each candidate by itself; METEOR where it is asked for."""
+    """As `score`, for each candidate separately; METEOR if requested."""
     _check(candidates, references)
     tokenized = {
         key: [found for text in texts if (found := tokenize(text))]
@@ -153,12 +153,12 @@ def ngrams_of(text: Text, order: int) -> Counter[Ngram]:
 
 
 def nearest_length(length: int, references: Sequence[Text]) -> int:
-    """The length of the reference nearest in length, of two the shorter."""
+    """Returns the length of the reference nearest in length; on a tie the shorter one."""
     return min((len(text) for text in references), key=lambda other: (abs(other - length), other))
 
 
 def clipped_matches(text: Text, references: Sequence[Text]) -> tuple[list[int], list[int]]:
-    """By order: n-grams, each counted as often at most as in one reference, and all n-grams."""
+    """For each order, returns the matching n-grams, clipped to the maximum count in one reference, and all n-grams."""
     matches, totals = [], []
     for order in range(1, ORDERS + 1):
         allowed: Counter[Ngram] = Counter()
@@ -186,7 +186,7 @@ def _bleu(counts: Floats) -> Floats:
 
 
 def _rouge(text: Text, references: Sequence[Text]) -> float:
-    """F-measure of the best precision and the best recall of longest common subsequences."""
+    """F-measure of the best precision and the best recall over longest common subsequences."""
     if not text:
         return 0.0
     common = [_common(text, reference) for reference in references]
@@ -211,7 +211,7 @@ def _common(first: Text, second: Text) -> int:
 
 @dataclass(frozen=True)
 class _Weighted:
-    """A text's n-grams weighted by TF-IDF, one table and its norm an order, and its number of bigrams."""
+    """The TF-IDF weights of a text's n-grams, as a table and its norm for each order, and the number of bigrams."""
 
     weights: list[dict[Ngram, float]]
     norms: list[float]
@@ -219,10 +219,9 @@ class _Weighted:
 
 
 class Consensus:
-    """CIDEr-D (R. Vedantam et al. 2015, equation 4) with the document frequencies of some sets.
+    """CIDEr-D (R. Vedantam et al. 2015, equation 4) with the document frequencies of given sets.
 
-    A document is all references of one picture. As in the published code the penalty of length
-    counts bigrams.
+    A document is all references of one picture. As in the published code, the length penalty counts bigrams.
     """
 
     def __init__(self, references: Sequence[Sequence[Text]]) -> None:
@@ -234,7 +233,7 @@ class Consensus:
         self._documents = math.log(len(references))
 
     def score(self, text: Text, references: Sequence[Text]) -> float:
-        """Ten times the mean over orders and references of clipped, penalised cosines."""
+        """Ten times the mean over orders and references of the clipped, penalised cosine."""
         return self.scores([text], references)[0]
 
     def scores(self, texts: Sequence[Text], references: Sequence[Text]) -> list[float]:
@@ -270,7 +269,7 @@ class Consensus:
 def leave_one_out(
     references: Mapping[str, Sequence[str]], tokenize: Tokenize = words
 ) -> dict[str, float]:
-    """What people reach: the first reference of each id scored against its others."""
+    """Human performance: the first reference of each id scored against its other references."""
     several = {key: list(texts) for key, texts in references.items() if len(texts) > 1}
     if not several:
         raise WeftError("no id has two references, so none can be scored against the others")
@@ -279,7 +278,8 @@ def leave_one_out(
 
 
 def commonest(texts: Sequence[str], tokenize: Tokenize = words) -> str:
-    """The text most often said word by word, of equals the first: what one can say of any picture."""
+    """Returns the text with the most frequent exact words, the first on a tie: the best constant caption for any
+    picture."""
     spoken = [" ".join(tokenize(text)) for text in texts]
     counts = Counter(itertools.filterfalse(lambda text: not text, spoken))
     if not counts:

@@ -1,4 +1,4 @@
-"""Systems on the same queries: two of them, or several against the best."""
+"""Compares systems on the same queries: two of them, or several with the best."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate, Floats, Statistic, ex
 
 @dataclass(frozen=True)
 class Comparison:
-    """first, second and second - first, with the p-value of "there is no difference"."""
+    """first, second and second - first, with the p-value for "there is no difference"."""
 
     first: Estimate
     second: Estimate
@@ -23,7 +23,7 @@ class Comparison:
 
     @property
     def clear(self) -> bool:
-        """Does the interval of the difference leave out zero?"""
+        """Whether the interval of the difference excludes zero."""
         return self.difference.low > 0 or self.difference.high < 0
 
 
@@ -38,11 +38,11 @@ def compare(
 ) -> Comparison:
     """Paired comparison of two systems' values (N,) on the same N queries of `groups` (N,).
 
-    statistic: or a function of the sums (..., C) of counts, such as BLEU, of which values are (N, C).
+    statistic: compares a function of the sums (..., C) of counts instead, such as BLEU; then the values are (N, C).
 
-    Both are computed on the same resamples of groups, so what makes a query hard for both cancels.
-    The p-value is that of the randomisation test that swaps the systems in whole groups (E. W. Noreen,
-    Computer-Intensive Methods for Testing Hypotheses, 1989, chapter 2), for the difference of means.
+    Both systems use the same resamples of groups, so the common difficulty of a query cancels. The p-value comes from
+    the randomisation test that swaps the systems in whole groups (E. W. Noreen, Computer-Intensive Methods for
+    Testing Hypotheses, 1989, chapter 2), for the difference of means.
     """
     a, b, of = (np.asarray(values) for values in (first, second, groups))
     if a.shape != b.shape:
@@ -66,14 +66,14 @@ def against_best(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[int, Comparison]:
-    """System -> its paired comparison with the best (first); values (N,) of K systems on N queries.
+    """Returns system -> its paired comparison with the best (first). Values: (N,) of K systems on N queries.
 
-    The best was chosen by these very values, so among equal systems its lead over the last is large by
-    chance. Intervals of differences and p-values therefore hold for all K (K - 1) / 2 pairs at once: a
-    difference counts by its standard errors, and is held against the largest among all pairs on
-    resamples (max-T, single step; P. H. Westfall and S. S. Young, Resampling-Based Multiple Testing,
-    1993, section 2.5; K. S. Pollard and M. J. van der Laan, J. Stat. Plan. Inference 125, 2004, for the
-    bootstrap). No p-value is smaller than that of the pair's own randomisation test.
+    The best system was chosen by these very values, so even among equal systems its lead over the last is large by
+    chance. The intervals of differences and the p-values therefore hold for all K (K - 1) / 2 pairs simultaneously.
+    Each difference is measured in its standard errors, and compared with the largest one among all pairs on resamples
+    (max-T, single step; P. H. Westfall and S. S. Young, Resampling-Based Multiple Testing, 1993, section 2.5; K. S.
+    Pollard and M. J. van der Laan, J. Stat. Plan. Inference 125, 2004, for the bootstrap). No p-value is smaller than
+    that of the pair's own randomisation test.
     """
     values_NK = np.stack([np.asarray(values, dtype=np.float64) for values in systems], axis=1)
     bootstrap = Bootstrap(groups, resamples=resamples, seed=seed)
@@ -90,8 +90,8 @@ def against_best(
 
 
 def _largest(means: Sequence[Statistic]) -> Floats:
-    """(R,) of each resample the largest distance, of any pair's difference from its value, in standard
-    errors; expanded for few groups."""
+    """(R,) For each resample, the largest deviation of any pair's difference from its value, in standard errors;
+    expanded for few groups."""
     largest_R = np.zeros(len(means[0].replicates))
     for first, second in itertools.combinations(means, 2):
         difference = second - first
@@ -106,7 +106,7 @@ def _largest(means: Sequence[Statistic]) -> Floats:
 def _held_against(
     difference: Statistic, largest_R: Floats, least_p_value: float
 ) -> tuple[Estimate, float]:
-    """The difference with its simultaneous interval, and its p-value."""
+    """Returns the difference with its simultaneous interval, and its p-value."""
     error = float(difference.replicates.std())
     half = error * float(np.quantile(largest_R, 0.95)) if error > 0 else 0.0
     if difference.groups == 1:
@@ -129,7 +129,7 @@ def randomisation_test(
     chunk = max(1, 2**22 // len(sums))
     for start in range(0, resamples, chunk):
         signs = random.integers(0, 2, size=(min(chunk, resamples - start), len(sums))) * 2 - 1
-        # The tolerance keeps sums that are equal but for rounding counted as equal.
+        # The tolerance treats sums that differ only by rounding as equal.
         extreme += int((np.abs(signs @ sums) >= observed - 1e-9 * max(1.0, observed)).sum())
     return (extreme + 1) / (resamples + 1)
 
@@ -143,7 +143,7 @@ def _swapped(
     resamples: int,
     seed: int,
 ) -> float:
-    """Two-sided p-value of "no difference" of a function of sums of counts (N, C), swapping whole groups."""
+    """Two-sided p-value of "no difference" for a function of sums of counts (N, C), swapping whole groups."""
     found, place = np.unique(np.asarray(groups), return_inverse=True)
     between_GC = np.zeros((len(found), first.shape[1]))
     np.add.at(between_GC, place, np.asarray(second, dtype=np.float64) - first)

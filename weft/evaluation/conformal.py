@@ -1,9 +1,9 @@
-"""How often a score is as high by chance: p-values and thresholds from rows that are known to be normal.
+"""p-values and thresholds of scores, calibrated on rows that are known to be normal.
 
-Split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random World, 2005, chapter 4;
-for outliers S. Bates, E. Candes, L. Lei, Y. Romano and M. Sesia, Testing for outliers with conformal p-values, The Annals of
-Statistics 51(1), 2023, section 2): where a new normal row could as well have stood among the calibration rows, an alarm at
-p <= a is false in at most a share `a` of the normal rows, whatever the score.
+Split conformal prediction (V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random World, 2005, chapter
+4; for outliers S. Bates, E. Candes, L. Lei, Y. Romano and M. Sesia, Testing for outliers with conformal p-values, The
+Annals of Statistics 51(1), 2023, section 2). If a new normal row is exchangeable with the calibration rows, an alarm
+at p <= a is false for at most a share `a` of the normal rows, whatever the score.
 """
 
 import math
@@ -18,10 +18,10 @@ Floats = NDArray[np.float64]
 
 
 class Conformal:
-    """The scores of normal calibration rows, which no model was fitted on; a higher score is stranger."""
+    """The scores of normal calibration rows, on which no model was fitted. A higher score is more anomalous."""
 
     def __init__(self, scores: ArrayLike) -> None:
-        """scores: (N,). Raises WeftError where there are none, and for one that is not finite."""
+        """scores: (N,). Raises WeftError if there are none, or one is not finite."""
         self.scores: Floats = np.sort(np.asarray(scores, dtype=np.float64))
         if not len(self.scores):
             raise WeftError("no calibration rows, expected some that are known to be normal")
@@ -32,20 +32,20 @@ class Conformal:
         return len(self.scores)
 
     def p_values(self, scores: ArrayLike) -> Floats:
-        """(M,) for scores (M,): the share of the rows, the new one included, that are at least as strange."""
+        """(M,) for scores (M,): the share of rows, including the new one, that are at least as anomalous."""
         below = np.searchsorted(self.scores, np.asarray(scores, dtype=np.float64), side="left")
         found: Floats = (1 + len(self) - below) / (1 + len(self))
         return found
 
     @staticmethod
     def least(false_alarms: float) -> int:
-        """Calibration rows that are needed to keep so few false alarms."""
+        """Returns the number of calibration rows needed for a share of false alarms this small."""
         return math.ceil(1 / false_alarms - 1e-9) - 1
 
     def threshold(self, false_alarms: float) -> float:
-        """Scores above it are alarms; of normal rows at most the share `false_alarms` are.
+        """Scores above the threshold are alarms. At most the share `false_alarms` of normal rows are above it.
 
-        Raises WeftError where the calibration rows are too few for so rare an alarm.
+        Raises WeftError if there are too few calibration rows for this share.
         """
         if not 0 < false_alarms < 1:
             raise WeftError(f"false alarms are {false_alarms}, expected a share between 0 and 1")
@@ -68,9 +68,9 @@ def false_alarms(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Statistic:
-    """The share of the measured normal rows (N,) above the threshold that the calibration rows (M,) set for `share`.
+    """The share of the measured normal rows (N,) above the threshold that the calibration rows (M,) give for `share`.
 
-    Both are resampled by their groups, since the threshold is as uncertain as what it is measured on.
+    Both sets are resampled by their groups, since the threshold is as uncertain as the measured share.
     """
     of, apart = np.asarray(measured, dtype=np.float64), np.asarray(calibration, dtype=np.float64)
     value = float((of > Conformal(apart).threshold(share)).mean())
@@ -97,7 +97,7 @@ def false_alarms(
 
 
 def _thresholds(counts_RM: NDArray[np.int64], sorted_M: Floats, share: float) -> Floats:
-    """(R,) of each resample of the calibration scores, which stand in order; at most the highest of them."""
+    """(R,) The threshold on each resample of the sorted calibration scores; at most the highest score."""
     upto_RM = np.cumsum(counts_RM, axis=1)
     needed_R = np.minimum(
         np.ceil((upto_RM[:, -1] + 1) * (1 - share) - 1e-9).astype(np.int64), upto_RM[:, -1]

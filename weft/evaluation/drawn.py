@@ -1,6 +1,6 @@
-"""How drawn values compare with real ones, by the features of both: KID, FID, precision, recall, nearest rows.
+"""Compares generated values with real ones by their features: KID, FID, precision, recall, nearest rows.
 
-All take features (N, D) of any encoder as float64 arrays: which encoder it was belongs beside every number.
+All functions take features (N, D) of any encoder as float64 arrays. Report the encoder beside every number.
 """
 
 from collections.abc import Iterator
@@ -14,24 +14,25 @@ from weft.evaluation.bootstrap import Estimate
 Floats = NDArray[np.float64]
 
 FEW = 10_000
-"""Below so many samples FID is biased upwards so much that values of other numbers of samples cannot be compared
-(Chong & Forsyth 2020, arXiv:1911.07023)."""
+"""With fewer samples, the upward bias of FID is so large that values for different numbers of samples cannot be
+compared (Chong & Forsyth 2020, arXiv:1911.07023)."""
 CHUNK = 2048
-"""Rows whose distances are in memory at once."""
+"""Number of rows whose distances are in memory at once."""
 
 
 def kid(real_ND: Floats, drawn_MD: Floats) -> float:
     """Kernel inception distance: the unbiased squared MMD with the kernel (x . y / D + 1) ** 3.
 
-    Binkowski et al. 2018, arXiv:1801.01401, equation 4 and section 4. Near 0 for two samples of one distribution,
-    and then as often below it as above. Needs two rows of each.
+    Binkowski et al. 2018, arXiv:1801.01401, equation 4 and section 4. For two samples of the same distribution it
+    scatters around 0 and is often negative. Needs two rows of each.
     """
     return _mmd(*_sums(real_ND, drawn_MD))
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """within: sums over pairs of two different rows of a set; between: over all pairs. counts: rows of each set."""
+    """within: sums over pairs of different rows in one set; between: over pairs across the sets. counts: rows of each
+    set."""
 
     real: float
     drawn: float
@@ -65,7 +66,7 @@ def kid_estimate(
     """KID of all rows, with the interval of a 95 % bootstrap over rows of both sets.
 
     A resample draws rows with replacement; pairs of a row with itself are left out, so that it stays unbiased. size:
-    the most rows of a set in a resample; the interval of larger sets is narrowed by the square root of the ratio.
+    maximum rows of a set in a resample; for larger sets the interval is scaled by the square root of the ratio.
     """
     value = kid(real_ND, drawn_MD)
     generator = np.random.default_rng(seed)
@@ -102,8 +103,8 @@ def fid(real_ND: Floats, drawn_MD: Floats) -> float:
     means = real_ND.mean(0) - drawn_MD.mean(0)
     one, other = np.cov(real_ND, rowvar=False), np.cov(drawn_MD, rowvar=False)
     one, other = np.atleast_2d(one), np.atleast_2d(other)
-    # The trace of the root of the product is the sum of the roots of its eigenvalues, which are those of a
-    # symmetric matrix: root(one) @ other @ root(one).
+    # The trace of the root of the product is the sum of the roots of its eigenvalues. These are
+    # also the eigenvalues of a symmetric matrix: root(one) @ other @ root(one).
     values, vectors = np.linalg.eigh(one)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ other @ root).clip(0)).sum()
@@ -111,16 +112,16 @@ def fid(real_ND: Floats, drawn_MD: Floats) -> float:
 
 
 def precision_recall(real_ND: Floats, drawn_MD: Floats, k: int = 3) -> tuple[float, float]:
-    """Share of the drawn rows near a real one, and of the real rows near a drawn one.
+    """Returns the share of generated rows near a real one, and the share of real rows near a generated one.
 
-    Kynkaanniemi et al. 2019, arXiv:1904.06991, equation 1: near is within the distance from the other row to its
+    Kynkaanniemi et al. 2019, arXiv:1904.06991, equation 1: a row is near another if it is no farther than the other's
     k-th neighbour in its own set.
     """
     return _near(real_ND, drawn_MD, k), _near(drawn_MD, real_ND, k)
 
 
 def _near(known_ND: Floats, asked_MD: Floats, k: int) -> float:
-    """Share of the asked rows that lie within the reach of a known one."""
+    """Returns the share of asked rows that are near a known one."""
     reach_N = np.concatenate(
         [
             np.sort(part, axis=1)[:, min(k, part.shape[1] - 1)]
@@ -132,7 +133,7 @@ def _near(known_ND: Floats, asked_MD: Floats, k: int) -> float:
 
 
 def nearest(known_ND: Floats, asked_MD: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """The nearest known row of each asked one, and how far it is."""
+    """Returns the index of the nearest known row for each asked one, and the distance."""
     rows, distances = [], []
     for part in _distances(asked_MD, known_ND):
         rows.append(part.argmin(axis=1))
@@ -141,17 +142,17 @@ def nearest(known_ND: Floats, asked_MD: Floats) -> tuple[NDArray[np.int64], Floa
 
 
 def _distances(asked_MD: Floats, known_ND: Floats) -> Iterator[Floats]:
-    """(M', N) Euclidean distances, some of the asked rows at a time."""
+    """Yields (M', N) Euclidean distances for a few asked rows at a time."""
     squares_N = np.square(known_ND).sum(1)
     for start in range(0, len(asked_MD), CHUNK):
         part = asked_MD[start : start + CHUNK]
         squared = np.square(part).sum(1)[:, None] + squares_N - 2 * part @ known_ND.T
-        # By rounding the square of a row to itself may be below 0.
+        # Rounding can make the squared distance of a row to itself negative.
         yield np.sqrt(squared.clip(0))
 
 
 def spread_within(features_ND: Floats, groups_N: NDArray[np.int64]) -> float:
-    """Mean distance of two rows of one group, a mean over the groups of two rows or more; NaN without any."""
+    """Mean distance of two rows of one group, averaged over the groups of two or more rows; NaN if there are none."""
     found = []
     for group in np.unique(groups_N):
         rows = features_ND[groups_N == group]

@@ -1,4 +1,4 @@
-"""Words that a recogniser writes where nothing is said, by the minute, and sounds in which nothing is said."""
+"""Words a minute that a recogniser writes for sounds without speech, and sounds to measure it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.word_errors import normalise
 
 PIECE = 5.0
-"""Seconds of each piece of silence or noise."""
+"""Length of each piece of silence or noise, in seconds."""
 SOFTEST, LOUDEST = -60.0, -10.0
-"""Power of white noise in decibels of full scale; drawn anew for each piece."""
+"""Power of the white noise in decibels of full scale. Each piece is drawn separately."""
 NONE_SEEN = 3.0
-"""Upper bound of the mean of a Poisson distribution, at 95 %, where no event was seen (Hanley & Lippman-Hand 1983)."""
+"""Upper bound of a Poisson mean, at 95 %, if no event was observed (Hanley & Lippman-Hand 1983)."""
 
 
 @dataclass(frozen=True)
 class WordsAMinute:
-    """How many words were written in how many minutes, and how many that is a minute."""
+    """Number of written words, minutes of sound, and words a minute."""
 
     words: int
     minutes: float
     rate: Estimate
 
     def line(self, of: str) -> str:
-        """What people read. of: which sounds."""
+        """Formats a line for people. of: name of the sounds."""
         low, high = self.rate.low, self.rate.high
         found = say(
             f"{self.words} words in {self.minutes:.1f} minutes: {self.rate.value:.2f} a minute "
@@ -37,10 +37,10 @@ class WordsAMinute:
 
 
 def words_a_minute(texts: Sequence[str], seconds: Sequence[float]) -> WordsAMinute:
-    """Of recordings of these lengths; the interval is a bootstrap over recordings, and where no word was written from 0
-    to 3 words in all the time.
+    """Counts the words for recordings of these lengths. The interval is a bootstrap over recordings. If no word was
+    written, it is 0 to 3 words in the total time.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there are no recordings.
     """
     words_N = np.array([len(normalise(text).split()) for text in texts], dtype=np.float64)
     minutes_N = np.asarray(seconds, dtype=np.float64) / 60
@@ -53,7 +53,7 @@ def words_a_minute(texts: Sequence[str], seconds: Sequence[float]) -> WordsAMinu
 
 
 def white_noise(rate: int, minutes: float, seed: int = 0) -> list[NDArray[np.float32]]:
-    """Pieces (S,) of PIECE seconds, of at least `minutes` together."""
+    """Returns pieces (S,) of PIECE seconds, at least `minutes` in total."""
     generator = np.random.default_rng(seed)
     found = []
     for _ in range(pieces(minutes)):
@@ -64,5 +64,5 @@ def white_noise(rate: int, minutes: float, seed: int = 0) -> list[NDArray[np.flo
 
 
 def pieces(minutes: float) -> int:
-    """How many pieces are so many minutes."""
+    """Returns the number of pieces in this many minutes."""
     return max(1, int(np.ceil(minutes * 60 / PIECE - 1e-9)))

@@ -1,4 +1,4 @@
-"""Does the evaluated split hold what the model was trained on? Printed above the scores."""
+"""Checks whether the evaluated split contains training data. The result is printed above the scores."""
 
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ EXAMPLES = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """How many of `total` evaluated things are also in training."""
+    """The number of `total` evaluated objects that also occur in training."""
 
     found: int
     total: int
@@ -27,15 +27,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Leakage:
-    """What the evaluated split shares with the training split.
+    """Overlap of the evaluated split with the training split.
 
-    Whatever a row holds is compared, in any column with any column: pictures, sounds, videos, arrays and files
-    by their content (identical), pictures, sounds and videos also by their fingerprints (near_duplicates), captions and sentences
-    without regard to case, punctuation, width and blanks (texts), and of a row that holds nothing of these all
-    values together (values). Both mappings have the kinds that the evaluated rows hold. not_compared:
-    what could not be, in words.
+    Every column is compared with every column:
+    - identical: pictures, sounds, videos, arrays and files with the same content.
+    - near_duplicates: pictures, sounds and videos with similar fingerprints.
+    - texts: captions and sentences, ignoring case, punctuation, width and blanks.
+    - values: rows with none of these, by all their values together.
 
-    Examples pair an evaluated row's id with a training row's.
+    The mappings have the kinds that occur in the evaluated rows. not_compared: messages about comparisons that were
+    impossible. Examples pair the id of an evaluated row with that of a training row.
     """
 
     train_rows: int
@@ -50,20 +51,20 @@ class Leakage:
 
     @property
     def clean(self) -> bool:
-        """Everything was compared, and nothing is shared or looks alike; texts may be shared."""
+        """Whether everything was compared, and nothing but texts is shared or similar."""
         return not (self.shared or self.suspected or self.not_compared)
 
     @property
     def shared(self) -> bool:
-        """A row, a group, or the very picture, sound, video or file is in both."""
+        """Whether both splits share a row, a group, or an identical picture, sound, video or file."""
         recordings = [finding for kind, finding in self.identical.items() if kind != "array"]
         return any(finding.found for finding in (self.ids, self.groups, *recordings))
 
     @property
     def suspected(self) -> bool:
-        """A picture looks like one in training; or an array or a row of values is the same.
+        """Whether a picture resembles one in training, or an array or a row of values is identical.
 
-        Arrays may be equal without harm, such as the times of samples, and so may rows of few values.
+        Identical arrays, such as the times of samples, and identical rows of few values may be harmless.
         """
         arrays = [finding for kind, finding in self.identical.items() if kind == "array"]
         alike = (*self.near_duplicates.values(), *arrays, self.values)
@@ -71,7 +72,7 @@ class Leakage:
 
     @property
     def verdict(self) -> str:
-        """The findings in a few words."""
+        """Summarises the findings in a few words."""
         if self.shared:
             return "LEAKAGE FROM TRAINING: the scores may be too high"
         if self.suspected:
@@ -81,7 +82,7 @@ class Leakage:
         return "leakage from training: none found"
 
     def lines(self) -> list[str]:
-        """One sentence a check, what was not compared, and what no check finds."""
+        """One sentence for each check, for comparisons that were impossible, and for the limits of all checks."""
         found = [f"{f.found:,} of {f.total:,} {what}" for what, f in self.findings().items()]
         limits = [f"pictures {NOT_FOUND}"] if "image" in self.near_duplicates else []
         alike = [f"{NOUNS[kind]}s" for kind in self.near_duplicates if kind != "image"]
@@ -99,7 +100,7 @@ class Leakage:
         ]
 
     def findings(self) -> dict[str, Finding]:
-        """What was looked for, in words, and how much of it there is; without what no row holds."""
+        """Returns the label of each check -> its finding, without checks for which no row has data."""
         media = {
             f"{NOUNS[kind]}s are identical to a training {NOUNS[kind]}": finding
             for kind, finding in self.identical.items()
@@ -125,10 +126,9 @@ class Leakage:
 def audit(
     train: Sequence[RowFacts], evaluated: Sequence[RowFacts], *, near: NearConfig | None = None
 ) -> Leakage:
-    """Looks for everything of `evaluated` in `train`.
+    """Compares everything in `evaluated` with `train`.
 
-    near: when two pictures count as near duplicates. Pictures that are identical are not counted
-    again as near duplicates.
+    near: when two pictures count as near duplicates. Identical pictures are not counted again as near duplicates.
     """
     kinds = [kind for kind in NOUNS if any(_contents(evaluated, (kind,)))]
     known = _contents(train, NOUNS)
@@ -154,26 +154,26 @@ def audit_datasets(
     workers: int | None = None,
     kept: Path | None = None,
 ) -> Leakage:
-    """Reads every row of both once, with `workers` processes (None: one a core), and audits them.
+    """Reads every row of both once, with `workers` processes (None: one for each core), and audits them.
 
-    kept: a folder where what was read of the training rows stays for the next time; rows that have
-    changed since are read anew.
+    kept: a folder that stores the facts about training rows for later runs. Rows that have changed since are read
+    again.
     """
     engine = Processes(cores(workers))
     return audit(scan(train, engine=engine, kept=kept), scan(evaluated, engine=engine), near=near)
 
 
 Keyed = Iterable[tuple[Hashable, str]]
-"""What is compared, with the id of the row that it belongs to."""
+"""The compared keys, each with the id of its row."""
 
 
 def _named(facts: Sequence[RowFacts], field: Literal["id", "group"]) -> Keyed:
-    """Names in one Unicode form: two tables may spell the same file name in two."""
+    """Names in one Unicode form: two tables may encode the same file name differently."""
     return [(normalised(getattr(f, field)), f.id) for f in facts]
 
 
 def _contents(facts: Sequence[RowFacts], kinds: Container[Kind]) -> Keyed:
-    """Each content once, with the first row that has it: several rows may be about one picture."""
+    """Returns each content once, with the first row that has it: several rows may be about one picture."""
     media = ((m, f.id) for f in facts for m in f.media.values() if m.kind in kinds)
     found: dict[Hashable, str] = {}
     for each, row in media:
@@ -183,7 +183,7 @@ def _contents(facts: Sequence[RowFacts], kinds: Container[Kind]) -> Keyed:
 
 
 def _texts(facts: Sequence[RowFacts]) -> Keyed:
-    """Texts without a word or a symbol are alike without being the same."""
+    """Leaves out texts without a word or symbol: they would match each other without being the same."""
     return [(key, f.id) for f in facts for text in f.texts if (key := folded(text))]
 
 
@@ -209,7 +209,7 @@ def _shared(train: Keyed, evaluated: Keyed) -> Finding:
 
 
 def _looks(facts: Sequence[RowFacts], kind: Kind) -> list[tuple[str, Look]]:
-    """Each picture, sound or video once, with the id of the first row that has it."""
+    """Returns each picture, sound or video once, with the id of the first row that has it."""
     found: dict[str, tuple[str, Look]] = {}
     for each in looks_of(facts):
         if each.kind == kind:

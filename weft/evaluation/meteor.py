@@ -1,7 +1,7 @@
-"""METEOR 1.5 (M. Denkowski and A. Lavie, WMT 2014), where Java and the package pycocoevalcap are there.
+"""METEOR 1.5 (M. Denkowski and A. Lavie, WMT 2014). Needs Java and the package pycocoevalcap.
 
-The published program aligns the words, by stems, synonyms and paraphrases too; it needs Java, and the
-package carries it. The score follows here from its counts, so that a bootstrap can resample them.
+The published Java program, which the package contains, aligns the words by exact forms, stems, synonyms and
+paraphrases. The score is computed here from its counts, so that a bootstrap can resample them.
 """
 
 import importlib.util
@@ -18,8 +18,8 @@ from weft.core.errors import MissingExtraError, WeftError
 Floats = NDArray[np.float64]
 
 COUNTS = 23
-"""Words of the candidate and of the reference, function words of both; for each kind of match content
-words of both and function words of both; chunks; matched words of both."""
+"""Words of the candidate and of the reference; function words of both; for each kind of match, content words of both
+and function words of both; chunks; matched words of both."""
 KINDS = (1.0, 0.6, 0.8, 0.6)
 """Weights of exact matches, stems, synonyms and paraphrases (table 1 of the paper, English)."""
 ALPHA, BETA, GAMMA, DELTA = 0.85, 0.2, 0.6, 0.75
@@ -31,9 +31,9 @@ def available() -> bool:
 
 
 def counts(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
-    """(N, 23) what the program counts of each candidate against the reference that fits best.
+    """(N, 23) the program's counts for each candidate against its best reference.
 
-    Raises MissingExtraError without the package, WeftError without Java or where the program fails.
+    Raises MissingExtraError without the package, WeftError without Java or if the program fails.
     """
     jar, java = _jar(), shutil.which("java")
     if jar is None:
@@ -60,7 +60,7 @@ def counts(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Fl
 
 
 def meteor(counts: Floats) -> Floats:
-    """(..., 23) counts of a candidate, or their sum over many -> (...) the score."""
+    """Maps counts (..., 23) of a candidate, or their sum over many, to the score (...)."""
     words, function = counts[..., 0:2], counts[..., 2:4]
     kinds = counts[..., 4:20].reshape(*counts.shape[:-1], len(KINDS), 4)
     matched = np.tensordot(
@@ -71,7 +71,7 @@ def meteor(counts: Floats) -> Floats:
     precision, recall = share[..., 0], share[..., 1]
     mean = precision * recall / np.maximum(ALPHA * precision + (1 - ALPHA) * recall, 1e-12)
     chunks, matches = counts[..., 20], counts[..., 21:23].mean(-1)
-    # Two equal texts are one chunk, for which the program asks no penalty.
+    # Two equal texts form one chunk, for which the program charges no penalty.
     equal = (chunks == 1) & (words == matches[..., None]).all(-1)
     penalty = GAMMA * (np.where(equal, 0, chunks) / np.maximum(matches, 1)) ** BETA
     scores: Floats = mean * (1 - penalty)
@@ -79,7 +79,7 @@ def meteor(counts: Floats) -> Floats:
 
 
 def _plain(text: str) -> str:
-    """Without what the program's protocol would take for its own."""
+    """Removes characters that have a meaning in the program's protocol."""
     return " ".join(text.replace("|||", " ").split())
 
 

@@ -1,7 +1,7 @@
-"""What a number means: its name, its unit, which way is better, and how it is shown.
+"""The meaning of a number: its name, its unit, the better direction, and its format.
 
-Every task declares the metrics that it measures and every number carries the one that it is of, so nothing
-has to guess from a name whether it is a percentage or whether less of it is better.
+Every task declares its metrics, and every number carries its metric. So nothing has to guess from a name whether a
+number is a percentage or whether lower is better.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,25 +18,25 @@ from weft.evaluation.bootstrap import Bootstrap, Estimate
 
 PERCENT = "%"
 POINTS = "points"
-"""Of numbers whose best is not 1, or not reached, times 100 as the field prints them: BLEU, CIDEr."""
+"""Unit of numbers whose maximum is not 1, or is out of reach, times 100 as usual in the field: BLEU, CIDEr."""
 RANK = "rank"
 TARGET_UNIT = "unit of the target"
-"""Of numbers in the unit of what is predicted, which the head of the model says: see `Metric.in_unit`."""
+"""Unit of numbers in the unit of the target, which the model's head defines: see `Metric.in_unit`."""
 THOUSANDTHS = "x 0.001"
-"""Of small numbers, as the field prints the kernel distance."""
+"""Unit of small numbers, as the kernel distance is usually printed."""
 SCALES = {PERCENT: 100.0, POINTS: 100.0, THOUSANDTHS: 1000.0}
-"""Unit -> by what a raw value is multiplied to be in it; 1 in any other."""
+"""Unit -> factor from a raw value to this unit; 1 for any other unit."""
 FAMILY = "{}"
-"""Stands in the name of a family of metrics for what its members are named by, such as a class."""
+"""Placeholder in the name of a family of metrics for the name of a member, such as a class."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, or a family of metrics of which only the data says the members.
+    """A metric, or a family of metrics whose members depend on the data.
 
-    name: with one `{}` for a family, such as `class/{}/accuracy`. unit: what `scale` makes of a raw
-    value, such as a share in [0, 1]. digits: after the point. headline: shown large. said: how people say
-    it; the name in words if not given.
+    name: contains one `{}` for a family, such as `class/{}/accuracy`. unit: after multiplication of a raw value, such
+    as a share in [0, 1], by `scale`. digits: after the decimal point. headline: displayed large. said: the name for
+    people; derived from the name if not given.
     """
 
     name: str
@@ -48,22 +48,22 @@ class Metric:
 
     @property
     def scale(self) -> float:
-        """By what a raw value is multiplied to be in the unit."""
+        """The factor from a raw value to the unit."""
         return SCALES.get(self.unit, 1.0)
 
     @property
     def words(self) -> str:
-        """The name as people say it: `image_to_text/recall@1` is `image to text, recall@1`."""
+        """The name for people: `image_to_text/recall@1` becomes `image to text, recall@1`."""
         return self.said or plain(self.name)
 
     @property
     def axis(self) -> str:
-        """The unit, and the direction where it is the less usual one; "number" stands for no unit."""
+        """The unit, and "lower is better" where it applies; "number" if there is no unit."""
         return ", ".join([self.unit or "number", *self._direction])
 
     def with_unit(self, value: float) -> str:
-        """The value as `shown`, with the unit if there is one, and the direction where it is the less usual one, in the
-        reader's language."""
+        """The value as `shown`, with its unit if there is one, and "lower is better" where it applies, in the reader's
+        language."""
         direction = [f"({say(one)})" for one in self._direction]
         return " ".join([self.shown(value), *([say(self.unit)] if self.unit else []), *direction])
 
@@ -72,7 +72,7 @@ class Metric:
         return ["lower is better"] if self.better == "lower" else []
 
     def member(self, value: str) -> "Metric":
-        """The member of a family that is named by `value`, whatever characters it has."""
+        """Returns the member of a family with the name `value`, which may contain any characters."""
         return replace(
             self,
             name=self.name.replace(FAMILY, value, 1),
@@ -80,7 +80,7 @@ class Metric:
         )
 
     def called(self, name: str) -> "Metric | None":
-        """The metric of that name, itself or a member of this family; None if it is neither."""
+        """Returns the metric of that name: itself or a member of this family; None if it is neither."""
         before, family, after = self.name.partition(FAMILY)
         if not family:
             return self if name == self.name else None
@@ -89,28 +89,28 @@ class Metric:
         return self.member(value) if fits else None
 
     def of(self, part: str) -> "Metric":
-        """The same metric of a part of what is measured: `image_to_text/recall@1`."""
+        """Returns the same metric for a part of the measurement: `image_to_text/recall@1`."""
         return replace(self, name=f"{part}/{self.name}", said="")
 
     def in_unit(self, unit: str, digits: int) -> "Metric":
-        """The same metric of a target in that unit, shown with so many digits, if it is in the target's."""
+        """Returns the same metric in the target's unit, shown with this many digits, if its unit is the target's."""
         return replace(self, unit=unit, digits=digits) if self.unit == TARGET_UNIT else self
 
     def score(self, raw: Estimate) -> "Score":
-        """The number, of an estimate that is not yet in the unit."""
+        """Converts an estimate of raw values to a score in the unit."""
         k = self.scale
         return Score(self, Estimate(k * raw.value, k * raw.low, k * raw.high, raw.groups))
 
     def better_than(self, value: float, other: float) -> bool:
-        """Is `value` better than `other`? Not where either is NaN."""
+        """Whether `value` is better than `other`. False if either is NaN."""
         return value > other if self.better == "higher" else value < other
 
     def best_first(self, value: float) -> float:
-        """A key that sorts the best value first."""
+        """Returns a sort key that puts the best value first."""
         return -value if self.better == "higher" else value
 
     def shown(self, value: float) -> str:
-        """The value, which is in the unit, with the metric's digits, or two that count if it is small."""
+        """Formats a value in the unit with the metric's digits; a small value with two significant digits."""
         small = value != 0 and abs(value) < 0.5 * 10**-self.digits
         return f"{value:.2g}" if small else f"{value:z.{self.digits}f}"
 
@@ -139,12 +139,12 @@ class Score:
 
     @property
     def shown(self) -> str:
-        """The value as it is printed."""
+        """The formatted value."""
         return self.metric.shown(self.value)
 
     @property
     def interval(self) -> str:
-        """The interval as it is printed."""
+        """The formatted interval."""
         return self.estimate.interval(self.metric.digits)
 
     def to_json(self) -> dict[str, Any]:
@@ -154,9 +154,9 @@ class Score:
 def mean_score(
     metric: Metric, values: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap | None = None
 ) -> Score:
-    """The mean of values (N,), which are in the unit already; of shares with an interval also where all are 0 or 1.
+    """The mean of values (N,), which are already in the unit. Shares have an interval also if all are 0 or 1.
 
-    groups: (N,) as in `Bootstrap`; bootstrap: one of these groups, a new one if not given.
+    groups: (N,) as in `Bootstrap`; bootstrap: one for these groups, a new one if not given.
     """
     bootstrap = bootstrap or Bootstrap(groups)
     raw = np.asarray(values, dtype=np.float64) / metric.scale
@@ -171,7 +171,7 @@ def by_name(scores: Iterable[Score]) -> dict[str, Score]:
 
 
 def find(declared: Sequence[Metric], name: str, what: str = "metric") -> Metric:
-    """The metric of that name, the only one before a family. Raises WeftError that lists what there is."""
+    """Returns the metric of that name; an exact name precedes a family. Raises WeftError that lists the known ones."""
     for metric in sorted(declared, key=lambda metric: FAMILY in metric.name):
         found = metric.called(name)
         if found is not None:
@@ -180,7 +180,7 @@ def find(declared: Sequence[Metric], name: str, what: str = "metric") -> Metric:
 
 
 def same_unit(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    """Axis -> the numbers that can share it."""
+    """Returns axis -> the scores that can share it."""
     found: dict[str, list[Score]] = {}
     for score in scores:
         found.setdefault(score.metric.axis, []).append(score)

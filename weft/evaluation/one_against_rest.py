@@ -1,13 +1,12 @@
-"""How well scores rank the rows of a class before all others: AUROC and average precision, class by class.
+"""AUROC and average precision for each class: how well scores rank its rows before all others.
 
-AUROC is the chance that a row of the class has a higher score than another row, ties counting one half
-(J. A. Hanley and B. J. McNeil, Radiology 143, 1982). Average precision is the sum over thresholds of
-(recall gained) x precision, without interpolation.
+AUROC is the probability that a row of the class scores higher than another row; ties count one half (J. A. Hanley and
+B. J. McNeil, Radiology 143, 1982). Average precision is the sum over thresholds of (recall gained) x precision,
+without interpolation.
 
-Resampling thousands of classes one by one takes too long. Each number is therefore linearised: how it
-changes with the weight of a row is computed exactly, and a resample changes it by the sum over the rows
-that it drew (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section
-2.7.2, empirical influence values).
+Resampling thousands of classes separately takes too long, so each number is linearised. Its derivative by the weight
+of each row is computed exactly, and a resample changes it by the sum over the drawn rows (A. C. Davison and D. V.
+Hinkley, Bootstrap Methods and their Application, 1997, section 2.7.2, empirical influence values).
 """
 
 from collections.abc import Iterator
@@ -22,13 +21,13 @@ from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
 Bools = NDArray[np.bool_]
 Ranking = Literal["auroc", "average_precision"]
 CELLS_AT_ONCE = 2**22
-"""Rows times classes whose influences are held at once."""
+"""Maximum rows times classes whose influence values are in memory."""
 
 
 @dataclass(frozen=True)
 class PerClass:
-    """places: the K classes that have a row and lack one. each: their numbers. mean: over them, or None
-    where there are none."""
+    """places: the K classes that have both rows in the class and others. each: their numbers. mean: over them, or
+    None if there are none."""
 
     places: tuple[int, ...]
     each: tuple[Statistic, ...]
@@ -44,8 +43,8 @@ def one_against_rest(
     *,
     separate: int = 0,
 ) -> PerClass:
-    """scores: (N, V), higher for the class. right: (N, V) bool. separate: of so many classes, those with
-    the most rows, the number of each is given too."""
+    """scores: (N, V), higher for the class. right: (N, V) bool. separate: maximum number of classes, those with the
+    most rows, whose own numbers are returned too."""
     scores_NV, right_NV = np.asarray(scores), np.asarray(right, dtype=bool)
     positives_V = right_NV.sum(0)
     places = np.flatnonzero((positives_V > 0) & (positives_V < len(right_NV)))
@@ -76,7 +75,8 @@ def one_against_rest(
 def linearised(
     values_K: Floats, influence_NK: Floats, groups: ArrayLike, bootstrap: Bootstrap
 ) -> list[Statistic]:
-    """K shares in [0, 1] from their derivatives by the weight of each row, whose sum over rows is 0."""
+    """Resamples K shares in [0, 1] by their derivatives (N, K) with respect to row weights, which sum to 0 over the
+    rows."""
     _, changes_RK = bootstrap.totals(influence_NK, groups)
     number = count(groups)
     return [
@@ -91,7 +91,7 @@ def auroc_influence(scores_NK: Floats, right_NK: Bools) -> tuple[Floats, Floats]
     first_NK = _block_firsts(last_NK)
     positives_K, negatives_K = right_NK.sum(0), (~right_NK).sum(0)
     above: list[Floats] = []
-    for kind_NK in (right_NK, ~right_NK):  # of that kind, so many above each row; ties count half
+    for kind_NK in (right_NK, ~right_NK):  # rows of that kind above each row; ties count half
         upto_NK: Floats = np.cumsum(kind_NK, axis=0, dtype=np.float64)
         through: Floats = np.take_along_axis(upto_NK, last_NK, axis=0)
         before: Floats = np.take_along_axis(upto_NK - kind_NK, first_NK, axis=0)
@@ -111,7 +111,7 @@ def average_precision_influence(scores_NK: Floats, right_NK: Bools) -> tuple[Flo
     taken_NK = last_NK + 1.0
     precision_NK = true_NK / taken_NK
     value_K = np.where(right_NK, precision_NK, 0).sum(0) / positives_K
-    # A row counts in the precision of every right row that does not stand above it.
+    # A row affects the precision of every right row that does not rank above it.
     first_NK = _block_firsts(last_NK)
     gain_NK = _from_here(np.where(right_NK, 1 / taken_NK, 0), first_NK)
     loss_NK = _from_here(np.where(right_NK, true_NK / taken_NK**2, 0), first_NK)
@@ -122,7 +122,8 @@ def average_precision_influence(scores_NK: Floats, right_NK: Bools) -> tuple[Flo
 def _descending(
     scores_NK: Floats, right_NK: Bools
 ) -> tuple[NDArray[np.intp], Bools, NDArray[np.intp]]:
-    """The order of the rows from the highest score, right ones in it, and the last place of each tie."""
+    """Returns the order of the rows by descending score, the right rows in that order, and the last position of each
+    tie."""
     order_NK = np.argsort(-scores_NK, axis=0, kind="stable")
     sorted_NK = np.take_along_axis(scores_NK, order_NK, axis=0)
     ends_NK = np.ones(sorted_NK.shape, dtype=bool)
@@ -134,7 +135,7 @@ def _descending(
 
 
 def _block_firsts(last_NK: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The first place of each tie."""
+    """The first position of each tie."""
     place_N1 = np.arange(len(last_NK))[:, None]
     begins_NK = np.ones(last_NK.shape, dtype=bool)
     begins_NK[1:] = last_NK[1:] != last_NK[:-1]
@@ -143,14 +144,14 @@ def _block_firsts(last_NK: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _from_here(values_NK: Floats, first_NK: NDArray[np.intp]) -> Floats:
-    """The sum of the values from the first place of each tie on."""
+    """The sum of the values from the first position of each tie on."""
     after_NK = np.cumsum(values_NK[::-1], axis=0)[::-1]
     found: Floats = np.take_along_axis(after_NK, first_NK, axis=0)
     return found
 
 
 def _in_rows(sorted_NK: Floats, order_NK: NDArray[np.intp]) -> Floats:
-    """Values in the order of the rows again."""
+    """Restores the original order of the rows."""
     found = np.empty_like(sorted_NK)
     np.put_along_axis(found, order_NK, sorted_NK, axis=0)
     return found

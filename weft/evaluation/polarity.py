@@ -1,10 +1,12 @@
-"""Scores of a scale around zero, such as a sentiment from -3 to 3, counted as classes.
+"""Scores on a scale around zero, such as a sentiment from -3 to 3, evaluated as classes.
 
-Two conventions of two classes are in use, and numbers of one must not be compared with those of the other: negative
-against non-negative, where a score of 0 counts as non-negative (A. Zadeh et al., EMNLP 2017, arXiv:1707.07250), and
-negative against positive, without the rows whose right score is 0 (Y.-H. H. Tsai et al., ACL 2019, arXiv:1906.00295).
-F1 is the mean of the F1 of both classes, weighed by how many rows have each. The classes of the whole scale are its
-whole numbers: predicted and right scores are cut at its ends and rounded, halves to the even number.
+Two conventions for two classes exist, and their numbers must not be compared with each other:
+- Negative against non-negative: a score of 0 counts as non-negative (A. Zadeh et al., EMNLP 2017, arXiv:1707.07250).
+- Negative against positive: rows whose right score is 0 are left out (Y.-H. H. Tsai et al., ACL 2019,
+  arXiv:1906.00295).
+
+F1 is the mean of the F1 of both classes, weighted by their numbers of rows. The classes of the whole scale are its
+whole numbers: predicted and right scores are clipped at its ends and rounded, halves to the even number.
 """
 
 from dataclasses import dataclass
@@ -27,8 +29,8 @@ class TwoClasses:
 
 @dataclass(frozen=True)
 class Polarity:
-    """non_negative: negative against non-negative. non_zero: negative against positive, None where no right score
-    is other than 0. classes: how many the scale has, and accuracy: of these."""
+    """non_negative: negative against non-negative. non_zero: negative against positive, None if all right scores are
+    0. classes: number of classes on the scale, and accuracy: over these."""
 
     non_negative: TwoClasses
     non_zero: TwoClasses | None
@@ -48,7 +50,7 @@ def polarity(
     groups: ArrayLike,
     bootstrap: Bootstrap | None = None,
 ) -> Polarity:
-    """Compares N predicted scores with the N right ones; groups: (N,). Without a bootstrap there are no replicates."""
+    """Compares N predicted scores with the N right ones. groups: (N,). Without a bootstrap there are no replicates."""
     x_N, y_N = (np.asarray(one, dtype=np.float64) for one in (found, expected))
     all_N = np.ones(len(y_N), bool)
     classes_2N = np.round(np.clip(np.stack([x_N, y_N]), *limits))
@@ -72,7 +74,7 @@ def _two_classes(
     groups: ArrayLike,
     bootstrap: Bootstrap | None,
 ) -> TwoClasses:
-    """Of the rows that are counted."""
+    """Computes both shares over the counted rows."""
     cells = [found_N & right_N, found_N & ~right_N, ~found_N & right_N, ~found_N & ~right_N]
     counts_N4 = np.column_stack([cell & counted_N for cell in cells]).astype(np.float64)
     both, up, down, neither = _sums(counts_N4, groups, bootstrap).T
@@ -83,13 +85,13 @@ def _two_classes(
 
 
 def _f1(hits: Floats, errors: Floats) -> Floats:
-    """2 hits / (2 hits + errors), 0 of a class that neither occurs nor is predicted."""
+    """2 hits / (2 hits + errors); 0 for a class that neither occurs nor is predicted."""
     found: Floats = 2 * hits / np.maximum(2 * hits + errors, 1)
     return found
 
 
 def _sums(values_NK: Floats, groups: ArrayLike, bootstrap: Bootstrap | None) -> Floats:
-    """(1 + R, K) of all rows, then of every resample."""
+    """(1 + R, K) sums over all rows, then over every resample."""
     every: Floats = values_NK.sum(0, keepdims=True).astype(np.float64)
     if bootstrap is None:
         return every
@@ -97,7 +99,7 @@ def _sums(values_NK: Floats, groups: ArrayLike, bootstrap: Bootstrap | None) -> 
 
 
 def _share(above: Floats, below: Floats, groups: int) -> Statistic:
-    """(1 + R,) each; a resample without a row has the share of all."""
+    """Both arguments are (1 + R,). A resample without a counted row gets the share of all rows."""
     value = float(above[0] / below[0])
     replicates = np.where(below[1:] > 0, above[1:] / np.maximum(below[1:], 1), value)
     return Statistic(value, replicates, groups)

@@ -1,4 +1,4 @@
-"""Points in the plane for vectors of any width: principal components, and t-SNE from there."""
+"""Projects vectors of any width to points in the plane: principal components, and t-SNE initialised by them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ LEAST = 1e-12
 
 
 def principal_components(vectors_ND: Floats) -> Floats:
-    """(N, 2) the two directions in which the vectors differ most; each direction's largest weight is positive."""
+    """(N, 2) projection on the two directions of largest variance; each direction's largest weight is positive."""
     centred = vectors_ND - vectors_ND.mean(axis=0)
     directions = _directions(centred)[:, :2].T
     signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])
@@ -22,8 +22,8 @@ def principal_components(vectors_ND: Floats) -> Floats:
 
 
 def _directions(centred_ND: Floats) -> Floats:
-    """(D, min(N, D)) the principal directions, the first first; from the smaller of the products of the vectors with
-    themselves, several times as fast as a singular value decomposition, and exact enough for the first few."""
+    """(D, min(N, D)) principal directions, in descending order. They come from the smaller of the two Gram matrices,
+    which is several times as fast as a singular value decomposition and exact enough for the first few."""
     count, dim = centred_ND.shape
     if dim <= count:
         return np.asarray(np.linalg.eigh(centred_ND.T @ centred_ND)[1][:, ::-1])
@@ -33,12 +33,12 @@ def _directions(centred_ND: Floats) -> Floats:
 
 
 def tsne(vectors_ND: Floats, perplexity: float = PERPLEXITY, steps: int = STEPS) -> Floats:
-    """(N, 2) points of which those lie side by side whose vectors do; far distances mean little.
+    """(N, 2) points. Points of similar vectors lie side by side; large distances mean little.
 
     L. van der Maaten and G. Hinton, Visualizing Data using t-SNE, JMLR 9, 2008, algorithm 1, exact, with early
-    exaggeration; it starts from the principal components, so the same vectors give the same points (D. Kobak
-    and P. Berens, The art of using t-SNE for single-cell transcriptomics, 2019). Of fewer than 5 vectors the
-    components are returned. Time and memory grow with N².
+    exaggeration. It starts from the principal components, so the same vectors give the same points (D. Kobak and P.
+    Berens, The art of using t-SNE for single-cell transcriptomics, 2019). For fewer than 5 vectors the components are
+    returned. Time and memory grow with N².
     """
     start_N2 = principal_components(vectors_ND)
     if len(vectors_ND) < 5 or not start_N2.any():
@@ -64,8 +64,8 @@ def _squares(vectors: Floats) -> Floats:
 
 
 def _shares(squares_NN: Floats, perplexity: float) -> Floats:
-    """(N, N) joint probabilities of pairs: each row's Gaussian has so wide a bandwidth that its perplexity is
-    the one asked for (equation 1)."""
+    """(N, N) joint probabilities of pairs. The bandwidth of each row's Gaussian is chosen so that it has the given
+    perplexity (equation 1)."""
     count = len(squares_NN)
     low, high = np.zeros(count), np.full(count, np.inf)
     precision = 1 / np.maximum(squares_NN.mean(axis=1), LEAST)
@@ -81,7 +81,7 @@ def _shares(squares_NN: Floats, perplexity: float) -> Floats:
 
 
 def _gradient(points_N2: Floats, shares_NN: Floats) -> Floats:
-    """Of the Kullback-Leibler divergence (equation 5)."""
+    """Gradient of the Kullback-Leibler divergence (equation 5)."""
     near_NN = 1 / (1 + _squares(points_N2))
     np.fill_diagonal(near_NN, 0.0)
     pull_NN = (shares_NN - near_NN / near_NN.sum()) * near_NN

@@ -1,7 +1,7 @@
-"""Ranks, recall and average precision by counting, a chunk of queries at a time.
+"""Ranks, recall and average precision by counting, for a chunk of queries at a time.
 
-A query's rank needs no sorted gallery: it is one more than the number of wrong entries that score at
-least as high as its best right entry. Counting them takes memory O(chunk * gallery).
+No sorting is needed: a query's rank is one more than the number of wrong entries that score at least as high as its
+best right entry. Counting them takes memory O(chunk * gallery).
 """
 
 import math
@@ -18,22 +18,21 @@ Similarity = Callable[[int, int], Tensor]
 """similarity(start, stop) -> (stop - start, G) scores of those queries against the whole gallery."""
 
 CHUNK_ELEMENTS = 2**22
-"""Scores held at once: few enough to stay near the processor's cache, enough for a fast product."""
+"""Number of scores in memory: few enough to stay in or near the processor's cache, enough for a fast product."""
 
 BLOCK_ROWS, BLOCK_COLUMNS = 8, 64
-"""Rows and columns of a product are filled up to multiples of these; what its kernels take at once divides
-them."""
+"""Rows and columns of a product are padded to multiples of these, which the block sizes of its kernels divide."""
 
 FEW_POSITIVES = 16
-"""Up to here one counting pass for each right entry is faster than one binary search a score."""
+"""Up to this number, one counting pass for each right entry is faster than one binary search for each score."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """What became of each query; all (Q,), on the CPU.
+    """Results of each query; all (Q,), on the CPU.
 
-    rank: int64 from 1, of the best right entry; a tie counts against the model. average_precision and
-    reciprocal: in [0, 1], float64, the former over all right entries. positives: number of right entries.
+    rank: int64 from 1, of the best right entry; a tie counts against the model. average_precision and reciprocal: in
+    [0, 1], float64, the former over all right entries. positives: number of right entries.
     """
 
     rank: Tensor
@@ -45,7 +44,7 @@ class Ranks:
 
     @classmethod
     def counted(cls, right_CP: Tensor, real_CP: Tensor, below_CP: Tensor, gallery: int) -> "Ranks":
-        """What follows from how many of the gallery's scores are `below` each right one."""
+        """Computes the ranks from `below`: the number of gallery scores below each right one."""
         # Counted as "all but those below", so that a NaN among the wrong entries counts as above.
         above_CP = (gallery - below_CP - _right_at_or_above(right_CP, real_CP)).cpu()
         real_CP = real_CP.cpu()
@@ -56,7 +55,7 @@ class Ranks:
 
     @classmethod
     def joined(cls, parts: Sequence["Ranks"]) -> "Ranks":
-        """The queries of all parts, one after another."""
+        """Concatenates the queries of all parts."""
         return cls(
             torch.cat([part.rank for part in parts]),
             torch.cat([part.average_precision for part in parts]),
@@ -64,7 +63,7 @@ class Ranks:
         )
 
     def take(self, index: Tensor) -> "Ranks":
-        """Those of some queries, in that order."""
+        """Selects some queries, in that order."""
         return Ranks(self.rank[index], self.average_precision[index], self.positives[index])
 
     @property
@@ -72,7 +71,7 @@ class Ranks:
         return 1 / self.rank.double()
 
     def hits(self, k: int) -> Tensor:
-        """(Q,) bool: is a right entry among the first k?"""
+        """(Q,) bool: whether a right entry is among the first k."""
         return self.rank <= k
 
 
@@ -83,11 +82,11 @@ def rank_queries(
     *,
     chunk: int | None = None,
 ) -> Ranks:
-    """Ranks of all queries; an entry is right if its group is the query's group.
+    """Ranks all queries. An entry is right if its group is the query's group.
 
-    query_groups: (Q,) int64. gallery_groups: (G,) int64. chunk: queries scored at once. A right entry
-    that ties with a wrong one is ranked after it, and a NaN counts against the model, so a collapsed
-    or broken model scores chance or worse. Raises ValueError where a query has no right entry in the gallery.
+    query_groups: (Q,) int64. gallery_groups: (G,) int64. chunk: queries scored at once. A right entry that ties with
+    a wrong one ranks after it, and a NaN counts against the model, so a collapsed or broken model scores chance or
+    worse. Raises ValueError if a query has no right entry in the gallery.
     """
     check_shape(query_groups, "Q", "query_groups")
     check_shape(gallery_groups, "G", "gallery_groups")
@@ -116,12 +115,12 @@ def dot_product(query_QE: Tensor, gallery_GE: Tensor) -> Similarity:
 
 
 def inner_products(query_QE: Tensor, gallery_GE: Tensor) -> Tensor:
-    """(Q, G): equal vectors have equal scores wherever they stand and however many others there are.
+    """(Q, G): equal vectors have equal scores, whatever their position and the number of other vectors.
 
-    A matrix product sums what is left over at its edges in another order than the rest, so that equal
-    rows differ in the last bit and one of them ranks before the other. There is no edge here: the
-    numbers of rows are filled up with zeros to those of whole blocks. Sums are in float64, since some
-    processors sum in another order in products of another size; what differs is lost in rounding.
+    A matrix product sums the remainder at its edges in another order than the rest, so equal rows would differ in the
+    last bit and one would rank before the other. Here there are no edges: rows are padded with zeros to whole blocks.
+    Sums are in float64, since some processors change the order of summation with the size of the product; rounding
+    removes the difference.
     """
     queries, gallery = len(query_QE), len(gallery_GE)
     rows = F.pad(query_QE, (0, 0, 0, -queries % BLOCK_ROWS))
@@ -139,7 +138,7 @@ def inner_products(query_QE: Tensor, gallery_GE: Tensor) -> Tensor:
 
 
 def check_embeddings(query_QE: Tensor, gallery_GE: Tensor) -> None:
-    """Raises ValueError unless both are matrices of one width and of finite numbers."""
+    """Raises ValueError unless both are matrices of the same width with finite numbers."""
     check_shape(query_QE, "Q E", "query_QE")
     check_shape(gallery_GE, "G E", "gallery_GE", E=query_QE.shape[1])
     for name, embeddings in (("query", query_QE), ("gallery", gallery_GE)):
@@ -148,10 +147,10 @@ def check_embeddings(query_QE: Tensor, gallery_GE: Tensor) -> None:
 
 
 def standardised(query_QE: Tensor, gallery_GE: Tensor) -> tuple[Tensor, Tensor]:
-    """The embeddings, scaled so that their inner products have unit deviation over all pairs.
+    """Scales the embeddings so that their inner products have unit deviation over all pairs.
 
-    Models spread their cosines differently; so scaled, each has the same say in an average. Mean
-    and variance over the Q * G pairs follow from the two (E, E) second moments, no pair is formed.
+    Models spread their cosines differently; scaling gives each the same influence in an average. Mean and variance
+    over the Q * G pairs follow from the two (E, E) second moments, without computing any pair.
     """
     queries, gallery = query_QE.double(), gallery_GE.double()
     mean = queries.mean(0) @ gallery.mean(0)
@@ -165,7 +164,7 @@ def averaged(
 ) -> tuple[Tensor, Tensor]:
     """Embeddings (Q, E) and (G, E) whose inner products are the (weighted) mean of several models'.
 
-    A sum of inner products is the inner product of the vectors one after another.
+    A sum of inner products is the inner product of the concatenated vectors.
     """
     if not members:
         raise ValueError("an average of models needs at least one")
@@ -183,7 +182,7 @@ def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tenso
 
 
 def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
-    """Queries drawn at random, to be shown: half of `number` from rank 1, half from the others."""
+    """Draws random queries to show: half of `number` with rank 1, half with other ranks."""
     generator = torch.Generator().manual_seed(seed)
     chosen: list[int] = []
     for pool in ((rank == 1).nonzero().flatten(), (rank > 1).nonzero().flatten()):
@@ -193,13 +192,13 @@ def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
 
 
 def worst_first(badness: Tensor, number: int) -> list[int]:
-    """The places of the `number` largest of (N,) values above 0, the largest first and of equals the first."""
+    """Returns the indices of the `number` largest of (N,) values above 0, in descending order; ties in their order."""
     order = badness.sort(descending=True, stable=True).indices[:number]
     return [place for place in order.tolist() if badness[place] > 0]
 
 
 def positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The gallery in order of its groups, and where in it each query's right entries begin; how many."""
+    """Returns the gallery sorted by group, the position of each query's first right entry in it, and their number."""
     sorted_groups, order = gallery_groups.sort(stable=True)
     first = torch.searchsorted(sorted_groups, query_groups)
     count = torch.searchsorted(sorted_groups, query_groups, right=True) - first
@@ -213,21 +212,21 @@ def positives(query_groups: Tensor, gallery_groups: Tensor) -> tuple[Tensor, Ten
 
 
 def best_first(right_CP: Tensor, real_CP: Tensor) -> Tensor:
-    """The scores of each query's right entries, descending; those that are not real come last."""
-    # A right entry of score NaN belongs at the end, as does the padding of queries with fewer entries.
+    """The scores of each query's right entries in descending order; padding comes last."""
+    # Sorts a right entry with score NaN to the end, like the padding of queries with fewer entries.
     right_CP = right_CP.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
     return right_CP.masked_fill(~real_CP, -math.inf).sort(1, descending=True).values
 
 
 def below(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
-    """(C, P) int64: how many scores are below the query's n-th best right one."""
+    """(C, P) int64: number of scores below the query's n-th best right one."""
     if right_CP.shape[1] <= FEW_POSITIVES:
         return _below_by_passes(scores_CG, right_CP)
     return _below_by_search(scores_CG, right_CP)
 
 
 def _right_at_or_above(right_CP: Tensor, real_CP: Tensor) -> Tensor:
-    """(C, P): right entries of the query with a score of at least the n-th (itself and its ties)."""
+    """(C, P): number of the query's right entries that score at least as high as the n-th (itself and its ties)."""
     ascending_CP = right_CP.flip(1).contiguous()
     width = right_CP.shape[1]
     padding_C1 = width - real_CP.sum(1, keepdim=True)
@@ -236,7 +235,7 @@ def _right_at_or_above(right_CP: Tensor, real_CP: Tensor) -> Tensor:
 
 
 def _below_by_passes(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
-    """(C, P): scores below each right score, one pass over the chunk for each of the P."""
+    """(C, P): number of scores below each right score, with one pass over the chunk for each of the P."""
     # Comparing into floats and adding those is many times faster than adding booleans, and exact
     # below 2**24.
     below_CG = torch.empty_like(scores_CG, dtype=torch.float32)
@@ -248,10 +247,11 @@ def _below_by_passes(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
 
 
 def _below_by_search(scores_CG: Tensor, right_CP: Tensor) -> Tensor:
-    """The same by placing every score among the query's sorted right scores once."""
+    """The same by one binary search of each score among the query's sorted right scores."""
     chunk, width = right_CP.shape
     ascending_CP = right_CP.flip(1).contiguous()
-    # The number of right scores <= a score says how many right scores it is not below; NaN sorts last.
+    # The number of right scores <= a score is the number of right scores that it is not below. NaN
+    # sorts last.
     place_CG = torch.searchsorted(ascending_CP, scores_CG.contiguous(), right=True)
     histogram = torch.zeros(chunk, width + 1, dtype=torch.int64, device=scores_CG.device)
     histogram.scatter_add_(1, place_CG, torch.ones_like(place_CG))

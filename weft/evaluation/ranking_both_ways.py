@@ -1,7 +1,7 @@
-"""Ranks in both directions from one product, a tile of it at a time.
+"""Ranks in both directions from one product, computed in tiles.
 
-The scores of queries against a gallery are, transposed, those of the gallery against the queries. Each
-tile is compared with the right scores of its rows and with those of its columns, then forgotten.
+The scores of the queries against a gallery, transposed, are those of the gallery against the queries. Each tile is
+compared with the right scores of its rows and of its columns, then discarded.
 """
 
 import torch
@@ -22,7 +22,7 @@ from weft.evaluation.ranking import (
 )
 
 TILE = {"cpu": 512, "cuda": 8192}
-"""Side of a tile: on a CPU small enough to stay in the cache while it is counted."""
+"""Side of a tile; on a CPU small enough to stay in the cache while it is counted."""
 
 
 def rank_both_ways(
@@ -35,10 +35,10 @@ def rank_both_ways(
 ) -> tuple[Ranks, Ranks]:
     """Ranks of the first embeddings among the second, and of the second among the first.
 
-    What `rank_queries` gives for the inner products each way, at the price of one of them, with
-    memory O(tile * tile) besides copies of the embeddings. first_groups: (F,) int64. second_groups:
-    (S,) int64. Equal entries have equal scores in both directions: every tile is the same product of
-    full size, filled up with zeros at the ends. Raises ValueError as `dot_product` and `rank_queries` do.
+    The results equal those of `rank_queries` for the inner products in each direction, at the cost of one direction,
+    with memory O(tile * tile) besides copies of the embeddings. first_groups: (F,) int64. second_groups: (S,) int64.
+    Equal entries have equal scores in both directions: every tile is a product of the same full size, padded with
+    zeros at the ends. Raises ValueError as `dot_product` and `rank_queries` do.
     """
     check_embeddings(first_FE, second_SE)
     check_shape(first_groups, "F", "first_groups", F=len(first_FE))
@@ -66,7 +66,7 @@ def rank_both_ways(
 
 def _count(tiles: "_Tiles", by_row: "_Queries", by_column: "_Queries") -> None:
     """Reads the right scores, then compares every score with them."""
-    # In the order of their groups right pairs lie near the diagonal: few tiles are computed twice.
+    # Sorted by group, right pairs lie near the diagonal, so only few tiles are computed twice.
     for row in tiles.rows:
         for column in tiles.holding(by_row.right_items(row, tiles.side)):
             scores = tiles.scores(row, column)
@@ -82,7 +82,7 @@ def _count(tiles: "_Tiles", by_row: "_Queries", by_column: "_Queries") -> None:
 
 
 class _Tiles:
-    """The product of two sets of embeddings, in squares that begin at `rows` and `columns`."""
+    """The product of two sets of embeddings, in square tiles that start at `rows` and `columns`."""
 
     def __init__(self, first_FE: Tensor, second_SE: Tensor, side: int) -> None:
         self.first, self.second = first_FE, second_SE
@@ -95,7 +95,7 @@ class _Tiles:
         return (self._filled(rows) @ self._filled(columns).T)[: len(rows), : len(columns)]
 
     def holding(self, entries: range) -> range:
-        """Where the tiles begin that hold these columns."""
+        """Returns the starts of the tiles that contain these columns."""
         return range(entries.start // self.side * self.side, entries.stop, self.side)
 
     def _filled(self, part: Tensor) -> Tensor:
@@ -103,9 +103,9 @@ class _Tiles:
 
 
 class _Queries:
-    """One direction's queries: the scores of their right entries, and how many scores are below those.
+    """One direction's queries: the scores of their right entries, and the number of scores below those.
 
-    first: (Q,), ascending, where in the gallery a query's right entries begin. count: (Q,) how many.
+    first: (Q,), ascending, the position in the gallery of a query's first right entry. count: (Q,) their number.
     """
 
     def __init__(self, first: Tensor, count: Tensor, embeddings: Tensor) -> None:
@@ -117,11 +117,11 @@ class _Queries:
         self.below = torch.zeros_like(self.places)
 
     def right_items(self, query: int, number: int) -> range:
-        """All right entries of `number` queries lie within these."""
+        """Returns a range that contains all right entries of `number` queries."""
         return range(int(self.first[query]), int(self.last[query : query + number][-1]) + 1)
 
     def read_right(self, scores: Tensor, query: int, entry: int) -> None:
-        """Keeps what the tile that begins at `query`, `entry` says of right entries."""
+        """Stores the scores of right entries in the tile that starts at `query`, `entry`."""
         rows = slice(query, query + len(scores))
         places = self.places[rows] - entry
         inside = (places >= 0) & (places < scores.shape[1])
@@ -129,7 +129,7 @@ class _Queries:
         self.right[rows] = torch.where(inside, found, self.right[rows])
 
     def count_below(self, scores: Tensor, query: int) -> None:
-        """Counts within the tile whose queries begin at `query`."""
+        """Counts within the tile whose queries start at `query`."""
         rows = slice(query, query + len(scores))
         self.below[rows] += below(scores, self.right[rows])
 

@@ -1,15 +1,18 @@
-"""How far predicted numbers are off, and whether they rise with the right ones, on every resample.
+"""Errors of predicted numbers and their correlation with the right ones, on every resample.
 
-With x the N predicted and y the N right numbers: MAE = mean |x - y|, RMSE = sqrt(mean (x - y)^2),
-R2 = 1 - sum (x - y)^2 / sum (y - mean y)^2, which is 0 for the mean of the rows and negative for worse
-predictions. Pearson's r is that of x and y, Spearman's that of their ranks, where equal values share the
-mean of their ranks (C. Spearman, The Proof and Measurement of Association between Two Things, American
-Journal of Psychology 15(1), 1904). Lin's concordance correlation, 2 cov(x, y) / (var x + var y +
-(mean x - mean y)^2), is 1 where x = y and, unlike Pearson's r, less where x is shifted or scaled (L. I.-K. Lin,
-A Concordance Correlation Coefficient to Evaluate Reproducibility, Biometrics 45(1), 1989).
+With x the N predicted and y the N right numbers:
+- MAE = mean |x - y|, RMSE = sqrt(mean (x - y)^2).
+- R2 = 1 - sum (x - y)^2 / sum (y - mean y)^2. It is 0 for predicting the mean of the rows and negative for worse
+  predictions.
+- Pearson's r is the correlation of x and y, Spearman's that of their ranks; equal values share the mean of their
+  ranks (C. Spearman, The Proof and Measurement of Association between Two Things, American Journal of Psychology
+  15(1), 1904).
+- Lin's concordance correlation = 2 cov(x, y) / (var x + var y + (mean x - mean y)^2). It is 1 for x = y and, unlike
+  Pearson's r, lower if x is shifted or scaled (L. I.-K. Lin, A Concordance Correlation Coefficient to Evaluate
+  Reproducibility, Biometrics 45(1), 1989).
 
-Where all x or all y are equal a correlation is not defined and counts as 0, and so does R2 where all y are
-equal. On a resample where that is so it has the value of all rows.
+If all x or all y are equal, a correlation is undefined and counts as 0, and so does R2 if all y are equal. A resample
+where this happens gets the value of all rows.
 """
 
 from dataclasses import dataclass
@@ -21,12 +24,12 @@ from weft.evaluation.bootstrap import Bootstrap, Floats, Statistic, count
 
 Counts = NDArray[np.int64]
 EPSILON = 1e-12
-"""Variance, as a share of that of all rows, below which all values count as equal."""
+"""Variance, as a share of the variance of all rows, below which all values count as equal."""
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Each on all rows and on every resample; mae and rmse in the unit of the numbers."""
+    """Each on all rows and on every resample. mae and rmse are in the unit of the numbers."""
 
     mae: Statistic
     rmse: Statistic
@@ -39,9 +42,9 @@ class Regression:
 def regression(
     found: ArrayLike, expected: ArrayLike, groups: ArrayLike, bootstrap: Bootstrap | None = None
 ) -> Regression:
-    """Compares N predicted numbers with the N right ones; groups: (N,).
+    """Compares N predicted numbers with the N right ones. groups: (N,).
 
-    Without a bootstrap there are no replicates: values alone, such as those of a baseline.
+    Without a bootstrap there are no replicates, only values, for example for a baseline.
     """
     x_N, y_N = (np.asarray(one, dtype=np.float64) for one in (found, expected))
     errors_N = x_N - y_N
@@ -52,7 +55,7 @@ def regression(
     columns_NK = np.column_stack(
         [*columns, products_N6, _products(np.ones_like(x_N), *together_2N)]
     )
-    every = columns_NK.sum(0, keepdims=True)  # then those of every resample
+    every = columns_NK.sum(0, keepdims=True)  # resamples follow
     if bootstrap is not None:
         every = np.vstack([every, bootstrap.totals(columns_NK, groups)[1]])
     absolute, squared, share = every[:, :3].T
@@ -72,7 +75,7 @@ def regression(
 
 
 def _spearman(x_N: Floats, y_N: Floats, groups: ArrayLike, bootstrap: Bootstrap | None) -> Floats:
-    """(1 + R,) of all rows and of every resample, whose rows are ranked anew."""
+    """(1 + R,) for all rows and for every resample, whose rows are ranked again."""
     parts = [_rank_products(np.ones((1, len(x_N)), np.int64), x_N, y_N)]
     for counts_RN in () if bootstrap is None else bootstrap.draws(groups):
         parts.append(_rank_products(counts_RN, x_N, y_N))
@@ -80,13 +83,13 @@ def _spearman(x_N: Floats, y_N: Floats, groups: ArrayLike, bootstrap: Bootstrap 
 
 
 def _rank_products(counts_RN: Counts, x_N: Floats, y_N: Floats) -> Floats:
-    """(R, 6) sums of `_products` of the ranks of N values of which each occurs so often."""
+    """(R, 6) sums of `_products` of the ranks of N values, each repeated by its count."""
     sums: Floats = _products(counts_RN, _ranks(counts_RN, x_N), _ranks(counts_RN, y_N)).sum(1)
     return sums
 
 
 def _ranks(counts_RN: Counts, values_N: Floats) -> Floats:
-    """(R, N) in [-0.5, 0.5]: (rank - mean rank) / number, where each value occurs so often."""
+    """(R, N) in [-0.5, 0.5]: (rank - mean rank) / number, with each value repeated by its count."""
     _, place_N, sizes_U = np.unique(values_N, return_inverse=True, return_counts=True)
     sorted_RN = counts_RN[:, values_N.argsort(kind="stable")].astype(np.float64)
     counts_RU = np.add.reduceat(sorted_RN, sizes_U.cumsum() - sizes_U, axis=1)
@@ -98,20 +101,20 @@ def _ranks(counts_RN: Counts, values_N: Floats) -> Floats:
 
 
 def _products(counts: Floats | Counts, x: Floats, y: Floats) -> Floats:
-    """(..., 6): 1, x, y, x^2, y^2 and xy, each times its count."""
+    """(..., 6): 1, x, y, x^2, y^2 and xy, each multiplied by its count."""
     products: Floats = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
     return products * counts.astype(np.float64)[..., None]
 
 
 def _moments(sums: Floats) -> tuple[Floats, Floats, Floats]:
-    """Variances of x and y and their covariance, of sums of `_products` (..., 6)."""
+    """Returns variances of x and y and their covariance, from sums of `_products` (..., 6)."""
     number, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     x, y = x / number, y / number
     return xx / number - x * x, yy / number - y * y, xy / number - x * y
 
 
 def _correlation(sums: Floats) -> Floats:
-    """Pearson's r of sums of `_products`; NaN where all x or all y are equal."""
+    """Pearson's r from sums of `_products`; NaN if all x or all y are equal."""
     x_variance, y_variance, covariance = _moments(sums)
     defined = (x_variance > EPSILON) & (y_variance > EPSILON)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -120,7 +123,7 @@ def _correlation(sums: Floats) -> Floats:
 
 
 def _concordance(sums: Floats) -> Floats:
-    """Lin's concordance correlation of sums of `_products`; NaN where all x and all y are equal to each other."""
+    """Lin's concordance correlation from sums of `_products`; NaN if all x and y are the same number."""
     x_variance, y_variance, covariance = _moments(sums)
     apart = (sums[..., 1] - sums[..., 2]) / sums[..., 0]
     spread = x_variance + y_variance + apart * apart
@@ -129,7 +132,7 @@ def _concordance(sums: Floats) -> Floats:
 
 
 def _standard(values_N: Floats) -> Floats:
-    """The values with mean 0 and variance 1; zeros where all are equal but for rounding."""
+    """Standardises the values to mean 0 and variance 1; zeros if they differ only by rounding."""
     deviations_N = values_N - values_N.mean()
     scale = deviations_N.std()
     equal = scale <= 1e-12 * abs(values_N).max()
@@ -137,6 +140,6 @@ def _standard(values_N: Floats) -> Floats:
 
 
 def _statistic(every: Floats, groups: int) -> Statistic:
-    """Of the value of all rows and that of every resample; NaN is what is not defined."""
+    """Makes a Statistic from the value of all rows and those of every resample. NaN means undefined."""
     value = float(np.nan_to_num(every[0], nan=0.0))
     return Statistic(value, np.where(np.isnan(every[1:]), value, every[1:]), groups)

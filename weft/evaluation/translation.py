@@ -1,7 +1,7 @@
 """BLEU and chrF of translations, with the conventions of sacreBLEU (M. Post, WMT 2018, arXiv:1804.08771).
 
-Each sentence's counts are kept: both metrics are functions of the sums of counts, so that a bootstrap over groups costs
-no second look at a text, and two systems can be compared on the same resamples.
+Each sentence's counts are kept. Both metrics are functions of the sums of counts, so a bootstrap over groups need not
+read the texts again, and two systems can be compared on the same resamples.
 """
 
 import re
@@ -28,7 +28,7 @@ _RULES = (
     (re.compile(r"([\.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),
 )
-# As sacreBLEU has them, where the range that is meant to begin at U+20000 is from U+2001 to U+2A6D.
+# Copied from sacreBLEU, whose range that is meant to begin at U+20000 runs from U+2001 to U+2A6D.
 _CHINESE = re.compile(
     "[\u2001-\u2a6d\u2e80-\u2fdf\u2ff0-\u303f\u3100-\u312f\u31a0-\u31bf\u31c0-\u31ef\u3200-\u4db5\u4e00-\u9fbb"
     "\uf900-\ufa2d\ufa30-\ufa6a\ufa70-\ufad9\ufe10-\ufe1f\ufe30-\ufe4f\uff00-\uffef]"
@@ -36,7 +36,7 @@ _CHINESE = re.compile(
 
 
 def tokens_13a(text: str) -> list[str]:
-    """Words and marks as mteval-v13a splits them, for languages with blanks between words."""
+    """Splits words and punctuation as mteval-v13a does, for languages with blanks between words."""
     text = text.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
     for entity, character in _ENTITIES.items():
         text = text.replace(entity, character)
@@ -44,7 +44,7 @@ def tokens_13a(text: str) -> list[str]:
 
 
 def tokens_zh(text: str) -> list[str]:
-    """Every Chinese character and mark by itself; the rest as in `tokens_13a`."""
+    """Splits off every Chinese character and punctuation mark; the rest as in `tokens_13a`."""
     return _split(_CHINESE.sub(r" \g<0> ", text.strip()))
 
 
@@ -60,7 +60,8 @@ TOKENIZERS: Mapping[Tokenizer, Callable[[str], list[str]]] = {"13a": tokens_13a,
 def bleu_counts(
     translations: Sequence[str], references: Sequence[Sequence[str]], tokenizer: Tokenizer
 ) -> Floats:
-    """(N, 10) of each sentence: words of it and of the reference nearest in length, matches and n-grams of 1 to 4 words."""
+    """(N, 10) for each sentence: its words, the words of the reference nearest in length, matches and n-grams of 1 to
+    4 words."""
     split = TOKENIZERS[tokenizer]
     rows = []
     for said, given in zip(translations, references, strict=True):
@@ -71,9 +72,9 @@ def bleu_counts(
 
 
 def bleu(counts: Floats) -> Floats:
-    """(..., 10) summed counts -> (...) BLEU in [0, 1] (Papineni et al. 2002).
+    """Maps summed counts (..., 10) to BLEU (...) in [0, 1] (Papineni et al. 2002).
 
-    Where an order has no match, sacreBLEU counts 1 / 2, the next such order 1 / 4, ... (its smoothing "exp").
+    An order without a match counts 1 / 2 match, the next such order 1 / 4, ... (sacreBLEU's smoothing "exp").
     """
     length, nearest = counts[..., 0], counts[..., 1]
     matches, ngrams = counts[..., 2 : 2 + ORDERS], counts[..., 2 + ORDERS :]
@@ -87,7 +88,8 @@ def bleu(counts: Floats) -> Floats:
 
 
 def chrf_counts(translations: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:
-    """(N, 18) of each sentence: n-grams of 1 to 6 characters in it, in its best reference, and in both; without blanks."""
+    """(N, 18) for each sentence: n-grams of 1 to 6 characters in it, in its best reference, and in both, without
+    blanks."""
     rows = []
     for said, given in zip(translations, references, strict=True):
         own = _characters(said)
@@ -97,7 +99,8 @@ def chrf_counts(translations: Sequence[str], references: Sequence[Sequence[str]]
 
 
 def chrf(counts: Floats) -> Floats:
-    """(..., 18) summed counts -> (...) chrF in [0, 1] (M. Popović, WMT 2015): the F-measure of mean precision and recall."""
+    """Maps summed counts (..., 18) to chrF (...) in [0, 1] (M. Popović, WMT 2015): the F-measure of mean precision
+    and recall."""
     own, other, both = np.split(counts, 3, axis=-1)
     there = (own > 0) & (other > 0)
     orders = np.maximum(there.sum(-1), 1)
@@ -108,7 +111,7 @@ def chrf(counts: Floats) -> Floats:
 
 
 def _characters(text: str) -> list[Counter[str]]:
-    """By length, from 1: the n-grams of a text's characters."""
+    """Returns the n-grams of a text's characters, by length from 1."""
     text = "".join(text.split())
     return [
         Counter(text[place : place + n] for place in range(len(text) - n + 1))
@@ -117,7 +120,7 @@ def _characters(text: str) -> list[Counter[str]]:
 
 
 def _common(own: Sequence[Counter[str]], other: Sequence[Counter[str]]) -> Floats:
-    """(18,) counts. As in sacreBLEU n-grams do not count where the reference is too short to have any."""
+    """(18,) counts. As in sacreBLEU, n-grams do not count if the reference is too short to have any."""
     both = [(one & two).total() for one, two in zip(own, other, strict=True)]
     return np.array(
         [

@@ -1,4 +1,4 @@
-"""Word and character error rates of transcripts (by jiwer), over the whole of a corpus."""
+"""Word and character error rates of transcripts (by jiwer), over a whole corpus."""
 
 import importlib.util
 import re
@@ -14,12 +14,12 @@ from weft.core.errors import MissingExtraError
 from weft.core.text import normalised
 
 NORMALISER = "NFKC, small letters, no punctuation, single blanks"
-"""What is done to references and transcripts before they are compared."""
+"""Normalisation of references and transcripts before the comparison."""
 
 
 @dataclass(frozen=True)
 class WordErrors:
-    """Of each of N rows, (N,) int64: errors of each kind, and the units of the reference."""
+    """For each of N rows, (N,) int64: errors of each kind, and the number of units in the reference."""
 
     substitutions: NDArray[np.int64]
     deletions: NDArray[np.int64]
@@ -32,13 +32,14 @@ class WordErrors:
 
     @property
     def rate(self) -> float:
-        """Errors of all rows by the units of all references; of no reference, 0 without and 1 with errors."""
+        """Errors of all rows divided by the units of all references. For empty references: 0 without errors, 1 with
+        errors."""
         total = int(self.units.sum())
         return float(self.errors.sum()) / total if total else float(self.errors.sum() > 0)
 
 
 def normalise(text: str) -> str:
-    """The text as NORMALISER says; an apostrophe within a word stays."""
+    """Normalises a text as NORMALISER says; an apostrophe within a word stays."""
     small = unicodedata.normalize("NFKC", text).casefold()
     kept = (
         c if c.isalnum() or c in "' " or unicodedata.category(c).startswith("M") else " "
@@ -48,18 +49,18 @@ def normalise(text: str) -> str:
 
 
 def word_errors(references: Sequence[str], found: Sequence[str]) -> WordErrors:
-    """Of words between blanks, of texts that have been normalised. Raises MissingExtraError without jiwer."""
+    """Counts errors of words between blanks, in normalised texts. Raises MissingExtraError without jiwer."""
     return _errors(references, found, "process_words")
 
 
 def character_errors(references: Sequence[str], found: Sequence[str]) -> WordErrors:
-    """Of characters, blanks included."""
+    """Counts errors of characters, including blanks."""
     return _errors(references, found, "process_characters")
 
 
 def same_words(right: str, said: str) -> list[tuple[int, int]]:
-    """The words of two normalised texts that are the same in the alignment with the fewest errors: their numbers in
-    each."""
+    """Returns pairs of word indices: words that are equal in the alignment of two normalised texts with the fewest
+    errors."""
     if not right or not said:
         return []
     return [
@@ -83,7 +84,7 @@ def _errors(references: Sequence[str], found: Sequence[str], process: str) -> Wo
     counts = np.zeros((4, len(references)), dtype=np.int64)
     for row, (right, said) in enumerate(zip(references, found, strict=True)):
         size = len(said.split() if process == "process_words" else said)
-        if not right:  # jiwer expects a reference
+        if not right:  # jiwer requires a reference
             counts[:, row] = (0, 0, size, 0)
             continue
         one = getattr(jiwer, process)(right, said)
