@@ -1,4 +1,4 @@
-"""Two runs on the same rows: the differences of their numbers, paired row by row."""
+"""Compares two runs on the same rows: paired differences of their metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,27 +16,28 @@ from weft.inference.results import TaskResult
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of two runs. compared: second is the run that was measured, first the one that it is held against."""
+    """A metric of two runs. compared: second is the measured run, first the other one."""
 
     metric: Metric
     compared: Comparison
 
     @property
     def relative(self) -> float | None:
-        """The difference as a share of the other run's number; None where that is 0."""
+        """The difference as a share of the other run's value; None if that is 0."""
         other = self.compared.first.value
         return self.compared.difference.value / other if other else None
 
 
 @dataclass(frozen=True)
 class Against:
-    """metric -> its difference, of every metric that is a mean over rows or of their counts. other: the run, by its name."""
+    """metric -> its difference, for every metric that is a mean over rows or a function of their counts. other: name
+    of the other run."""
 
     other: str
     differences: Mapping[str, Difference]
 
     def table(self) -> TextTable:
-        """A row for each metric."""
+        """Returns one row for each metric."""
         columns = [
             TableColumn(say("metric"), long="whole"),
             TableColumn(say("value"), right=True),
@@ -80,7 +81,8 @@ class Against:
 
 
 def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:
-    """The differences `result` - `other`. Raises WeftError where they have no metric by rows, or other rows."""
+    """Returns the differences `result` - `other`. Raises WeftError if they share no metric by rows, or the rows
+    differ."""
     shared = [metric for metric in result.values if metric in other.values]
     if not shared:
         raise WeftError(

@@ -1,4 +1,4 @@
-"""The weights of a fine-tuned run averaged with those that it started from.
+"""Averages the weights of a fine-tuned run with those from which it started.
 
 WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903, section 3, equation 1.
 """
@@ -37,9 +37,10 @@ ALPHAS = tuple(n / 10 for n in range(11))
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric on the validation split for each alpha; of equal ones the first alpha is the best.
+    """A metric on the validation split for each alpha. On a tie the first alpha is the best.
 
-    name: TASK/METRIC, the one that the run monitors. alpha: share of the fine-tuned weights; at 0 the model is what it started from.
+    name: TASK/METRIC, the one that the run monitors. alpha: share of the fine-tuned weights; 0 gives the starting
+    model.
     """
 
     name: str
@@ -61,10 +62,10 @@ class Curve:
 
 
 def average(run: Run, folder: Path | str, alphas: Sequence[float] = ALPHAS) -> Curve:
-    """Writes a run directory with (1 - alpha) start + alpha fine-tuned weights, alpha chosen on validation.
+    """Writes a run directory with the weights (1 - alpha) start + alpha fine-tuned; alpha is chosen on validation.
 
-    Adapters are added to the weights first. Raises WeftError where the run started from random weights, has
-    no task to choose by, or where what it started from is not there.
+    Adapters are merged into the weights first. Raises WeftError if the run started from random weights, has no task
+    to choose by, or the run that it started from is missing.
     """
     folder = Path(folder)
     if not alphas or not all(0 <= alpha <= 1 for alpha in alphas):
@@ -113,7 +114,7 @@ def _curve(
 
 
 def _numbers(run: Run, alpha: float) -> dict[str, float]:
-    """What the objectives learned, averaged as the weights are."""
+    """Returns the objectives' learned numbers, averaged like the weights."""
     first = starting_numbers(run.recipe, run.modalities)
     last = read_state(run.folder / WEIGHTS).get(NUMBERS, {})
     return {n: (1 - alpha) * start + alpha * last.get(n, start) for n, start in first.items()}
@@ -132,7 +133,7 @@ def mixed(
 
 
 def without_adapters(config: ModelConfig) -> ModelConfig:
-    """The model whose encoders have no adapters."""
+    """Returns the config of the model without adapters in its encoders."""
     return replace(config, encoders={s: _without(e) for s, e in config.encoders.items()})
 
 

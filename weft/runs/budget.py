@@ -1,4 +1,4 @@
-"""What the runs of a comparison may use, and how it is shared among recipes that are trained one after another."""
+"""The budget of each run in a comparison, and how recipes that are trained in sequence share it."""
 
 import json
 import re
@@ -14,15 +14,14 @@ from weft.runs.recipe import Recipe
 from weft.runs.timing import seconds_per_step
 
 STEPS = "steps.json"
-"""In the folder of a comparison: the steps that budgets came to, so that minutes are timed once."""
+"""File in the folder of a comparison with the steps of each budget, so that minutes are timed only once."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What each run may use: steps (updates of the weights) or minutes of training.
+    """The budget of each run: steps (updates of the weights) or minutes of training.
 
-    pretraining: of recipes that are trained one after another, the share that all but the last have together,
-    in equal parts.
+    pretraining: if recipes are trained in sequence, the share of all but the last together, in equal parts.
     """
 
     steps: int | None = None
@@ -31,7 +30,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str, pretraining: float = 0.5) -> "Budget":
-        """`500 steps`, `500`, `3 minutes`, `2.5min`. Raises WeftError for anything else."""
+        """Parses `500 steps`, `500`, `3 minutes`, `2.5min`. Raises WeftError for anything else."""
         if not 0 < pretraining < 1:
             raise WeftError(
                 f"the share of pretraining is {pretraining}, expected above 0 and below 1"
@@ -52,15 +51,15 @@ class Budget:
         return f"{self.steps} steps" if self.minutes is None else f"{self.minutes:g} minutes"
 
     def shares(self, recipes: int) -> list[float]:
-        """The share of each of so many recipes that are trained one after another."""
+        """Returns the share of each recipe when this many are trained in sequence."""
         if recipes == 1:
             return [1.0]
         return [self.pretraining / (recipes - 1)] * (recipes - 1) + [1 - self.pretraining]
 
     def steps_of(self, entry: str, recipes: Sequence[Recipe], folder: Path) -> list[int]:
-        """The steps of each recipe. Minutes are turned into steps by timing the first ones, once in `folder`.
+        """Returns the steps of each recipe. Minutes are converted by timing the first steps, once in `folder`.
 
-        Raises WeftError where the steps are too few to be shared.
+        Raises WeftError if there are too few steps to share.
         """
         shares = self.shares(len(recipes))
         if self.minutes is None:

@@ -1,4 +1,4 @@
-"""Mistakes in a recipe that would otherwise show only after minutes."""
+"""Finds mistakes in a recipe before training, which would otherwise appear only after minutes."""
 
 import dataclasses
 import logging
@@ -42,7 +42,7 @@ PartKind = Literal["objectives", "tasks"]
 
 
 def check_names(recipe: Recipe) -> None:
-    """Raises WeftError where one part of the recipe names another that is not there."""
+    """Raises WeftError if one part of the recipe names another that does not exist."""
     data, monitor = recipe.data, recipe.run.monitor
     if recipe.init is not None and not (recipe.init / WEIGHTS).exists():
         raise WeftError(f"{recipe.init}: is not a trained run to start from ({WEIGHTS} is missing)")
@@ -67,7 +67,7 @@ def check_names(recipe: Recipe) -> None:
 
 
 def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
-    """Raises WeftError where the sizes of the built parts do not fit each other."""
+    """Raises WeftError if the sizes of the built parts do not fit each other."""
     for name in {name: None for needs in _all_needs(recipe).values() for name in needs.heads}:
         head = recipe.model.heads[name]
         head.output.check(head.decoder, learned, f"model.heads.{name}")
@@ -101,7 +101,7 @@ def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
 
 
 def _check_media(name: str, modality: Audio | Video, encoder: nn.Module) -> None:
-    """Raises WeftError where sounds or videos are read in another way than a pretrained tower was trained with."""
+    """Raises WeftError if sounds or videos are read differently from how a pretrained tower was trained."""
     config: Any = modality.config
     kind = SoundTower if isinstance(modality, Audio) else VideoTower
     for tower in encoder.modules():
@@ -114,7 +114,7 @@ def _check_media(name: str, modality: Audio | Video, encoder: nn.Module) -> None
 
 
 def _check_picture_size(name: str, size: int, encoder: nn.Module) -> None:
-    """A line where pictures have another size than the tower was made for; WeftError where it cannot read them."""
+    """Warns if pictures have another size than the tower was made for. Raises WeftError if it cannot read them."""
     towers = (part for part in encoder.modules() if isinstance(part, ViT | HuggingFaceTower))
     tower = next(towers, None)
     if tower is None or tower.image_size in (None, size):
@@ -143,7 +143,7 @@ def _check_picture_size(name: str, size: int, encoder: nn.Module) -> None:
 
 
 def check_columns(recipe: Recipe, dataset: Dataset) -> None:
-    """Raises DataError where the first row that can be read lacks a column that a task needs."""
+    """Raises DataError if the first readable row lacks a column that a task needs."""
     for row in range(len(dataset)):
         try:
             sample = dataset[row]
@@ -160,10 +160,10 @@ def check_columns(recipe: Recipe, dataset: Dataset) -> None:
 
 
 def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -> None:
-    """Raises WeftError where streams that an objective compares are in no row together, or those of a task in
-    no rows that match each other; no picture is read.
+    """Raises WeftError if no row has all streams that an objective compares, or if the streams of a task are in no
+    rows that match each other. No picture is read.
 
-    of: whose streams are looked for in `dataset`, the rows of `split`.
+    of: objectives or tasks; their streams are looked for in `dataset`, the rows of `split`.
     """
     pending = [
         (where, names)
@@ -193,9 +193,10 @@ def check_presence(recipe: Recipe, dataset: Dataset, split: str, of: PartKind) -
 
 
 def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...]]:
-    """Sets of streams of which each must be in some row, for the part to have anything to learn from or to measure.
+    """Returns sets of streams. Each set must occur together in some row, or the part has nothing to learn from or to
+    measure.
 
-    One set for each head that the part names: what one head draws may be in other rows than what another one draws.
+    There is one set for each head of the part: different heads may draw in different rows.
     """
     heads = [recipe.model.heads[name] for name in needs.heads]
     sets = [needs.together] if not heads else []
@@ -203,15 +204,16 @@ def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...
         read = [head.context] if head.context in recipe.data.streams else []
         made = head.output.needs.streams if of == "objectives" else ()
         sets.append(tuple(dict.fromkeys((*needs.together, *read, *made))))
-    # Rows that lack any other stream are errors of their own.
+    # A row that lacks any other stream is an error of its own.
     lacking = set(recipe.data.optional)
     return [names for names in sets if names and (of == "tasks" or lacking.intersection(names))]
 
 
 def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
-    """The tasks with default settings that have all they need in the recipe, by name.
+    """Returns the tasks with default settings for which the recipe has all needed parts, by name.
 
-    Not those that need no part of the model: they fit every run, and measure what only some rows have.
+    Tasks that need no part of the model are left out: they fit every run, but measure columns that only some rows
+    have.
     """
     found = {}
     for name, settings in default_tasks(recipe).items():
@@ -225,9 +227,10 @@ def fitting_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
 
 
 def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
-    """The tasks with default settings, by name.
+    """Returns the tasks with default settings, by name.
 
-    Where the recipe compares texts with one other stream than `image`, those of pictures and texts are of that one.
+    If the recipe compares texts with exactly one other stream, not `image`, the tasks for pictures and texts use that
+    stream.
     """
     found = {**tasks(), "mismatch": _mismatch(recipe)}
     others = [stream for stream in recipe.model.projections if stream != "text"]
@@ -238,7 +241,7 @@ def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
 
 
 def _mismatch(recipe: Recipe) -> MismatchConfig:
-    """Of the first two streams that are compared, where they are not pictures and texts."""
+    """Returns settings for the first two compared streams, unless these include pictures and texts."""
     compared = [stream for stream in recipe.model.projections if stream in recipe.data.streams]
     settings = MismatchConfig()
     if len(compared) < 2 or {settings.first, settings.second} <= set(compared):
@@ -258,20 +261,20 @@ def _of_stream(settings: Config[Task], stream: str, sounds: bool) -> Config[Task
 
 
 def check_task(recipe: Recipe, name: str, settings: Config[Task]) -> None:
-    """Raises WeftError where the recipe lacks something that the task needs."""
+    """Raises WeftError if the recipe lacks a part that the task needs."""
     if isinstance(settings, Needing):
         _check_needs(recipe, f"tasks.{name}", settings.needs)
 
 
 def check_slices(recipe: Recipe, dataset: Dataset) -> None:
-    """Raises WeftError for a column of slices that the data do not have."""
+    """Raises WeftError for a slice column that the data do not have."""
     for task in recipe.tasks.values():
         if isinstance(task, SlicedConfig):
             require_columns(task.slices, dataset)
 
 
 def _all_needs(recipe: Recipe, of: PartKind | None = None) -> dict[str, Needs]:
-    """Where in the recipe -> what the objective or the task there needs."""
+    """Returns place in the recipe -> needs of the objective or task there."""
     kinds: dict[PartKind, Mapping[str, Settings]] = {
         "objectives": recipe.objectives,
         "tasks": recipe.tasks,
@@ -286,7 +289,7 @@ def _all_needs(recipe: Recipe, of: PartKind | None = None) -> dict[str, Needs]:
 
 
 def _check_needs(recipe: Recipe, where: str, needs: Needs) -> None:
-    """Raises WeftError where the recipe lacks something that the part at `where` needs."""
+    """Raises WeftError if the recipe lacks a part that the objective or task at `where` needs."""
     data, model = recipe.data, recipe.model
     embedded = tuple(name for name in needs.embeddings if name != JOINT)
     encoded = (*needs.encoders, *needs.raw, *embedded)

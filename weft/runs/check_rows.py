@@ -1,4 +1,4 @@
-"""Mistakes in what a recipe does to its training rows: mixing, splicing, noise in their place, words at their times."""
+"""Finds mistakes in a recipe's changes to training rows: mixing, splicing, chaining, noise rows, aligned words."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ from weft.runs.recipe import Recipe
 
 
 def check_rows(recipe: Recipe) -> None:
-    """Raises WeftError where the streams, targets or objectives do not fit what is done to the rows."""
+    """Raises WeftError if the streams, targets or objectives do not fit the changes to the rows."""
     data = recipe.data
     if data.mix is not None:
         _check_mix(recipe, data.mix)
@@ -34,14 +34,14 @@ def check_rows(recipe: Recipe) -> None:
 
 
 def check_there(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Raises WeftError for the first name that is not known."""
+    """Raises WeftError for the first unknown name."""
     for name in names:
         if name not in known:
             raise unknown_name(kind, name, known)
 
 
 def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
-    """Raises WeftError where a stream cannot be mixed, or an objective would compare mixed rows with plain targets."""
+    """Raises WeftError if a stream cannot be mixed, or an objective would compare mixed rows with unmixed targets."""
     check_there("stream in data.mix", mix.streams, recipe.data.streams)
     for stream in mix.streams:
         if stream in recipe.data.cache:
@@ -57,7 +57,7 @@ def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
 
 
 def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
-    """Raises WeftError where what is replaced is no sound and transcript, or rows cannot lose the other streams."""
+    """Raises WeftError unless it replaces a sound and a transcript, and rows may lack all other streams."""
     data = recipe.data
     check_there("stream in data.noise_only", [config.stream], data.streams)
     check_there("target in data.noise_only", [config.target], data.targets)
@@ -82,7 +82,7 @@ def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
 
 
 def _check_chain(recipe: Recipe, chain: ChainConfig) -> None:
-    """Raises WeftError where the stream is no sound that is read anew and whole."""
+    """Raises WeftError unless the stream holds sounds that are read whole, without a cache."""
     check_there("stream in data.chain", [chain.stream], recipe.data.streams)
     config = recipe.data.streams[chain.stream]
     if not isinstance(config, AudioConfig):
@@ -97,7 +97,7 @@ def _check_chain(recipe: Recipe, chain: ChainConfig) -> None:
 
 
 def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
-    """Raises WeftError where a stream is no recording that is read anew, or cannot be told apart in time."""
+    """Raises WeftError unless each stream holds recordings that are read without a cache and can be cut in time."""
     check_there("stream in data.splice", splice.streams, recipe.data.streams)
     cached = sorted(recipe.data.cache)
     if cached:
@@ -125,8 +125,8 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
 
 
 def _check_aligned(recipe: Recipe, name: str, objective: AlignedWordsConfig) -> None:
-    """Raises WeftError where units are no words, there are no times of words, or sounds of training have another length
-    than those in which the words have their times."""
+    """Raises WeftError if the units are not words, the words have no times, or training sounds differ in length from
+    the sounds to which the times refer."""
     times = recipe.data.targets.get(objective.times)
     if times is not None and not isinstance(times, WordTimesConfig):
         raise WeftError(

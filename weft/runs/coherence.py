@@ -1,4 +1,5 @@
-"""Joint coherence: whether all that an autoencoder makes of one sample of its prior shows the same thing, by the eyes of judges."""
+"""Joint coherence: whether all streams generated from one sample of an autoencoder's prior show the same class, as
+judges classify them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -33,11 +34,11 @@ SEED = 0
 def with_joint_coherence(
     found: Measurement, judges: Sequence[TrainedModel], samples: int
 ) -> Measurement:
-    """The measurement with the share of `samples` of the prior that are coherent.
+    """Extends the measurement with the share of coherent ones among `samples` of the prior.
 
-    Each judge says a class of the stream that it sees; a text says the class that the training rows with this text have in the
-    first judge's target. Baseline: each stream made of another sample, which agree by chance. Raises WeftError where the run
-    has no prior, or fewer than two streams are judged.
+    Each judge classifies the stream that it reads. A text has the class of the training rows with this text, in the
+    column of the first judge's target. Baseline: streams taken from different samples, which agree only by chance.
+    Raises WeftError if the run has no prior, or fewer than two streams are judged.
     """
     run = found.runs[0]
     fusion = run.model.fusion
@@ -69,7 +70,7 @@ def with_joint_coherence(
 
 
 def same(classes: Sequence[Sequence[str]]) -> Tensor:
-    """(N,) float64: 1 for the samples whose streams all show the same class, 0 for others; "" is none."""
+    """(N,) float64: 1 if all streams of a sample show the same class, else 0; "" is no class."""
     rows = zip(*classes, strict=True)
     return torch.tensor([len({*row}) == 1 and row[0] != "" for row in rows]).double()
 
@@ -81,7 +82,7 @@ def _classes(
     seeds_N: Tensor,
     judges: Sequence[TrainedModel],
 ) -> list[str] | None:
-    """The class of what the head makes of each latent, "" for none; None where nobody can say it."""
+    """Returns the class of the head's output for each latent, "" for none; None if nothing can classify it."""
     part = run.model.head(head)
     output = part.output
     judge = _judge_of(output.stream, judges) if isinstance(output, DrawnOutput) else None
@@ -107,7 +108,7 @@ def _judge_of(stream: str, judges: Sequence[TrainedModel]) -> TrainedModel | Non
 
 
 def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
-    """The class that the judge says of each value."""
+    """Returns the judge's class for each value."""
     rows = [
         Sample(str(row), str(row), {stream: drawn.media(row)}, f"sample {row + 1}")
         for row in range(len(drawn))
@@ -122,7 +123,7 @@ def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[s
 def _classes_of_texts(
     run: TrainedModel, stream: str, judges: Sequence[TrainedModel]
 ) -> Mapping[str, str]:
-    """Text of the training rows -> what they have in the column that the first judge predicts."""
+    """Maps texts of the training rows to their values in the column that the first judge predicts."""
     output = judges[0].model.head(judges[0].head()).output
     rows = training_rows(run)
     if rows is None or not isinstance(output, ClassOutput) or output.target is None:

@@ -1,7 +1,7 @@
-"""Several recipes on the same data, budget and seeds: trained, measured, and compared in pairs.
+"""Trains several recipes on the same data, budget and seeds, measures them, and compares them in pairs.
 
-Several recipes in the place of one are trained one after another, each from the weights of the one before, within
-the same budget: pretraining and fine-tuning.
+An entry may be several recipes. They are trained in sequence within the same budget, each from the weights of the one
+before: pretraining and fine-tuning.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from weft.runs.train import resume, train
 
 @dataclass(frozen=True)
 class Contestant:
-    """One recipe's runs, one a seed, and what they came to.
+    """One recipe's runs, one for each seed, and their results.
 
-    steps: of a run, pretraining included. metrics: the metric's value for each seed, on the rows of the split. values: the mean over the
-    seeds, row by row. estimate: the mean over rows and its interval over groups. seconds: of training
-    each run, pretraining included, None where it was there before.
+    steps: of a run, including pretraining. metrics: the metric's value for each seed, on the rows of the split.
+    values: the mean over the seeds, row by row. estimate: the mean over rows and its interval over groups. seconds:
+    training time of each run, including pretraining; None if the run already existed.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """All contestants, the best first, and each one against the best, paired row by row.
+    """All contestants, the best first, each compared with the best, paired row by row.
 
-    The intervals and p-values of `against_best` hold for all pairs at once.
+    The intervals and p-values of `against_best` hold for all pairs simultaneously.
     """
 
     task: str
@@ -60,7 +60,7 @@ class Contest:
 
     @property
     def correction(self) -> str:
-        """How the choice of the best is allowed for, in a sentence."""
+        """One sentence on how the intervals account for the choice of the best."""
         systems = len(self.contestants)
         pairs = systems * (systems - 1) // 2
         return (
@@ -80,12 +80,10 @@ def contest(
 ) -> Contest:
     """Trains every recipe with every seed into `folder`, and compares them on the same rows.
 
-    entries: name -> its recipe, or several, the last of which is measured. A run of the seed starts from the
-    pretraining of the same seed.
-    metric: task/metric; the first task's first metric that is a mean over rows if not given. split:
-    the recipes' test split if not given. Runs that `folder` already holds are taken over or gone on
-    with, if their recipe is the same. Raises WeftError where the recipes do not share the task, or
-    where the rows of their splits differ.
+    entries: name -> its recipe, or several, of which the last is measured. A run starts from the pretraining with the
+    same seed. metric: task/metric; by default the first task's first metric that is a mean over rows. split: by
+    default the recipes' test split. Existing runs in `folder` with the same recipe are reused or continued. Raises
+    WeftError if the recipes do not share the task, or the rows of their splits differ.
     """
     if len(entries) < 2 or not seeds:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
@@ -125,7 +123,7 @@ def contest(
 
 
 def row_values(result: TaskResult, metric: str) -> Values:
-    """The metric row by row, in its unit. Raises WeftError for an unknown name."""
+    """Returns the metric row by row, in its unit. Raises WeftError for an unknown name."""
     means = [name for name, found in result.values.items() if found.of is None]
     if metric not in means:
         raise unknown_name(f"metric of {result.task} that is a mean over rows", metric, means)
@@ -133,7 +131,7 @@ def row_values(result: TaskResult, metric: str) -> Values:
 
 
 def _task(entries: Mapping[str, Recipe], metric: str | None) -> str:
-    """The task that all recipes are measured by."""
+    """Returns the task by which all recipes are measured."""
     first = next(iter(entries.values()))
     task = next(iter(first.tasks)) if metric is None else metric.partition("/")[0]
     for name, recipe in entries.items():
@@ -143,7 +141,7 @@ def _task(entries: Mapping[str, Recipe], metric: str | None) -> str:
 
 
 def _within(recipe: Recipe, steps: int, seed: int) -> Recipe:
-    """The recipe with that budget and seed, evaluated five times and at the end."""
+    """Returns the recipe with that budget and seed, evaluated five times and at the end."""
     every = max(1, steps // 5)
     run = recipe.run.replace(steps=steps, epochs=None, seed=seed, evaluate_every=every)
     return recipe.replace(run=run.replace(checkpoint_every=every))
@@ -152,8 +150,8 @@ def _within(recipe: Recipe, steps: int, seed: int) -> Recipe:
 def _in_turn(
     entry: str, recipes: Sequence[Recipe], steps: Sequence[int], seed: int, folder: Path
 ) -> tuple[Path, float | None]:
-    """Trains the recipes one after another, each from the weights of the one before. Returns the last run, and the
-    seconds of all where all were trained now."""
+    """Trains the recipes in sequence, each from the weights of the one before. Returns the last run, and the total
+    seconds if all were trained now."""
     run: Path | None = None
     took: list[float | None] = []
     for place, (recipe, number) in enumerate(zip(recipes, steps, strict=True), 1):
@@ -169,11 +167,11 @@ def _in_turn(
 
 
 def trained(recipe: Recipe, run: Path) -> float | None:
-    """Trains into `run`, or goes on with what is there. Returns the seconds where it was trained now."""
+    """Trains into `run`, or continues it. Returns the seconds if it was trained now."""
     if not (run / RECIPE).exists():
         return train(recipe, run).fit.seconds
     there = load_recipe(run)
-    # The precision is settled by the machine when a run begins.
+    # The precision was chosen by the machine on which the run began.
     if there != recipe.replace(run=recipe.run.replace(precision=there.run.precision)):
         raise WeftError(
             f"{run}: holds a run of another recipe, budget or seed: choose another --out"

@@ -1,4 +1,4 @@
-"""Cross-validation: a run for each value of a column, trained without the rows that have it and measured on them."""
+"""Cross-validation: one run for each value of a column, trained without its rows and measured on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ MOST_FOLDS = 100
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """folds: value of the column -> what its run measured. runs: their folders.
+    """folds: value of the column -> results of its run. runs: their folders.
 
-    pooled: metric -> the mean over the rows of all folds, with an interval over their groups. A metric that is
-    no mean over rows has a value for each fold alone.
+    pooled: metric -> the mean over the rows of all folds, with an interval over their groups. A metric that is not a
+    mean over rows has only a value for each fold.
     """
 
     task: str
@@ -42,7 +42,7 @@ class CrossValidation:
         return self.table().html()
 
     def table(self) -> TextTable:
-        """A row for each metric: all rows together with the interval, and each fold."""
+        """Returns one row for each metric: the pooled value with its interval, and each fold."""
         columns = [
             TableColumn(say("metric"), long="whole"),
             TableColumn(say("all rows"), right=True),
@@ -64,7 +64,7 @@ class CrossValidation:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The metrics that matter: those that have a pooled value, and the headlines."""
+        """The important metrics: the pooled ones and the headlines."""
         found = {
             name: score.metric
             for fold in self.folds.values()
@@ -85,11 +85,11 @@ class CrossValidation:
 def cross_validate(
     recipe: Recipe, folder: Path, column: str, *, task: str | None = None, together: int = 1
 ) -> CrossValidation:
-    """Trains one run for each value of `column` into a folder of `folder`, and measures each on the rows that it
-    did not see. What `folder` already holds of the same recipe is taken over or gone on with.
+    """Trains one run for each value of `column` into a subfolder of `folder`, and measures it on the held out rows.
+    Existing runs of the same recipe in `folder` are reused or continued.
 
-    task: the recipe's first if not given. together: how many values, in their order, are left out of one run. Raises
-    WeftError where the rows do not come from files, or have no such column, or too many values of it.
+    task: by default the recipe's first. together: number of consecutive values that one run leaves out. Raises
+    WeftError if the rows do not come from files, or the column is missing or has too many values.
     """
     source = recipe.data.source
     if not isinstance(source, FilesConfig):
@@ -98,7 +98,7 @@ def cross_validate(
     name = task or next(iter(recipe.tasks), None)
     if name is None:
         raise WeftError("the recipe has no task to measure: name one (--task)")
-    task_config(recipe, name)  # an unknown task is said before anything is trained
+    task_config(recipe, name)  # an unknown task must be reported before training
     folds, runs = {}, {}
     for number, value in enumerate(values, start=1):
         data = recipe.data.replace(source=source.replace(held_out={column: value}))
@@ -109,7 +109,7 @@ def cross_validate(
 
 
 def pooled(results: Sequence[TaskResult]) -> list[Score]:
-    """The mean over the rows of all results of each metric that all have row by row."""
+    """Returns each metric that all results have row by row, as the mean over all rows."""
     shared = [name for name in results[0].values if all(name in one.values for one in results)]
     found = []
     for name in shared:
@@ -121,7 +121,7 @@ def pooled(results: Sequence[TaskResult]) -> list[Score]:
 
 
 def _parts(values: Sequence[str], together: int, where: str) -> list[str]:
-    """So many values at a time, as `held_out` takes them."""
+    """Groups the values, `together` at a time, as `held_out` expects them."""
     if not 1 <= together < len(values) or len(values) % together:
         raise WeftError(
             f"{where} has {len(values)} values, {together} are to be left out together, expected a divisor"
@@ -130,7 +130,7 @@ def _parts(values: Sequence[str], together: int, where: str) -> list[str]:
 
 
 def _values(source: FilesConfig, column: str) -> list[str]:
-    """The values of the column, numbers in their order."""
+    """Returns the values of the column, numbers in numerical order."""
     found = {
         str(sample.items[column])
         for sample in source.open_every()

@@ -1,4 +1,5 @@
-"""The cut-offs of an index, by the run that embedded it: from what score on a query has found something."""
+"""Calibrates the cut-offs of an index with the run that embedded it: the minimum score at which a query has found
+something."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from weft.runs.trained import TrainedModel
 
 
 class Counts(NamedTuple):
-    """Queries by which a cut-off is calibrated."""
+    """Numbers of queries for calibrating a cut-off."""
 
     known: int
     real: int
@@ -33,15 +34,15 @@ class Counts(NamedTuple):
 TEXTS, OTHERS = Counts(4000, 500, 300), Counts(300, 200, 100)
 """Pictures and sounds take longer to embed than texts."""
 FEWEST = 20
-"""Real queries from which a share can be told."""
+"""Minimum number of real queries for estimating a share."""
 SEED = 0
 
 
 def calibrate(run: TrainedModel, index: Index) -> list[str]:
-    """Sets the cut-off of queries of each of the run's streams; a line for each that says how good it is.
+    """Sets the cut-off for queries of each stream of the run. Returns a line on the quality of each.
 
-    Known queries are values of the rows of training, real ones those of validation, nonsense is drawn. A stream
-    has none where its rows are not there, or where nonsense cannot be told from real queries.
+    Known queries are values of training rows, real ones of validation rows; nonsense is generated. A stream gets no
+    cut-off if its rows are missing, or if nonsense cannot be separated from real queries.
     """
     return [
         _of_stream(run, index, stream)
@@ -71,14 +72,14 @@ def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
 def calibration(
     run: TrainedModel, index: Index, stream: str, counts: Counts, most: float = REFUSED
 ) -> Calibrated:
-    """A cut-off of queries of that stream by so many of each kind. most: see `calibrated`.
+    """Calibrates the cut-off for queries of that stream, with these numbers of queries. most: see `calibrated`.
 
-    Raises WeftError where there are too few real ones.
+    Raises WeftError if there are too few real queries.
     """
     data, kind = run.recipe.data, str(kind_of_stream(run.modalities[stream]))
     known = torch.zeros(0, index.dim)
     texts: Sequence[object] = ()
-    # Queries of the index's own stream are known by its entries: their cosine says it all.
+    # The index's own stream needs no known queries: the cosine with its entries is sufficient.
     if counts.known and stream != index.stream:
         rows = open_split(run.recipe, data.train)
         known, texts = _embedded(run, rows, stream, counts.known)
@@ -92,16 +93,16 @@ def calibration(
 
 
 def _best(index: Index, queries_QE: Tensor) -> Tensor:
-    """(Q,) the cosine of the best hit."""
+    """(Q,) cosine of the best hit."""
     return torch.tensor([hits[0].score for hits in index.search(queries_QE, 1)])
 
 
 def _embedded(
     run: TrainedModel, dataset: Dataset, stream: str, most: int
 ) -> tuple[Tensor, Sequence[object]]:
-    """Embeddings of the stream of at most so many rows, from all over the data set, and their raw values.
+    """Returns embeddings and raw values of the stream for at most this many rows, evenly spread over the data set.
 
-    One of each row; rows that lack the stream or cannot be read are left out.
+    There is one for each row. Rows that lack the stream or cannot be read are left out.
     """
     rows = spread(dataset, most)
     config = InferenceConfig(batch_size=64, workers=0, errors=run.recipe.data.errors)

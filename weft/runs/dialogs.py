@@ -1,4 +1,4 @@
-"""A run that is asked one question after another: each is answered by what was asked and answered before it."""
+"""Asks a run several questions in sequence. Each answer takes the previous questions and answers into account."""
 
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,37 +15,37 @@ from weft.runs.trained import TrainedModel
 from weft.tasks.dialog import DialogConfig
 
 Answers = list[tuple[str, float | None]]
-"""The best answers, the best first, with their probabilities or cosines where there are any."""
+"""Answers in descending order, with their probabilities or cosines if there are any."""
 
 
 def streams_asked(run: TrainedModel, head: str | None) -> tuple[str, ...]:
-    """The streams that an answer reads: those of the head, the first if not named."""
+    """Returns the streams that an answer reads: those of the head, by default the first."""
     ranked = head is None and ranks(run)
     return run.model.fused_streams if ranked else run.model.streams_of(run.head(head))
 
 
 def ranks(run: TrainedModel) -> bool:
-    """Whether the run has no head, and ranks the answers of its training rows."""
+    """Whether the run has no head and ranks the answers of its training rows."""
     return _ranking(run) is not None
 
 
 def question_stream(run: TrainedModel, streams: Iterable[str]) -> str | None:
-    """The first of these streams that a question is: a text, but not what was said before; None where there is none."""
+    """Returns the first of these streams that can be a question: a text, but not the history. None if there is none."""
     texts = (s for s in run.modalities if s in set(streams) and isinstance(run.modalities[s], Text))
     return next((s for s in texts if not isinstance(run.modalities[s], History)), None)
 
 
 def history_stream(run: TrainedModel) -> str | None:
-    """The stream of what was said before; None where the run reads none."""
+    """Returns the stream of the dialog history; None if the run reads none."""
     return next((s for s, m in run.modalities.items() if isinstance(m, History)), None)
 
 
 def asked_after(
     run: TrainedModel, values: Mapping[str, Any], question: str, turns: Sequence[Any]
 ) -> dict[str, Any]:
-    """The values with this question, asked after these turns, the oldest first.
+    """Returns the values with this question and, as history, these turns, the oldest first.
 
-    Raises WeftError where the run reads no question, or turns and nothing of what was said before.
+    Raises WeftError if the run reads no question, or if there are turns but it reads no history.
     """
     asked, history = question_stream(run, run.modalities), history_stream(run)
     if asked is None:
@@ -61,9 +61,9 @@ def asked_after(
 def converse(
     run: TrainedModel, values: Mapping[str, Any], further: Sequence[str], head: str | None, k: int
 ) -> Iterator[Answers]:
-    """The k best answers to what is asked by `values`, and to each further question by its picture and by what was said.
+    """Yields the k best answers to `values`, then to each further question about the same picture, with the history.
 
-    values: stream -> its value. Raises WeftError for further questions where the run reads nothing of what was said before.
+    values: stream -> its value. Raises WeftError for further questions if the run reads no history.
     """
     question, history = question_stream(run, values), history_stream(run)
     if further and (history is None or question is None):
@@ -82,7 +82,8 @@ def converse(
 
 
 def answers(run: TrainedModel, values: Mapping[str, Any], head: str | None, k: int) -> Answers:
-    """The k best answers of the head, the first if not named; of a run that ranks, those among its training rows' answers."""
+    """Returns the k best answers of the head, by default the first. A run that ranks chooses from its training rows'
+    answers."""
     task = _ranking(run)
     if task is None or head is not None:
         return run.predict(head=run.head(head), **values).values.best(0, k)
@@ -97,7 +98,7 @@ def answers(run: TrainedModel, values: Mapping[str, Any], head: str | None, k: i
 _RANKED: weakref.WeakKeyDictionary[TrainedModel, tuple[list[str], ByCosine]] = (
     weakref.WeakKeyDictionary()
 )
-"""Run -> the answers that it ranks, which are read and embedded once for all questions."""
+"""Run -> the answers that it ranks. They are read and embedded once for all questions."""
 
 
 def _ranked(run: TrainedModel, task: DialogConfig) -> tuple[list[str], ByCosine]:
@@ -115,7 +116,7 @@ def _ranked(run: TrainedModel, task: DialogConfig) -> tuple[list[str], ByCosine]
 
 
 def _ranking(run: TrainedModel) -> DialogConfig | None:
-    """The task of a run that ranks answers and has no head."""
+    """Returns the task of a run that ranks answers and has no head."""
     tasks = run.recipe.tasks.values()
     found = (t for t in tasks if isinstance(t, DialogConfig) and t.head is None)
     return None if run.model.heads else next(found, None)

@@ -1,4 +1,5 @@
-"""What a run draws from the same inputs while it is trained: a grid of pictures after each validation, and all as an animation."""
+"""Generated pictures during training, always from the same inputs: a grid after each validation, and an animation of
+all."""
 
 import io
 from pathlib import Path
@@ -18,19 +19,19 @@ from weft.inference.results import TaskResult
 from weft.runs.trained import TrainedModel
 
 PROGRESS = "progress"
-"""Folder of a run that holds TASK-STEP.png."""
+"""Folder of a run with the files TASK-STEP.png."""
 SHOWN = 16
-"""Pictures of a grid: of the first rows of the validation split, from the same noise at every step."""
+"""Pictures of a grid: for the first rows of the validation split, with the same noise at every step."""
 MILLISECONDS = 700
-"""For which each grid is shown in the animation."""
+"""Milliseconds for which each grid is shown in the animation."""
 BETWEEN = 8
-"""Pictures of a strip."""
+"""Number of pictures in a strip."""
 LONGEST = 60
-"""Grids of an animation, evenly chosen of all."""
+"""Maximum number of grids in an animation, evenly chosen."""
 
 
 def keep_drawn(folder: Path, task: str, step: int, result: TaskResult) -> None:
-    """Writes a grid of what the task drew, where it drew pictures."""
+    """Writes a grid of the generated values, if they are pictures."""
     drawn = result.drawn
     if drawn is None or not isinstance(drawn.values, PictureValues):
         return
@@ -41,7 +42,7 @@ def keep_drawn(folder: Path, task: str, step: int, result: TaskResult) -> None:
 
 
 def animation(folder: Path, task: str) -> bytes | None:
-    """A WebP of the grids in order of their steps; None where there are fewer than two."""
+    """Returns a WebP of the grids in order of their steps; None if there are fewer than two."""
     grids = sorted((folder / PROGRESS).glob(f"{task}-*.png"))
     if len(grids) < 2:
         return None
@@ -57,7 +58,8 @@ def animation(folder: Path, task: str) -> bytes | None:
 
 @torch.no_grad()
 def strip(run: TrainedModel, result: TaskResult, dataset: Dataset) -> np.ndarray | None:
-    """(H, W, 3) uint8: pictures of the first row that was drawn, from one noise to another; None where there is no noise."""
+    """(H, W, 3) uint8: pictures for the first generated row, interpolated from one noise to another; None without
+    noise."""
     drawn = result.drawn
     if drawn is None or not len(drawn.rows):
         return None
@@ -75,7 +77,7 @@ def strip(run: TrainedModel, result: TaskResult, dataset: Dataset) -> np.ndarray
 
 
 def _between(ends: Tensor) -> Tensor:
-    """(BETWEEN, ...) from the first of two noises to the second, each of the variance of noise (Shoemake 1985)."""
+    """(BETWEEN, ...) interpolates between two noises so that each has the variance of noise (Shoemake 1985)."""
     angle = torch.linspace(0, torch.pi / 2, BETWEEN, device=ends.device)
     shape = (-1, *(1,) * (ends.ndim - 1))
     return angle.cos().view(shape) * ends[:1] + angle.sin().view(shape) * ends[1:]

@@ -1,4 +1,4 @@
-"""Decisions of runs explained: of new input, of rows, and of the predictions in a report."""
+"""Explains decisions of runs: for new input, for rows, and for the predictions in a report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Explanations:
-    """explained: number of a prediction -> what it rests on. missing: why there are none, or nothing."""
+    """explained: number of a prediction -> its explanation. missing: the reason if there are none, else empty."""
 
     explained: Mapping[int, Explained] = field(default_factory=dict)
     missing: str = ""
@@ -42,10 +42,10 @@ def explain_rows(
     head: str | None = None,
     similarity: tuple[str, str] | None = None,
 ) -> list[Explained]:
-    """One explanation a row of what the runs say of it together; see `decision_of`.
+    """Explains the joint prediction of the runs for each row; see `decision_of`.
 
-    A row that lacks a stream is explained by what it has. Raises WeftError where the runs' models make
-    no decision, and for a row that cannot be read.
+    A row that lacks a stream is explained by the streams that it has. Raises WeftError if the runs' models make no
+    decision, or for an unreadable row.
     """
     found: list[Explained] = []
     decisions = [decision_of(run.model, run.learned, head, similarity) for run in runs]
@@ -57,7 +57,7 @@ def explain_rows(
 def explain_predictions(
     runs: Sequence[TrainedModel], result: TaskResult, dataset: Dataset
 ) -> Explanations:
-    """What the predictions that are shown of a result rest on."""
+    """Explains the displayed predictions of a result."""
     if not result.predictions:
         return Explanations()
     if result.head is None and result.similarity is None:
@@ -70,7 +70,7 @@ def explain_predictions(
 
 
 def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Modality]) -> Sample:
-    """What the model saw, as a row: each input may be of another row, or of none."""
+    """Returns the model's input as a row. Each stream may come from another row, or from none."""
     first = dataset[prediction.inputs[0].row]
     items = {}
     for entry in prediction.inputs:
@@ -84,9 +84,9 @@ def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Mo
 def deletion_of_rows(
     run: TrainedModel, rows: Sequence[Sample], method: Method = "auto", head: str | None = None
 ) -> list[Deletion]:
-    """Of each stream: does deleting what is marked cost more than deleting at random?
+    """Tests for each stream whether deleting the marked parts lowers the score more than deleting random parts.
 
-    Of the plain view of the rows, whose decision is tested.
+    The test uses the plain view of the rows.
     """
     decision = decision_of(run.model, run.learned, head)
     found: dict[str, list[Batch]] = {}
@@ -106,7 +106,7 @@ def _explained(
     rows: Sequence[Sample],
     method: Method,
 ) -> list[Explained]:
-    """The rows of one batch, read once for each model and view."""
+    """Explains the rows of one batch, which is read once for each model and view."""
     first, found = decisions[0], {}
     views = first.views
     readings = [reading for run in runs for reading in run.readings(rows, views)]
@@ -124,7 +124,7 @@ def _explained(
 
 
 def _note(models: int, views: int) -> str:
-    """What a reader must know of the marks, or nothing."""
+    """Returns the caveat about the marks, or an empty string."""
     counts = [counted(n, what) for n, what in ((models, "model"), (views, "view")) if n > 1]
     return (
         f"answers are those of {' and '.join(counts)}, marks those of the first" if counts else ""
@@ -133,7 +133,7 @@ def _note(models: int, views: int) -> str:
 
 @torch.no_grad()
 def _decided(decisions: Sequence[Decision], batches: Sequence[Batch]) -> bool:
-    """Whether the rows, which have the same streams, have what a decision is made of."""
+    """Whether the rows, which have the same streams, have the inputs of the decision."""
     for decision, batch in zip(decisions, batches, strict=True):
         streams = decision.encode(batch)
         if not streams or not bool(decision.there(streams).all()):
@@ -142,7 +142,7 @@ def _decided(decisions: Sequence[Decision], batches: Sequence[Batch]) -> bool:
 
 
 def _undecided(decision: Decision, batch: Batch) -> Explained:
-    """What is shown of a row that lacks what the decision is made of."""
+    """Returns the text for a row that lacks inputs of the decision."""
     lacks = [s for s in decision.reads if s not in batch.inputs]
     return Explained(f"no decision without {' and '.join(lacks) or 'tokens'}")
 
@@ -159,7 +159,7 @@ def _row(
 
 
 def _without(decision: Decision, found: Explanation, row: int) -> list[Without]:
-    """What is said without each stream; nothing where every stream is needed for any answer."""
+    """Returns the prediction without each stream; empty if every stream is required for an answer."""
     if all(one.said[row] is None for one in found.without.values()):
         return []
     return [

@@ -1,4 +1,4 @@
-"""The run directory while a run is trained into it: held by one training, begun, and given up."""
+"""Locks, sets up and cleans the run directory of a training."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,9 +22,9 @@ from weft.training.loop import NONFINITE
 
 @contextmanager
 def held(folder: Path, *, new: bool = False) -> Iterator[None]:
-    """Inside, no other training writes into `folder`, and a signal that stops this one says what is kept.
+    """Inside, no other training writes into `folder`, and a signal that stops this one reports what is saved.
 
-    new: refuse a folder that holds a run. Raises WeftError on all ranks where the folder cannot be held.
+    new: refuse a folder that holds a run. Raises WeftError on all ranks if the folder cannot be locked.
     """
     with ExitStack() as lock:
         refusals: list[str] = []
@@ -51,15 +51,15 @@ def _require_empty(folder: Path) -> None:
 
 @contextmanager
 def begun(recipe: Recipe, folder: Path) -> Iterator[None]:
-    """Inside, the folder holds the recipe, and of other runs nothing.
+    """Inside, the folder holds the recipe and nothing of other runs.
 
-    A run that fails before anything was trained leaves the folder free for the next attempt: nothing of it
-    stays but the log and the list of ids where the loss was not finite.
+    A run that fails before any training step leaves the folder free for the next attempt. Only the log and the list
+    of ids with a non-finite loss stay.
     """
     try:
         if rank() == 0:
             for name in (MODALITIES, LENGTHS, NONFINITE):
-                (folder / name).unlink(missing_ok=True)  # of other data, if it is there
+                (folder / name).unlink(missing_ok=True)  # if it exists, it belongs to other data
             configs.save(recipe, folder / RECIPE)
         barrier()
         yield
@@ -73,5 +73,5 @@ def _give_up(folder: Path) -> None:
     kept = () if (folder / NONFINITE).exists() else (LOG,)
     for name in (RECIPE, MODALITIES, LENGTHS, MODEL, TABLE, *kept):
         (folder / name).unlink(missing_ok=True)
-    with suppress(OSError):  # it is not there, or not empty
+    with suppress(OSError):  # it does not exist, or is not empty
         (folder / CHECKPOINTS).rmdir()

@@ -1,4 +1,4 @@
-"""What a run draws: pictures and sounds from given inputs."""
+"""Generates pictures and sounds from given inputs with a run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from weft.modalities.text import Text
 from weft.runs.trained import TrainedModel
 
 MOST = 100_000
-"""Values that are drawn in one call; a larger number is taken for a typing error."""
+"""Maximum number of generated values in one call. A larger number is probably a typing error."""
 
 
 def generate(
@@ -26,11 +26,11 @@ def generate(
     steps: int | None = None,
     **streams: Any,
 ) -> Predictions:
-    """n values of each input, those of the first input first.
+    """Generates n values for each input, those of the first input first.
 
-    head: the first that draws if not named. seed, guidance, steps: in place of those of the recipe (`DrawingConfig`).
-    streams: as in `Run.predict`; of several streams a list each, of the same length. Raises WeftError where the run
-    draws nothing, or a text would not be read whole.
+    head: by default the first that generates. seed, guidance, steps: override the recipe's (`DrawingConfig`).
+    streams: as in `Run.predict`; several streams are lists of the same length. Raises WeftError if the run generates
+    nothing, or a text would be truncated.
     """
     name = run.head(head, DrawnOutput)
     check_inputs(run, n, streams)
@@ -48,7 +48,7 @@ def generate(
 
 @contextmanager
 def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterator[DrawingConfig]:
-    """Inside, the head draws with these settings in place of its own. Raises WeftError for one that cannot be."""
+    """Inside, the head generates with these settings instead of its own. Raises WeftError for an invalid one."""
     part = run.model.head(head)
     own = part.output
     if not isinstance(own, DrawnOutput):
@@ -65,8 +65,8 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
 
 
 def check_inputs(run: TrainedModel, n: int, streams: Mapping[str, Any]) -> None:
-    """Raises WeftError for a number that cannot be drawn, and where a text is empty, too long, or has words that the run has
-    never seen."""
+    """Raises WeftError for an invalid number of values, and for a text that is empty, too long, or has words unknown
+    to the run."""
     if not 1 <= n <= MOST:
         raise WeftError(f"n is {n:,}, expected 1 to {MOST:,}")
     for stream, value in streams.items():

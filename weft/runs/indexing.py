@@ -1,4 +1,4 @@
-"""The index of a run: made of rows, and added to."""
+"""Builds the index of a run from rows, and adds rows to it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +20,13 @@ from weft.runs.trained import TrainedModel
 
 
 def folder_of(path: Path) -> Path:
-    """The folder of the index that is meant by the folder of a run, or its own."""
+    """Returns the folder of the index for the folder of a run or of an index."""
     return path if (path / FILE).is_file() else path / INDEX
 
 
 def indexed_stream(run: TrainedModel, stream: str | None = None) -> str:
-    """The stream, or the first one of pictures, or the first of all. Raises WeftError where the run embeds none."""
+    """Returns the stream to index; by default the first stream of pictures, or the first of all. Raises WeftError if
+    the run has no embeddings."""
     if not run.streams:
         raise WeftError(
             f"{run.folder}: this run has no embeddings, so nothing can be searched with it"
@@ -57,7 +58,7 @@ def index_rows(
 
 
 def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sample]:
-    """A row a file, each with its path as its id. Raises WeftError for what is no file."""
+    """Makes a row for each file, with its path as its id. Raises WeftError for a path that is no file."""
     modality = run.modalities[stream]
     if not isinstance(modality, ReadsMedia):
         raise WeftError(
@@ -77,7 +78,8 @@ def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sampl
 def add_rows(
     run: TrainedModel, index: Index, rows: Dataset, metadata: Sequence[str] | None = None
 ) -> Changed:
-    """Embeds the rows and adds them, all or none. metadata: columns; those of the index that the rows have if None."""
+    """Embeds the rows and adds them, all or none. metadata: columns; None means those of the index that the rows
+    have."""
     known = {column.name: column.type for column in index.columns()}
     columns = taken_columns(rows, metadata, run.streams, known)
     member = run.reading(rows)

@@ -1,4 +1,4 @@
-"""What a run draws, judged by another run that was trained on real values alone."""
+"""Evaluates generated values with a judge: another run that was trained only on real values."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,17 @@ OF_ANOTHER = "drawn for another row"
 
 
 def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
-    """The measurement with what the judge's first task says of the drawn values, as numbers called `name`/METRIC.
+    """Adds the metrics of the judge's first task on the generated values, named `name`/METRIC.
 
-    Beside them the judge's numbers of the real values of the same rows as the run reads and shows them, which a perfect
-    generator of its size would reach; of the real values as they are stored; and of what was drawn for another row. The
-    judge's modality brings all of them to its size in the same way. Where the judge tells classes apart, also the rarest:
-    of each class how often it was drawn, as a share of how often it is real, and of these the least. Raises WeftError
-    where nothing was drawn, or the judge does not read it.
+    Baselines are the judge's metrics on:
+    - real values of the same rows, as the run reads and shows them; a perfect generator of that size would reach
+      these;
+    - real values as they are stored;
+    - values generated for another row.
+
+    The judge's modality brings all of them to its size in the same way. If the judge predicts classes, a further
+    metric is the rarest class: the minimum over classes of the generated frequency divided by the real one. Raises
+    WeftError if nothing was generated, or the judge does not read it.
     """
     drawn = found.result.drawn
     if drawn is None:
@@ -42,7 +46,7 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     rows = Subset(found.dataset, drawn.rows)
     by_what: dict[str, Dataset] = {
         "": _With(rows, drawn, shift=0),
-        # Half of all rows away: neighbours are often alike, where rows are sorted.
+        # Shifted by half of all rows: in sorted data neighbours are often alike.
         OF_ANOTHER: _With(rows, drawn, shift=max(1, len(rows) // 2)),
     }
     real = _real(found, drawn)
@@ -73,7 +77,8 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
 
 
 def _real(found: Measurement, drawn: Drawn) -> Drawn | None:
-    """The real values of the same rows as the run reads and shows them, of those that have one; None where none has."""
+    """Returns the real values of the same rows as the run reads and shows them, for rows that have one; None if no
+    row has."""
     run, config = found.runs[0], InferenceConfig(batch_size=BATCH)
     output = run.model.head(drawn.head).output
     assert isinstance(output, DrawnOutput)
@@ -89,7 +94,7 @@ def _real(found: Measurement, drawn: Drawn) -> Drawn | None:
 
 
 class _With(Sequence[Sample]):
-    """Rows with drawn values in the place of their own. shift: those of the row so many before."""
+    """Rows with generated values instead of their own. shift: by how many rows the values are shifted."""
 
     def __init__(self, rows: Dataset, drawn: Drawn, shift: int) -> None:
         self._rows, self._drawn, self._shift = rows, drawn, shift
@@ -121,7 +126,8 @@ def _renamed(scores: Mapping[str, Score], name: str) -> dict[str, Score]:
 
 
 def _rarest(judge: TrainedModel, drawn: Dataset, real: Dataset) -> float | None:
-    """The least ratio over classes of the share of rows for which one is drawn and that for which it is real, by the judge."""
+    """Returns the minimum over classes of the generated share of rows divided by the real share, as the judge
+    classifies them."""
     of_drawn, of_real = (_classes(judge, rows) for rows in (drawn, real))
     if of_drawn is None or of_real is None:
         return None
@@ -130,7 +136,7 @@ def _rarest(judge: TrainedModel, drawn: Dataset, real: Dataset) -> float | None:
 
 
 def _classes(judge: TrainedModel, rows: Dataset) -> Counter[str] | None:
-    """How often the judge's first head says each class; None where it says none."""
+    """Counts the classes that the judge's first head predicts; None if it predicts none."""
     if not judge.model.heads:
         return None
     config = InferenceConfig(batch_size=BATCH)

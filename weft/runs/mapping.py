@@ -1,4 +1,4 @@
-"""Where rows lie in a model's embedding space: a map of measured rows, and the nearest training rows."""
+"""Rows in a model's embedding space: a map of the measured rows, and the nearest training rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,18 +24,18 @@ from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.runs.trained import TrainedModel
 
 MAPPED = 120
-"""Measured rows on the map."""
+"""Number of measured rows on the map."""
 SEARCHED = 500
-"""Training rows among which the nearest are looked for."""
+"""Number of training rows in which the nearest are searched."""
 QUERIES, NEAREST = 3, 5
 RANGES = 4
-"""Groups that many different numbers are divided into, so that the map has a colour for each."""
+"""Number of groups for a column of many numbers, so that each group has a colour on the map."""
 READING = InferenceConfig(batch_size=64, errors=ErrorPolicy("skip", limit=1.0))
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """rows: R numbers of rows. vectors: (R, E), unit length, on the CPU."""
+    """rows: R row numbers. vectors: (R, E), unit length, on the CPU."""
 
     rows: Sequence[int]
     vectors: Tensor
@@ -44,9 +44,10 @@ class Embeddings:
 def embeddings(
     run: TrainedModel, dataset: Dataset, rows: Sequence[int], head: str | None
 ) -> dict[str, Embeddings]:
-    """Stream -> the embeddings of these rows; of a head, under "", what it reads of all streams.
+    """Returns stream -> the embeddings of these rows. For a head, the key "" has its features of all streams
+    together.
 
-    Rows that cannot be read, or lack what is embedded, are left out.
+    Rows that cannot be read, or lack the streams, are left out.
     """
     member = run.member(dataset)
     model = run.model
@@ -71,7 +72,7 @@ def embeddings(
 def _embedded(
     run: TrainedModel, streams: Mapping[str, Features], head: str | None
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Name -> (B,) where a row has it, (B, E) the embeddings."""
+    """Returns name -> (B,) whether the row has it, (B, E) the embeddings."""
     if head is None:
         return {
             s: (features.present, run.model.embed(s, features)) for s, features in streams.items()
@@ -85,7 +86,7 @@ def _embedded(
 def embedding_map(
     run: TrainedModel, result: TaskResult, dataset: Dataset, *, seed: int = 0
 ) -> EmbeddingMap | None:
-    """A map of rows drawn at random; None where the model embeds none of them."""
+    """Returns a map of randomly drawn rows; None if the model embeds none of them."""
     rows = drawn(len(dataset), MAPPED, seed)
     found = embeddings(run, dataset, rows, result.head)
     if not found:
@@ -106,7 +107,7 @@ def embedding_map(
 
 
 def _in_ranges(points: list[MapPoint]) -> list[MapPoint]:
-    """Points whose groups are many numbers have the range between two quartiles as their group."""
+    """If the groups are many different numbers, replaces each by the range of its quantile bin."""
     try:
         numbers_N = np.array([float(point.group) for point in points])
     except ValueError:
@@ -136,7 +137,7 @@ def _note(rows: int, names: Sequence[str]) -> str:
 def nearest(
     run: TrainedModel, result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
 ) -> list[Neighbours]:
-    """The training rows most like the worst errors of the result, among SEARCHED rows drawn at random."""
+    """Returns the training rows most similar to the worst errors of the result, among SEARCHED rows drawn at random."""
     asked = _asked(result)[:QUERIES]
     if not asked:
         return []
@@ -160,7 +161,7 @@ def nearest(
 
 
 def _asked(result: TaskResult) -> list[int]:
-    """The rows of the worst errors, or where there are none of what else is shown."""
+    """Returns the rows of the worst errors; if there are none, those of the other examples."""
     worst = [one.inputs[0].row for one in result.worst if one.inputs]
     worst += [one.query.row for some in result.worst_examples.values() for one in some]
     shown = [one.inputs[0].row for one in result.predictions if one.inputs]
@@ -169,21 +170,21 @@ def _asked(result: TaskResult) -> list[int]:
 
 
 def drawn(rows: int, most: int, seed: int) -> list[int]:
-    """So many numbers of rows, drawn at random, in order."""
+    """Draws at most `most` row numbers at random, sorted."""
     generator = torch.Generator().manual_seed(seed)
     chosen: list[int] = torch.randperm(rows, generator=generator)[:most].tolist()
     return sorted(chosen)
 
 
 def target_column(run: TrainedModel, head: str | None) -> str | None:
-    """The column that the head predicts, if it predicts one."""
+    """Returns the column that the head predicts, if any."""
     output = run.model.head(head).output if head else None
     target = output.target if isinstance(output, Targeted) else None
     return run.targets[target].column if target is not None and target in run.targets else None
 
 
 def _group(dataset: Dataset, row: int, stream: str, column: str | None) -> str:
-    """The stream, or what the row has in the column."""
+    """Returns the row's value in the column, or the stream if there is no column."""
     if stream or column is None:
         return stream or "rows"
     try:

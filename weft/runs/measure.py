@@ -1,4 +1,4 @@
-"""A run's numbers: tasks on a split, with the leakage audit above them."""
+"""Evaluates a run: tasks on a split, with a leakage audit."""
 
 import json
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ from weft.tasks.base import AlarmConfig, SlicedConfig, Task
 from weft.tasks.slicing import require_columns
 
 LEADERBOARD = "leaderboard.html"
-"""What `weft fit` writes beside a run."""
+"""File that `weft fit` writes beside a run."""
 METRICS = "metrics"
-"""Folder of a run that holds what was measured, as JSON."""
+"""Folder of a run with its results as JSON."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A task's result, the rows that it was measured on, and the runs: one, or an ensemble.
+    """A task's result, the measured rows, and the runs: one, or an ensemble.
 
-    missing: its numbers where streams are missing, if they were measured (`weft.runs.missing`).
+    missing: results with missing streams, if they were measured (`weft.runs.missing`).
     """
 
     result: TaskResult
@@ -55,12 +55,13 @@ def measure(
     leakage: Leakage | None = None,
     workers: int | None = None,
 ) -> Measurement:
-    """The task `task` of the first run's recipe on `split` (the recipe's test split if not given; "all").
+    """Measures task `task` of the first run's recipe on `split` (by default the recipe's test split; "all": every
+    row).
 
-    data: other files than the run was trained on; said: what the user says of them. Several runs are an ensemble. audited: look for the
-    measured rows in the training rows of every run. slices: columns by which errors are given, instead of
-    those of the recipe. leakage: what an earlier audit of the same rows has found. workers: processes that
-    read rows for the audit (None: one a core).
+    data: other files than those of training; said: the user's declarations about them. Several runs are an ensemble.
+    audited: search for the measured rows in the training rows of every run. slices: columns by which errors are
+    split, instead of the recipe's. leakage: result of an earlier audit of the same rows. workers: processes that read
+    rows for the audit (None: one for each core).
     """
     first = runs[0]
     settings = task_config(first.recipe, task)
@@ -88,7 +89,8 @@ def measure(
 
 
 def _test_split(run: TrainedModel, data: Path | None) -> str:
-    """The recipe's. Raises WeftError where the run was trained on all its rows, and no others are given."""
+    """Returns the recipe's test split. Raises WeftError if the run was trained on all its rows, and no others are
+    given."""
     of = run.recipe.data
     if of.test != of.train or data is not None:
         return of.test
@@ -105,9 +107,10 @@ def _test_split(run: TrainedModel, data: Path | None) -> str:
 
 
 def first_task(run: TrainedModel) -> str:
-    """The first task of the run's recipe; where it has none, the first of weft's that fits, which is said.
+    """Returns the first task of the run's recipe. If it has none, returns the first task of weft that fits, and logs
+    it.
 
-    Raises WeftError where none fits.
+    Raises WeftError if no task fits.
     """
     if run.recipe.tasks:
         return next(iter(run.recipe.tasks))
@@ -124,9 +127,9 @@ def first_task(run: TrainedModel) -> str:
 
 
 def task_config(recipe: Recipe, name: str) -> Config[Task]:
-    """The recipe's settings of that task, or the default ones where it has none.
+    """Returns the recipe's settings of that task, or the default ones if it has none.
 
-    Raises WeftError where there is no such task, or the recipe lacks something that it needs.
+    Raises WeftError if the task does not exist, or the recipe lacks a part that it needs.
     """
     known = {**default_tasks(recipe), **recipe.tasks}
     if name not in known:
@@ -143,7 +146,7 @@ def task_config(recipe: Recipe, name: str) -> Config[Task]:
 
 
 def sliced(settings: Config[Task], name: str, columns: Sequence[str]) -> Config[Task]:
-    """The task with slices by these columns. Raises WeftError where it measures none."""
+    """Returns the task with slices by these columns. Raises WeftError if it measures no slices."""
     if not isinstance(settings, SlicedConfig):
         known = ", ".join(n for n, one in tasks().items() if isinstance(one, SlicedConfig))
         raise WeftError(f"task '{name}' gives no errors by slice, these do: {known}")
@@ -151,8 +154,8 @@ def sliced(settings: Config[Task], name: str, columns: Sequence[str]) -> Config[
 
 
 def save_result(result: TaskResult, path: Path, against: Against | None = None) -> None:
-    """Writes {task, protocol, metrics, baselines, leakage, diagnostics} as JSON, and the differences from another run
-    where there are some."""
+    """Writes {task, protocol, metrics, baselines, leakage, diagnostics} as JSON, with the differences from another
+    run if there are any."""
     found = result.to_json()
     if against is not None:
         found["against"] = against.to_json()
@@ -160,7 +163,7 @@ def save_result(result: TaskResult, path: Path, against: Against | None = None) 
 
 
 def training_rows(run: TrainedModel) -> Dataset | None:
-    """The rows that it was trained on; None where they are not on this machine."""
+    """Returns the run's training rows; None if they are not on this machine."""
     try:
         return open_split(run.recipe, run.recipe.data.train)
     except WeftError:
@@ -168,7 +171,8 @@ def training_rows(run: TrainedModel) -> Dataset | None:
 
 
 def validation_rows(run: TrainedModel, measured: str | None = None) -> Dataset | None:
-    """The run's validation rows; None where they are not on this machine, or are of the split that is measured."""
+    """Returns the run's validation rows; None if they are not on this machine, were trained on, or belong to the
+    measured split."""
     data = run.recipe.data
     used = {data.train, *((measured or "").split("+"))}
     if data.validation in used or ALL in used:
@@ -185,7 +189,7 @@ def _audit(
     dataset: Dataset,
     workers: int | None,
 ) -> Leakage | None:
-    """The audit against the training rows of all runs, each different set of rows once."""
+    """Audits against the training rows of all runs; each distinct set of rows once."""
     audits: dict[str, Leakage] = {}
     absent: list[str] = []
     for run, training in zip(runs, trained_on, strict=True):
@@ -193,9 +197,9 @@ def _audit(
         if training is None:
             absent.append(f"the training rows of {run.folder}, which are not there")
         if training is None or described in audits:
-            continue  # without any the result says "not audited"
-        # What was read of the training rows is kept beside the run, under the name of the data; rows
-        # that have changed since are read anew.
+            continue  # without an audit the result says "not audited"
+        # Facts about the training rows are kept beside the run, under the name of the data. Rows
+        # that have changed since are read again.
         kept = kept_folder(run.folder / "audit") / f"{group_key(described):016x}"
         audits[described] = audit_datasets(training, dataset, kept=kept, workers=workers)
     if not audits:

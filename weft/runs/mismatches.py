@@ -1,4 +1,4 @@
-"""Rows whose parts may not belong together, such as a picture with another one's caption: found by a trained run."""
+"""Finds rows whose parts may not belong together, such as a picture with another one's caption, with a trained run."""
 
 import csv
 import io
@@ -26,15 +26,15 @@ from weft.runs.trained import TrainedModel
 from weft.tasks.mismatch import MismatchConfig
 
 DETECTORS = "detectors"
-"""Folder of a run that holds what was fitted to find mismatches."""
+"""Folder of a run with the fitted detector of mismatches."""
 COLUMNS = ("id", "source", "stream", "caption", "text", "strangeness", "p_value", "alarm")
-"""Of the table that is written; caption: the number of one of several, from 0."""
+"""Columns of the written table. caption: the index among several captions, from 0."""
 
 
 @dataclass(frozen=True)
 class PairFound:
-    """A pair of a row's streams. caption: its number where the row has several, from 0. p_value: the share of pairs that
-    belong together and are as strange; alarm: whether it is at most the share that was asked for."""
+    """A pair of a row's streams. caption: its index if the row has several, from 0. p_value: the share of right pairs
+    that are at least as anomalous; alarm: whether it is at most the requested share."""
 
     row: int
     id: str
@@ -48,7 +48,7 @@ class PairFound:
 
 @dataclass(frozen=True)
 class Mismatches:
-    """All pairs, the strangest first. calibrated: validation pairs by which strangeness is judged."""
+    """All pairs, the most anomalous first. calibrated: number of validation pairs for the p-values."""
 
     streams: tuple[str, str]
     score: str
@@ -61,7 +61,7 @@ class Mismatches:
         return [pair for pair in self.pairs if pair.alarm]
 
     def save(self, path: Path) -> None:
-        """A CSV with COLUMNS; `weft data prepare --clean.without` reads it."""
+        """Writes a CSV with COLUMNS, which `weft data prepare --clean.without` reads."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -76,16 +76,16 @@ class Mismatches:
 def find_mismatches(
     run: TrainedModel, data: Path | str, said: Said, *, false_alarms: float | None = None
 ) -> Mismatches:
-    """Of all rows of the files at `data`, read as the run's own rows are.
+    """Scores all rows of the files at `data`, which are read like the run's own rows.
 
-    false_alarms: the share of pairs that belong together and may be alarms; the run's task says so if not given. Raises
-    WeftError where the run has no two embedded streams, or neither its rows nor what was fitted on them are at hand.
+    false_alarms: maximum share of right pairs that become alarms; by default from the run's task. Raises WeftError if
+    the run does not embed two streams, or if neither its rows nor the fitted detector exist.
     """
     settings = settings_of(run)
     share = settings.false_alarms if false_alarms is None else false_alarms
     scorer, normal = _detector(run, settings)
     calibration = Conformal(normal)
-    calibration.threshold(share)  # says where the calibration rows are too few
+    calibration.threshold(share)  # raises if there are too few calibration rows
     rows = open_split(on_files(run.recipe, data, said), ALL)
     pairs = _pairs(run, rows, settings)
     scores_P = _scores(run, scorer, pairs, settings)
@@ -100,7 +100,7 @@ def find_mismatches(
 
 
 def settings_of(run: TrainedModel) -> MismatchConfig:
-    """Those of the run's own task, or the default ones of its first two embedded streams."""
+    """Returns the settings of the run's own task, or default settings for its first two embedded streams."""
     known = [*run.recipe.tasks.values(), *default_tasks(run.recipe).values()]
     settings = next(one for one in known if isinstance(one, MismatchConfig))
     if not {settings.first, settings.second} <= set(run.streams):
@@ -113,7 +113,8 @@ def settings_of(run: TrainedModel) -> MismatchConfig:
 
 
 def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, Tensor]:
-    """What was fitted on the training rows, and the scores of the validation rows' own pairs; kept beside the run."""
+    """Returns the detector fitted on the training rows, and the scores of the validation rows' own pairs. Both are
+    kept beside the run."""
     path = kept_folder(run.folder / DETECTORS) / "mismatch.safetensors"
     of: dict[str, Any] = {
         "weights": checksum_of(run.folder / WEIGHTS),
@@ -190,7 +191,7 @@ def _found(
 
 
 def _text(sample: Sample, stream: str, alternative: int | None) -> str:
-    """What the stream has there, if it is a text; otherwise nothing."""
+    """Returns the text of the stream; empty if it is not a text."""
     raw = sample.items.get(stream)
     value = raw[alternative or 0] if isinstance(raw, Alternatives) else raw
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""What a run's numbers are where rows lack modalities: a line for each set of streams that is left."""
+"""Measures a run with missing modalities: one line for each set of remaining streams."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -25,16 +25,20 @@ from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.together import Fillings, found_together
 
 MOST = 4
-"""Streams of which every subset is measured; of more only all, all but one, each alone and none."""
+"""Up to this many streams, every subset is measured; beyond, only all, all but one, each alone and none."""
 
 
 def measure_missing(found: Measurement, task: str) -> MissingTable:
-    """The first number of the task's result again for each set of the streams that it reads.
+    """Measures the task's first metric again for each set of the streams that it reads.
 
-    Rows without any stream of a set are not measured where the others are absent, and no row is where that is a stream
-    that the task compares with another one, or of which its first number is, such as a reconstruction from it. Fillers are zeros, the mean of encoded training rows (where they are at
-    hand) and what a fusion has learned (`weft.fusion.mask_tokens`). Of retrieval the streams of a row are searched by
-    together: see `found_together`. Raises WeftError where the task reads no stream of the rows.
+    - With absent streams, a row that has none of the remaining ones is not measured. No row is measured if the absent
+      stream is compared with another one by the task, or is the subject of the metric, such as a reconstruction from
+      it.
+    - Fillers instead of absence are zeros, the mean of encoded training rows (if they exist) and a fusion's learned
+      tokens (`weft.fusion.mask_tokens`).
+    - In retrieval, all remaining streams of a row together form the query: see `found_together`.
+
+    Raises WeftError if the task reads no stream of the rows.
     """
     config = task_config(found.runs[0].recipe, task)
     if not isinstance(config, ReadsRows):
@@ -88,7 +92,7 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
 def _altered(
     members: Sequence[Member], lost: Sequence[str], fillings: Fillings, absent: bool
 ) -> list[tuple[str, list[Member]]]:
-    """Filler -> the members that have it in place of these streams; those fillers that know all of them."""
+    """Returns filler -> the members with it in place of these streams, for fillers that exist for all of them."""
     found = [(ABSENT, [without(member, lost) for member in members])] if absent else []
     for filler, of in fillings.items():
         if all(set(lost) <= set(one) for one in of):
@@ -99,7 +103,7 @@ def _altered(
 
 
 def _may_lack(config: ReadsRows, member: Member, lost: Sequence[str]) -> bool:
-    """Whether the task says anything of rows that all lack these streams."""
+    """Whether the task measures anything if all rows lack these streams."""
     needs = config.needs if isinstance(config, Needing) else None
     if needs is None:
         return True
@@ -109,9 +113,9 @@ def _may_lack(config: ReadsRows, member: Member, lost: Sequence[str]) -> bool:
 
 
 def read_by(config: ReadsRows, member: Member, task: str) -> tuple[str, ...]:
-    """The streams of the rows that the task reads and the data have.
+    """Returns the streams of the rows that the task reads and the data have.
 
-    Raises WeftError where there are none.
+    Raises WeftError if there are none.
     """
     heads = tuple(config.needs.heads) if isinstance(config, Needing) else ()
     read = [stream for head in heads for stream in member.model.streams_of(head)]
@@ -127,8 +131,8 @@ def read_by(config: ReadsRows, member: Member, task: str) -> tuple[str, ...]:
 
 
 def subsets(streams: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every set of some but not all of them, the largest first and none of them last; of more than MOST those of all
-    but one and of one."""
+    """Returns every proper subset, the largest first and the empty one last. With more than MOST streams, only the
+    subsets without one stream and those with one."""
     count = len(streams)
     sizes = range(count - 1, -1, -1) if count <= MOST else (count - 1, 1, 0)
     return [left for size in dict.fromkeys(sizes) for left in combinations(streams, size)]

@@ -1,4 +1,4 @@
-"""Data that were moved together with the run."""
+"""Finds data that were moved together with the run."""
 
 import logging
 from pathlib import Path
@@ -10,14 +10,14 @@ from weft.runs.recipe import Recipe
 
 log = logging.getLogger("weft.runs")
 SHORTEST = 2
-"""So many names at the end of a path must be the same: a folder and a file, such as data/rows.csv."""
+"""Number of names at the end of a path that must match: a folder and a file, such as data/rows.csv."""
 
 
 def with_moved_data(recipe: Recipe, run: Path) -> Recipe:
-    """The recipe with paths of data that are found near the folder `run`, where they are gone.
+    """Returns the recipe with missing data paths replaced by those found near the folder `run`.
 
-    A path that does not exist is looked for by its last names in the folders above the run, the nearest
-    folder first, and a line says what was found. A path that is found nowhere stays.
+    A missing path is sought by its last names in the folders above the run, the nearest folder first. A found path is
+    logged. A path that is not found stays.
     """
     source = _found(recipe.data.source, run)
     if source is recipe.data.source:
@@ -26,7 +26,7 @@ def with_moved_data(recipe: Recipe, run: Path) -> Recipe:
 
 
 def _found(value: Any, run: Path) -> Any:
-    if isinstance(value, DataSource):  # one may hold another
+    if isinstance(value, DataSource):  # a source may contain another
         changes = {name: _found(inner, run) for name, inner in vars(value).items()}
         changed = {name: new for name, new in changes.items() if new != vars(value)[name]}
         return value.replace(**changed) if changed else value

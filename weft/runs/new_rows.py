@@ -1,4 +1,4 @@
-"""New rows for a run: read as its own were, where nothing else is said of them."""
+"""Reads new rows for a run like its own rows, unless the user declares otherwise."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,18 +33,20 @@ from weft.modalities.text import TextConfig
 from weft.runs.recipe import Recipe
 
 LOOKED_AT = 20
-"""Rows that say whether the pictures of a table lie beside it."""
+"""Number of rows that are checked for pictures beside a table."""
 
 
 def rows_like(
     recipe: Recipe, data: Path, on_error: OnError = raise_error, said: Said = NOTHING_SAID
 ) -> Dataset:
-    """The rows of a table or a folder, as those of the recipe are read. on_error: told of each row that cannot be.
+    """Reads the rows of a table or a folder like those of the recipe. on_error: called with the error of each
+    unusable row.
 
-    What was said of a column that these rows lack, such as that of what is predicted, is left out; so is the
-    recipe's encoding where the table's bytes are UTF-8. A column that the recipe reads has the kind that it has
-    there. Pictures that do not lie beside the table are sought where those of the recipe lie. Rows are aligned, have hidden
-    words and context as those of the recipe, in the columns that they have.
+    - Declarations about columns that these rows lack, such as the predicted one, are ignored.
+    - The recipe's encoding is ignored if the table is UTF-8.
+    - A column that the recipe reads keeps its kind.
+    - Pictures that do not lie beside the table are sought where the recipe's pictures lie.
+    - Alignment, hidden words and context apply as in the recipe, in the columns that the rows have.
     """
     rows = _rows_like(recipe, data, on_error, said)
     files = recipe.data.source.files
@@ -80,7 +82,7 @@ def _rows_like(recipe: Recipe, data: Path, on_error: OnError, said: Said) -> Dat
 
 
 def _names(data: Path, said: Said) -> tuple[str, ...]:
-    """The columns; none where no row can be read, which the reader of the rows says."""
+    """Returns the columns; none if no row can be read, which the reader of the rows reports."""
     try:
         return columns_of(open_dataset(data, said=said, on_error=lambda _: None)).items
     except WeftError:
@@ -88,7 +90,8 @@ def _names(data: Path, said: Said) -> tuple[str, ...]:
 
 
 def said_of(recipe: Recipe, names: Iterable[str]) -> dict[str, str]:
-    """What is said of the columns `names` in the recipe's data, and the kinds in which its streams read them."""
+    """Returns the declarations about the columns `names` in the recipe's data, and the kinds in which its streams
+    read them."""
     names = set(names)
     files = recipe.data.source.files
     said = {} if files is None else files.columns
@@ -114,7 +117,8 @@ def _kinds(stream: str, config: Config[Modality]) -> Mapping[str, str]:
 
 
 def _encoding(data: Path, before: str | None) -> str | None:
-    """`before`, unless the table is UTF-8: bytes beyond ASCII that are UTF-8 are hardly ever anything else."""
+    """Returns `before`, unless the table is UTF-8: non-ASCII bytes that are valid UTF-8 are hardly ever anything
+    else."""
     if before is None or not data.is_file():
         return before
     found = read_file(data)
@@ -128,18 +132,18 @@ def _encoding(data: Path, before: str | None) -> str | None:
 
 
 def _pictures_of(files: FilesConfig) -> Path | None:
-    """The folder that names of pictures in these files are relative to; None where it is not there."""
+    """Returns the folder to which picture names in these files are relative; None if it does not exist."""
     folder = files.path if files.path.is_dir() else files.path.parent
     places = (files.images_dir, folder / "images", folder)
     return next((place for place in places if place is not None and place.is_dir()), None)
 
 
 def _has_pictures(data: Path, said: Said) -> bool:
-    """Whether some row has a file that is there, or no row names one."""
+    """Whether some row has an existing file, or no row names one."""
     try:
         rows = list(_some(open_dataset(data, said=said, on_error=lambda _: None)))
     except WeftError:
-        return True  # the reader of the rows says it
+        return True  # the reader of the rows reports it
     values = [value for row in rows for value in row.items.values()]
     flat: list[Any] = [v for one in values for v in (one if isinstance(one, list) else [one])]
     paths = [v.path for v in flat if isinstance(v, Media)]

@@ -1,4 +1,4 @@
-"""One recording as a row of a run: what of it the run reads, and what it lacks."""
+"""Converts one recording to a row of a run, with the streams that it has and lacks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,23 +18,23 @@ from weft.modalities.vectors import Vectors
 from weft.runs.run import Run
 
 WORDS = ".txt"
-"""Of the file beside a recording that holds its words."""
+"""Suffix of the file beside a recording that holds its words."""
 HOLDS: dict[Kind, tuple[Kind, ...]] = {
     "video": ("video", "audio"),
     "audio": ("audio",),
     "image": ("image",),
 }
-"""What a file of a kind can be read as: a video has a sound track."""
+"""Kinds as which a file can be read: a video has a sound track."""
 
 
 def is_recording(path: Path) -> bool:
-    """Whether this is a file with a sound, a video or a picture, and no table or folder."""
+    """Whether this is a file with a sound, a video or a picture, not a table or folder."""
     return path.is_file() and kind_of(path.name) in HOLDS
 
 
 @dataclass
 class Recording:
-    """row: with the streams that are there. there, missing: stream -> how it is read, or why not."""
+    """row: with the available streams. there, missing: stream -> how it is read, or why it is missing."""
 
     row: Sample
     there: dict[str, str] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Recording:
 
     @property
     def line(self) -> str:
-        """What was found and what was not, in one line."""
+        """Lists the available and missing streams in one line."""
         there, missing = _listed(self.there.items()), _listed(self.missing.items())
         source = self.row.source
         if not missing:
@@ -51,11 +51,11 @@ class Recording:
 
 
 def one_recording(run: Run, path: Path, head: str | None = None) -> Recording:
-    """A video, a sound or a picture as the streams that the head (the first if not named) reads.
+    """Reads a video, a sound or a picture as the streams of the head (by default the first).
 
-    A video is a video and its sound track; words stand in a file of the same name with the suffix .txt. What cannot
-    be read, such as a sound track that is not there or silent, is missing, with the reason. Raises WeftError where
-    nothing is left, and where the file does not exist.
+    A video gives its frames and its sound track. Words come from a file of the same name with the suffix .txt. An
+    unreadable stream, such as an absent or silent sound track, is missing, with the reason. Raises WeftError if no
+    stream is left, or the file does not exist.
     """
     if not path.is_file():
         raise WeftError(f"{path}: no such file")
@@ -80,7 +80,7 @@ def one_recording(run: Run, path: Path, head: str | None = None) -> Recording:
 
 
 def _around(run: Run) -> set[str]:
-    """Streams of the rows before and after, which one recording does not have."""
+    """Returns streams that come from the rows before and after, which one recording lacks."""
     files = run.recipe.data.source.files
     context = None if files is None else files.context
     columns = () if context is None else context.columns
@@ -88,7 +88,7 @@ def _around(run: Run) -> set[str]:
 
 
 def _value(modality: Modality, path: Path) -> Media | str:
-    """What the modality reads of the recording. Raises WeftError that says why it cannot."""
+    """Returns the modality's value of the recording. Raises WeftError with the reason if there is none."""
     if isinstance(modality, Text):
         return _words(modality, path.with_suffix(WORDS))
     if isinstance(modality, Vectors):
@@ -105,7 +105,7 @@ def _value(modality: Modality, path: Path) -> Media | str:
 
 
 def _words(modality: Text, file: Path) -> str:
-    """The words in that file. Raises WeftError that says why there are none."""
+    """Returns the words in that file. Raises WeftError with the reason if there are none."""
     if not file.is_file():
         raise WeftError(f"no words, expected them in {file.name}")
     try:

@@ -1,4 +1,4 @@
-"""Streams of a recipe and the columns of a person's own table."""
+"""Maps streams of a recipe to the columns of a user's own table."""
 
 import logging
 from collections.abc import Iterable
@@ -22,16 +22,16 @@ KINDS: dict[str, tuple[ColumnKind, ...]] = {
     "audio": ("audio",),
     "video": ("video",),
 }
-"""A stream of this name -> the kinds of column that it may read."""
+"""Name of a stream -> the kinds of column that it may read."""
 
 
 def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:
-    """`recipe` with its rows read from the files at `data`, a path or an address.
+    """Returns `recipe` with its rows read from the files at `data`, a path or an address.
 
-    said: what the user says of the table. Where the recipe reads files already, its columns and encoding
-    hold unless others are said; without `data` its files do too. A stream `text` or `image` without a
-    column of its name reads the only column of its kind. Rows without a split are divided as in training:
-    the same files have the same test rows. Raises WeftError where a stream finds no column.
+    said: the user's declarations about the table. If the recipe already reads files, its declarations and encoding
+    remain unless others are given; without `data` its files do too. A stream `text` or `image` without a column of
+    its name reads the only column of its kind. Rows without a split are divided as in training, so the same files
+    have the same test rows. Raises WeftError if a stream finds no column.
     """
     before = recipe.data.source.files
     if before is not None:
@@ -42,7 +42,7 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
         raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
     other = (
         data is not None
-    )  # files of one's own are no part of a join, a control or a fold of the recipe's
+    )  # the recipe's joins, controls and folds do not apply to the user's files
     source = kept.replace(
         path=kept.path if data is None else Path(data),
         format=None if other else kept.format,
@@ -58,8 +58,8 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
 
 
 def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
-    """What the columns of the training rows of the files at `data` hold. Raises WeftError where no row can be
-    read, and where a column names pictures of which none is there."""
+    """Infers the columns of the training rows of the files at `data`. Raises WeftError if no row can be read, or a
+    column names pictures of which none exists."""
     columns = dict(said.columns)
     source = FilesConfig(
         Path(data), columns=columns, images_dir=said.images_dir, encoding=said.encoding
@@ -72,14 +72,14 @@ def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
 
 
 def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
-    """The source with a column for each stream `image`, `text`, ... that no column is called after.
+    """Returns the source with a column for each stream `image`, `text`, ... that no column is named after.
 
-    That is the only column of its kind, and the choice is said. Where there are several or none, or the
-    files cannot be read, the source stays as it is.
+    This is the only column of its kind, and the choice is logged. If there are several or none, or the files cannot
+    be read, the source stays as it is.
     """
     try:
         dataset = source.open_every()
-    except WeftError:  # the reader of the rows says it
+    except WeftError:  # the reader of the rows reports it
         return source
     source = source.with_forms(dataset)
     lacking = _lacking(dataset, data.streams.keys() & KINDS.keys())
@@ -96,8 +96,7 @@ def with_columns_found(source: FilesConfig, data: DataConfig) -> FilesConfig:
 
 
 def require_streams(recipe: Recipe, dataset: Dataset) -> None:
-    """Raises WeftError where a stream that no row may lack, or that an objective compares, is no column of
-    the data."""
+    """Raises WeftError if the data have no column for a stream that rows must have, or that an objective compares."""
     data = recipe.data
     needs = [one.needs for one in recipe.objectives.values() if isinstance(one, Needing)]
     compared = {stream for one in needs for stream in one.together}

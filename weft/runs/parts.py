@@ -1,4 +1,4 @@
-"""The built parts of a recipe that training and inference share."""
+"""Builds the parts of a recipe that training and inference share."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,13 +36,13 @@ RECIPE, MODEL, WEIGHTS = "recipe.json", "model.json", "model.safetensors"
 """Files of a run directory, beside MODALITIES."""
 
 ALL = "all"
-"""In the place of a split's name: every row."""
+"""Takes the place of a split's name: every row."""
 
 
 def load_recipe(folder: Path) -> Recipe:
-    """The recipe of the run in `folder`.
+    """Loads the recipe of the run in `folder`.
 
-    Raises WeftError where it does not fit, and for a run of before models had heads.
+    Raises WeftError if it is invalid, or from a version in which models had no heads.
     """
     path = folder / RECIPE
     model = read_mapping(path).get("model")
@@ -55,9 +55,9 @@ def load_recipe(folder: Path) -> Recipe:
 
 
 def open_split(recipe: Recipe, split: str | None) -> Dataset:
-    """The rows of one split of the recipe's data, or of several with a plus between them; None or "all" is every row.
+    """Opens the rows of one split of the recipe's data, or of several joined by a plus; None or "all" is every row.
 
-    Raises WeftError where there are none.
+    Raises WeftError if there are none.
     """
     if split is not None and "+" in split:
         names = dict.fromkeys(split_name(name) for name in split.split("+"))
@@ -66,7 +66,7 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
                 f"split is '{split}', expected the name of a split on both sides of each plus"
             )
         if ALL in names:
-            return open_split(recipe, ALL)  # which has the rows of the others
+            return open_split(recipe, ALL)  # which includes the rows of the others
         return Chained([open_split(recipe, name) for name in names])
     dataset = recipe.data.source.open(None if split == ALL else split, recipe.data.errors)
     if len(dataset) == 0:
@@ -82,14 +82,15 @@ def open_split(recipe: Recipe, split: str | None) -> Dataset:
 
 
 def learned_mark(folder: Path) -> str:
-    """A checksum of what the run's modalities and targets have learned; its weights carry it too."""
+    """Returns a checksum of the learned state of the run's modalities and targets. Its weights hold the same
+    checksum."""
     return checksum(read_mapping(folder / MODALITIES))
 
 
 def check_learned(folder: Path) -> None:
-    """Raises WeftError where the weights were trained with other tokenizers or classes than are kept beside them.
+    """Raises WeftError if the weights were trained with other tokenizers or classes than those kept beside them.
 
-    Weights that carry no mark, from before there was one, are taken.
+    Older weights without a checksum are accepted.
     """
     mark = read_state(folder / WEIGHTS).get(LEARNED)
     if mark is not None and mark != learned_mark(folder):
@@ -100,7 +101,7 @@ def check_learned(folder: Path) -> None:
 
 
 def build_objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, nn.Module]:
-    """The recipe's objectives, each told what it must know of the modalities."""
+    """Builds the recipe's objectives and prepares each with the modalities."""
     objectives = {name: build(config) for name, config in recipe.objectives.items()}
     for objective in objectives.values():
         if isinstance(objective, NeedsModalities):
@@ -109,12 +110,12 @@ def build_objectives(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict
 
 
 def starting_numbers(recipe: Recipe, modalities: Mapping[str, Modality]) -> dict[str, float]:
-    """What the objectives have learned before the first step; see `weft.core.tensors.NUMBERS`."""
+    """Returns the objectives' learned numbers before the first step; see `weft.core.tensors.NUMBERS`."""
     return numbers_of(nn.ModuleDict(build_objectives(recipe, modalities)).state_dict())
 
 
 def write_weights(model: Model, folder: Path, numbers: Mapping[str, float]) -> None:
-    """The weights of a run that was not trained by steps. numbers: see `weft.core.tensors.NUMBERS`."""
+    """Writes the weights of a run that had no training steps. numbers: see `weft.core.tensors.NUMBERS`."""
     marks = {LEARNED: learned_mark(folder), NUMBERS: dict(numbers)}
     write_tensors(folder / WEIGHTS, dict(model.state_dict()), marks)
 
@@ -133,7 +134,7 @@ def build_sources(
     train: bool,
     device: torch.device | str,
 ) -> dict[str, ViewedSource]:
-    """stream -> source: from the feature cache where the recipe says so, else from the raw rows."""
+    """Returns stream -> source: from the feature cache if the recipe says so, else from the raw rows."""
     sources: dict[str, ViewedSource] = {}
     for stream, modality in modalities.items():
         optional = stream in recipe.data.optional

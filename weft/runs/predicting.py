@@ -1,4 +1,4 @@
-"""What a run says of the rows of a data set, as a table: one line a row."""
+"""Predicts the rows of a data set and collects the results in a table, one line for each row."""
 
 import csv
 import io
@@ -21,12 +21,12 @@ from weft.inference.rows import Selection
 from weft.runs.run import Run
 
 MOST_CLASSES = 50
-"""Up to so many classes each has a column for its probability; of more, the predicted one alone."""
+"""Maximum number of classes with a probability column each; beyond it, only the predicted class has one."""
 
 
 @dataclass(frozen=True)
 class PredictedTable:
-    """header and rows: of a table. left_out: rows of the data that cannot be read or have nothing to be read."""
+    """header and rows: of a table. left_out: number of unreadable rows, and of rows without any input."""
 
     header: tuple[str, ...]
     rows: Sequence[tuple[Any, ...]]
@@ -45,10 +45,10 @@ class PredictedTable:
 
 
 def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:
-    """What the head (the first if not named) says of every row that can be read.
+    """Predicts every readable row with the head (by default the first).
 
-    Rows that cannot be read, or lack a stream that no row of the run may lack, are named and left out. Raises WeftError where none is left, or the rows have
-    none of the columns that the run reads.
+    Unreadable rows, and rows that lack a required stream, are named and left out. Raises WeftError if no row is left,
+    or if the rows have none of the columns that the run reads.
     """
     _require_columns(run, dataset, run.head(head))
     rows = list(_readable(dataset))
@@ -116,6 +116,6 @@ def _table(found: Predictions, rows: int) -> PredictedTable:
 
 
 def _probabilities(values: ClassValues, row: int, every: bool) -> list[float]:
-    """That of the most probable class, and those of all."""
+    """Returns the probability of the most probable class, and those of all classes if `every`."""
     of_row = values.probabilities[row]
     return [float(of_row.max()), *(of_row.tolist() if every else ())]

@@ -1,4 +1,4 @@
-"""Rows as batches, read once for all that look at them."""
+"""Reads rows as batches, once for all models."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,6 @@ from weft.inference.rows import Reading, read_rows
 def as_batches(
     readings: Sequence[Reading], rows: Sequence[Sample], device: torch.device
 ) -> list[Batch]:
-    """All rows in one batch, as each reading sees them."""
+    """Returns all rows in one batch, as each reading reads them."""
     config = InferenceConfig(batch_size=max(1, len(rows)), batch_bytes=sys.maxsize, workers=0)
     return list(next(read_rows(readings, rows, config, device=device)).batches)

@@ -26,43 +26,43 @@ from weft.training.players import PlayerConfig
 
 @dataclass(frozen=True)
 class DataConfig(Settings):
-    """What is read, and how each stream of it becomes tensors."""
+    """The data of a run, and how each stream becomes tensors."""
 
     source: DataSource
-    """Where the rows come from."""
+    """Source of the rows."""
     streams: dict[str, Config[Modality]]
     """Stream -> its modality."""
     targets: dict[str, Config[Target]] = field(default_factory=dict)
-    """What objectives and tasks compare predictions with: name -> a column and how it is read."""
+    """Targets of objectives and tasks: name -> a column and how it is read."""
     optional: tuple[str, ...] = ()
-    """Streams that a row may lack; of others a missing one is an error of the row."""
+    """Streams that a row may lack. A row that lacks any other stream is an error."""
     missing: float = 0.0
-    """Share of the streams in `optional` that training rows lack for good, as in data that were gathered so; drawn by
-    run.seed once for each row, which keeps at least one."""
+    """Share of the streams in `optional` that training rows permanently lack, to simulate incomplete data. Drawn once
+    for each row by run.seed; a row keeps at least one."""
     cache: dict[str, CacheConfig] = field(default_factory=dict)
-    """Streams whose frozen encoder is computed once and kept."""
+    """Streams whose frozen encoder is computed once and cached."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
-    """What happens to a row that cannot be read."""
+    """Policy for rows that cannot be read."""
     mix: MixConfig | None = None
-    """Training rows are mixed in pairs; None: they are not."""
+    """Mixes training rows in pairs. None: off."""
     noise_only: NoiseOnlyConfig | None = None
-    """Some training rows become noise in which nothing is said; None: none does."""
+    """Replaces some training rows by noise without speech. None: off."""
     splice: SpliceConfig | None = None
-    """Training rows are put together of parts of several; None: they are not."""
+    """Splices training rows from parts of several. None: off."""
     chain: ChainConfig | None = None
-    """Training rows are several recordings, one after another; None: they are not."""
+    """Concatenates several recordings to one training row. None: off."""
     modality_dropout: dict[str, float] = field(default_factory=dict)
-    """Stream -> probability that a training row loses it; each row keeps at least one stream."""
+    """Stream -> probability that a training row loses it. Each row keeps at least one stream."""
     bucketing: BucketingConfig = field(default_factory=BucketingConfig)
-    """Whether training batches hold rows of like lengths."""
+    """Whether training batches hold rows of similar lengths."""
     by_group: bool = False
-    """Whether training batches hold all rows of a group together, such as the clips of a video."""
+    """Whether training batches hold all rows of a group, such as the clips of a video."""
     train: str = "train"
     """Split to train on."""
     validation: str = "validation"
-    """Split that chooses the best weights."""
+    """Split for choosing the best weights."""
     test: str = "test"
-    """Split that `weft evaluate` measures unless told otherwise."""
+    """Split that `weft evaluate` measures by default."""
 
     def __post_init__(self) -> None:
         if self.by_group and self.bucketing.stream is not None:
@@ -94,24 +94,24 @@ class Recipe(Settings):
     model: ModelConfig
     objectives: dict[str, Config[Objective]]
     tasks: dict[str, Config[Task]]
-    """Task name -> its settings; all are measured on the validation split while training."""
+    """Task name -> its settings. All tasks are measured on the validation split during training."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     players: dict[str, PlayerConfig] = field(default_factory=dict)
-    """Players that take turns at every step, each with objectives, parameters and an optimizer of its own;
-    if empty, one has everything."""
+    """Players that take turns at every step, each with its own objectives, parameters and optimizer. If empty, one
+    player has everything."""
     rule: Config[GradientRule] | None = None
-    """What is done with the gradient before the optimizer's step. None computes the batch in run.accumulate
-    micro-batches and clips the norm of its gradient to optim.clip_norm; another rule reads neither."""
+    """Processing of the gradient before the optimizer's step. None computes the batch in run.accumulate micro-batches
+    and clips the gradient norm to optim.clip_norm. Other rules ignore both settings."""
     run: RunConfig = field(default_factory=RunConfig)
     weights: dict[str, float] = field(default_factory=dict)
-    """Objective -> its weight in the total loss; 1 where none is given."""
+    """Objective -> its weight in the total loss; 1 by default."""
     init: Path | None = None
-    """Run, or folder that `weft convert` wrote, whose weights (of the same name and shape) training
-    starts from: fine-tuning."""
+    """Run, or folder written by `weft convert`, for fine-tuning: training starts from its weights of the same name
+    and shape."""
 
 
 def validation_metrics(recipe: Recipe) -> list[Metric]:
-    """What the recipe's tasks measure while it trains, each under TASK/METRIC and in its unit."""
+    """Returns the metrics of the recipe's tasks during training, each named TASK/METRIC, in its unit."""
     return [
         _in_unit(recipe, config, metric.of(name))
         for name, config in recipe.tasks.items()
@@ -120,7 +120,7 @@ def validation_metrics(recipe: Recipe) -> list[Metric]:
 
 
 def _in_unit(recipe: Recipe, config: Config[Task], metric: Metric) -> Metric:
-    """The metric in the unit of the number that the task's head gives, where there is one."""
+    """Returns the metric in the unit of the number that the task's head predicts, if it has one."""
     heads = config.needs.heads if isinstance(config, Needing) else ()
     for head in heads:
         output = recipe.model.heads[head].output if head in recipe.model.heads else None

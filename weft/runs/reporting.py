@@ -1,4 +1,4 @@
-"""A run's report: its measurements, curves, examples, data and recipe on one page."""
+"""Writes a run's report: its results, curves, examples, data and recipe on one page."""
 
 import logging
 import platform
@@ -36,7 +36,7 @@ from weft.runs.trained import TrainedModel
 
 REPORT = "report.html"
 CURVE = "average.json"
-"""The file of a run directory in which `weft average` keeps its curve."""
+"""The file of a run directory with the curve of `weft average`."""
 log = logging.getLogger("weft.runs")
 
 
@@ -48,9 +48,9 @@ def report(
     card: DataReport | None = None,
     path: Path | None = None,
 ) -> Path:
-    """Writes the page to `path` (RUN/report.html if not given) and returns the path.
+    """Writes the page to `path` (by default RUN/report.html) and returns the path.
 
-    measurements: (title, what was measured), the most important first.
+    measurements: (title, measurement), the most important first.
     """
     runs = {found.folder: found for found in (run, *(r for _, m in measurements for r in m.runs))}
     rows = {r.folder: _rows(m) for _, m in measurements for r in m.runs}
@@ -72,10 +72,10 @@ def report_of(
     missing: bool,
     path: Path | None,
 ) -> Path:
-    """The report of all tasks of the run's recipe; gives its path.
+    """Writes the report of all tasks of the run's recipe and returns its path.
 
-    What is measured on the recipe's own rows is kept in RUN/metrics, unless `path` names another place.
-    card: with the data card of the measured rows. missing: with each task's numbers where streams are missing.
+    Results on the recipe's own rows are saved in RUN/metrics, unless `path` is another place. card: include the data
+    card of the measured rows. missing: include each task's results with missing streams.
     """
     found: list[tuple[str, Measurement]] = []
     of = run.recipe.data
@@ -104,7 +104,7 @@ def report_of(
 
 
 def _all_measured(measurements: Sequence[tuple[str, Measurement]]) -> list[Measured]:
-    """A run's embeddings are shown once for each of its heads, since they are the same on any rows."""
+    """Embeddings are shown only once for each head of a run, since they are the same on any rows."""
     mapped: set[tuple[Path, str | None]] = set()
     found = []
     for title, one in measurements:
@@ -141,7 +141,7 @@ def _measured(title: str, found: Measurement, *, mapped: bool) -> Measured:
 
 
 def _rows(found: Measurement) -> int | None:
-    """The training rows that the measured ones were compared with."""
+    """Returns the number of training rows with which the measured ones were compared."""
     leakage = found.result.leakage
     return None if leakage is None or len(found.runs) > 1 else leakage.train_rows
 
@@ -166,7 +166,7 @@ def _record(run: TrainedModel, rows: int | None) -> RunRecord:
 
 
 def _averaged(folder: Path) -> Averaged | None:
-    """What `weft average` wrote; None where it did not, or the file holds anything else."""
+    """Reads the file of `weft average`; None if it does not exist or holds anything else."""
     if not (folder / CURVE).exists():
         return None
     try:

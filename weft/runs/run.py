@@ -1,4 +1,4 @@
-"""A run directory as an object: what a trained model does, and how it is measured, reported and explained."""
+"""A run directory as an object: a trained model with evaluation, report and explanations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ from weft.training import distributed
 
 
 class Run(TrainedModel):
-    """A trained model that is also measured, reported and explained."""
+    """A trained model that can also be evaluated, reported and explained."""
 
     def evaluate(
         self,
@@ -39,9 +39,9 @@ class Run(TrainedModel):
         split: str | None = None,
         audited: bool = True,
     ) -> TaskResult:
-        """What `weft evaluate` measures: the recipe's first task, or `task`, on the recipe's test split, or `split`.
+        """Measures like `weft evaluate`: the recipe's first task, or `task`, on the recipe's test split, or `split`.
 
-        data: other rows than the recipe's. audited: look for these rows among those of training.
+        data: other rows than the recipe's. audited: search for these rows in the training rows.
         """
         name = task or first_task(self)
         path = None if data is None else Path(data)
@@ -56,10 +56,10 @@ class Run(TrainedModel):
         card: bool = True,
         missing: bool = False,
     ) -> Path:
-        """Writes the page that `weft report` writes, to `path` or RUN/report.html; gives its path.
+        """Writes the page of `weft report` to `path` or RUN/report.html, and returns its path.
 
-        data, split: as in `evaluate`. card: with the data card of the measured rows. missing: with what each task
-        comes to where streams are missing.
+        data, split: as in `evaluate`. card: include the data card of the measured rows. missing: include each task's
+        results with missing streams.
         """
         return report_of(
             self,
@@ -77,10 +77,10 @@ class Run(TrainedModel):
         method: Method = "auto",
         **streams: Any,
     ) -> list[Explained]:
-        """Which parts of the input the answers depend on; one explanation a row.
+        """Explains which parts of the input the answers depend on; one explanation for each row.
 
-        head: the model's first if not named; in a model without heads the similarity of picture and text.
-        rows, streams: as in `read`. method: as in `weft explain`.
+        head: by default the model's first; without heads, the similarity of picture and text. rows, streams: as in
+        `read`. method: as in `weft explain`.
         """
         _, dataset = self._member(rows, streams)
         return explain_rows([self], [dataset[n] for n in range(len(dataset))], method, head)
@@ -89,11 +89,10 @@ class Run(TrainedModel):
 def load(
     folder: Path | str, device: distributed.DeviceName = "auto", *, trust: Sequence[str] = ()
 ) -> Run:
-    """The run in `folder`, with its best weights.
+    """Loads the run in `folder`, with its best weights.
 
-    trust: modules of your own (names, or paths of Python files) that its parts come from; they are
-    imported. Nothing else but weft is. Raises WeftError where it is not a whole run, or has parts from
-    a module that was not named.
+    trust: your own modules (names, or paths of Python files) with parts of the run; they are imported. No other
+    module outside weft is. Raises WeftError if the run is incomplete, or has parts from a module that is not named.
     """
     folder = Path(folder)
     trust_modules(*trust)

@@ -1,4 +1,4 @@
-"""Which training rows are in which batch; their lengths are read once and kept in the run directory."""
+"""Chooses which training rows are in which batch. Row lengths are computed once and kept in the run directory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +24,9 @@ LENGTHS = "lengths.safetensors"
 def sampler_of(
     recipe: Recipe, folder: Path, training: Dataset, modalities: Mapping[str, Modality]
 ) -> Sampler:
-    """Which training rows are in which batch, as the recipe says. The modalities have learned already.
+    """Returns the sampler that the recipe configures. The modalities must have learned already.
 
-    Raises WeftError where the rows are not those that the run began with.
+    Raises WeftError if the rows are not those with which the run began.
     """
     batch_size, seed, bucketing = recipe.run.batch_size, recipe.run.seed, recipe.data.bucketing
     if recipe.data.by_group:
@@ -38,7 +38,7 @@ def sampler_of(
 
 
 def groups_of(dataset: Dataset) -> NDArray[np.int64]:
-    """(N,) the number of each row's group; a row that cannot be read is alone. No media is read."""
+    """(N,) the number of each row's group. An unreadable row is a group of its own. No media is read."""
     numbers: dict[str, int] = {}
     found = np.empty(len(dataset), dtype=np.int64)
     for row in range(len(dataset)):
@@ -53,9 +53,9 @@ def groups_of(dataset: Dataset) -> NDArray[np.int64]:
 def _lengths(
     stream: str, folder: Path, training: Dataset, modalities: Mapping[str, Modality]
 ) -> NDArray[np.int64]:
-    """(N,) of the stream in each row.
+    """(N,) the stream's length in each row.
 
-    They are the same on every rank and after every resume, since they come from the run's file.
+    The lengths come from the run's file, so they are the same on every rank and after every resume.
     """
     path = folder / LENGTHS
     rows = stamp(training, range(len(training)), columns=[stream], times=False)

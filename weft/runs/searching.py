@@ -1,4 +1,4 @@
-"""The index of a run: opened where it fits the run, and asked with several examples at once."""
+"""Opens the index of a run after checking that it fits, and combines several examples to one query."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from weft.runs.parts import WEIGHTS
 from weft.runs.trained import TrainedModel
 
 INDEX = "index"
-"""The folder of a run directory that holds its index."""
+"""The folder of a run directory with its index."""
 
 
 def open_index(run: TrainedModel, folder: Path) -> Index:
-    """The index in `folder`. Raises WeftError where there is none, or other weights than the run's have embedded it."""
+    """Opens the index in `folder`. Raises WeftError if there is none, or it was embedded with other weights."""
     if not run.streams:
         raise WeftError(
             f"{run.folder}: this run has no embeddings, so nothing can be searched with it"
@@ -34,9 +34,9 @@ def open_index(run: TrainedModel, folder: Path) -> Index:
 
 
 def combined(vectors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """(E,) the query that several examples (E,) are together: the weighted sum of their unit vectors.
+    """(E,) combines several examples (E,) to one query: the weighted sum of their unit vectors.
 
-    A negative weight is that of an example of what is not wanted. Raises WeftError where nothing is left.
+    A negative weight moves the query away from an example. Raises WeftError if the sum is zero.
     """
     units = F.normalize(torch.stack([one.float() for one in vectors]), dim=1)
     found = (units * torch.tensor(weights, dtype=torch.float32)[:, None]).sum(0)

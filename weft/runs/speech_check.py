@@ -1,7 +1,7 @@
-"""What is looked at before a recogniser of speech trains: transcripts, sounds, and whether the ones fit the others.
+"""Checks transcripts and sounds before a speech recogniser trains, and whether they fit each other.
 
-Only some rows are read, drawn by the run's seed. What makes training impossible is an error; all else is said and
-kept in PREFLIGHT in the run directory.
+Only some rows are read, drawn by the run's seed. Findings that make training impossible are errors. All others are
+logged and saved as PREFLIGHT in the run directory.
 """
 
 import logging
@@ -41,17 +41,17 @@ from weft.training.streams import Streams
 
 log = logging.getLogger("weft.runs")
 PREFLIGHT = "preflight.json"
-"""In a run directory: what was found."""
+"""File of a run directory with the findings."""
 TRANSCRIPTS, HEADERS, SOUNDS, GROUP = 2000, 256, 32, 8
-"""Most rows of which the transcript is read, of which the header of the sound, and of which the sound; and rows that
-the model reads at a time."""
+"""Maximum number of rows whose transcript is read; whose sound header is read; whose sound is read; and rows in one
+batch of the model."""
 LONGEST = 30.0
-"""Seconds of a sound that are read."""
+"""Maximum seconds of a sound that are read."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with `count` of `read`; example: the file, and the line, of the first."""
+    """A fault of `count` rows among `read`; example: the file, and the line, of the first."""
 
     what: str
     count: int
@@ -64,7 +64,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Row:
-    """A row, and its transcript; None where it has none."""
+    """A row and its transcript; None if it has none."""
 
     index: int
     source: str
@@ -79,9 +79,9 @@ def check_speech(
     sources: Mapping[str, ViewedSource],
     training: Dataset,
 ) -> None:
-    """Says what is found of each head that learns transcripts; of other recipes nothing is read.
+    """Logs the findings for each head that learns transcripts. For other recipes nothing is read.
 
-    Raises WeftError where no transcript can be learned: none fits its sound, or every sound is silent.
+    Raises WeftError if no transcript can be learned: none fits its sound, or every sound is silent.
     """
     found: list[Finding] = []
     for head in _heads(recipe):
@@ -104,13 +104,13 @@ def check_speech(
 
 
 def _heads(recipe: Recipe) -> list[str]:
-    """The heads that an objective learns, each once."""
+    """Returns the heads that an objective trains, each once."""
     needs = [one.needs for one in recipe.objectives.values() if isinstance(one, Needing)]
     return list(dict.fromkeys(name for one in needs for name in one.heads))
 
 
 def _rows(dataset: Dataset, target: Transcript, seed: int) -> list[Row]:
-    """At most TRANSCRIPTS drawn rows. Those that cannot be read are left out, since the loader says them."""
+    """Draws at most TRANSCRIPTS rows. Unreadable ones are left out; the loader reports them."""
     drawn = np.random.default_rng(seed).permutation(len(dataset))[:TRANSCRIPTS]
     found = []
     for index in sorted(drawn.tolist()):
@@ -123,11 +123,11 @@ def _rows(dataset: Dataset, target: Transcript, seed: int) -> list[Row]:
 
 
 def _of_texts(recipe: Recipe, target: Transcript, training: Sequence[Row]) -> Iterator[Finding]:
-    """Missing and empty transcripts, and units that training lacks."""
+    """Finds missing and empty transcripts, and units that do not occur in training."""
     splits = {recipe.data.train: training}
     with read_once():
         for split in (recipe.data.validation, recipe.data.test):
-            with suppress(WeftError):  # a split that is not there
+            with suppress(WeftError):  # the split does not exist
                 splits[split] = _rows(open_split(recipe, split), target, recipe.run.seed)
     for split, rows in splits.items():
         for text, what in (
@@ -150,7 +150,7 @@ def _of_texts(recipe: Recipe, target: Transcript, training: Sequence[Row]) -> It
 
 
 def _of_times(learned: Learned, dataset: Dataset, rows: Sequence[Row]) -> Iterator[Finding]:
-    """Rows without times of their words, where these are a target."""
+    """Finds rows without word times, if these are a target."""
     columns = [t.column for t in learned.targets.values() if isinstance(t, WordTimes)]
     read = _spread(rows, HEADERS)
     for column in columns:
@@ -163,7 +163,7 @@ def _of_times(learned: Learned, dataset: Dataset, rows: Sequence[Row]) -> Iterat
 def _of_sounds(
     stream: str, learned: Learned, dataset: Dataset, rows: Sequence[Row]
 ) -> Iterator[Finding]:
-    """Sounds of too few samples a second, clipped ones, silent ones."""
+    """Finds sounds with too low a sample rate, clipped ones and silent ones."""
     modality = learned.modalities[stream]
     if not isinstance(modality, Audio):
         return
@@ -215,9 +215,9 @@ def _of_lengths(
     dataset: Dataset,
     rows: Sequence[Row],
 ) -> Iterator[Finding]:
-    """Transcripts that need more places in time than their row has.
+    """Finds transcripts that need more time steps than their row has.
 
-    The model reads those with the least time for their units first, and no more once all of a group fit.
+    The model reads the rows with the least time for each unit first, and stops once all rows of a batch fit.
     """
     needed = {row.index: _needed(target, row.text or "") for row in rows}
     chosen = [row for row in _spread(rows, HEADERS) if needed[row.index] > 0]
@@ -247,13 +247,13 @@ def _of_lengths(
 
 
 def _needed(target: Transcript, text: str) -> int:
-    """Places in time of the shortest alignment."""
+    """Returns the number of time steps of the shortest alignment."""
     ids = target.encode(text)
     return len(ids) + int(repeats(torch.tensor([ids], dtype=torch.int64).view(1, -1)))
 
 
 def _seconds(dataset: Dataset, row: Row, sources: Mapping[str, ViewedSource]) -> float:
-    """Of the row's sound, by its header; 1 where there is none."""
+    """Returns the seconds of the row's sound, by its header; 1 if there is none."""
     with suppress(WeftError):
         for stream in sources:
             sound = dataset[row.index].items.get(stream)
@@ -268,7 +268,7 @@ def _places(
     sources: Mapping[str, ViewedSource],
     rows: Sequence[Row],
 ) -> list[tuple[Row, int]]:
-    """How many places in time the head reads of each row that has all its streams."""
+    """Returns the number of time steps that the head reads, for each row that has all its streams."""
     kept, values = [], []
     for row in rows:
         with suppress(WeftError):
@@ -298,7 +298,7 @@ def _places(
 
 
 def _spread(rows: Sequence[Row], most: int) -> Sequence[Row]:
-    """At most so many of the rows, evenly spaced."""
+    """Returns at most `most` of the rows, evenly spaced."""
     if len(rows) <= most:
         return rows
     return [rows[n * len(rows) // most] for n in range(most)]

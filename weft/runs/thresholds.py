@@ -1,4 +1,4 @@
-"""The thresholds of tags of a run, chosen on its validation split."""
+"""Chooses the probability thresholds of a run's tags on its validation split."""
 
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from weft.runs.recipe import Recipe
 def thresholds(
     recipe: Recipe, model: Model, learned: Learned, device: torch.device
 ) -> dict[str, float]:
-    """Target of tags -> the threshold with the highest micro F1, of heads whose output names none.
+    """Returns target -> the threshold with the highest micro F1, for tag heads whose output sets none.
 
-    The model is as it will be used. Without tasks a recipe needs no validation rows, so none is chosen.
+    The model is in its final state. A recipe without tasks needs no validation rows, so no threshold is chosen.
     """
     outputs = {name: head.output for name, head in recipe.model.heads.items()}
     wanted = {
@@ -42,6 +42,6 @@ def thresholds(
 
 
 def write_thresholds(chosen: dict[str, float], folder: Path) -> None:
-    """Into the run directory, where there are any."""
+    """Writes the thresholds into the run directory, if there are any."""
     if chosen:
         write_checked(folder / THRESHOLDS, chosen)

@@ -1,4 +1,4 @@
-"""How long a training step takes on this machine."""
+"""Measures the time of a training step on this machine."""
 
 import json
 import statistics
@@ -12,16 +12,16 @@ from weft.runs.train import train
 from weft.training.log import LOG
 
 WARM, TIMED = 4, 16
-"""Steps that are not timed, and steps that are."""
+"""Number of untimed warm-up steps, and of timed steps."""
 GROUP = 4
-"""Timed steps that are taken together."""
+"""Number of timed steps in a group."""
 
 
 def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> float:
-    """Seconds of one step of the recipe, with the reading of its rows, without evaluations.
+    """Returns the seconds of one training step of the recipe, including reading its rows, without evaluations.
 
-    A run of `warm` and `timed` steps is trained in a temporary folder. The timed steps are taken in groups,
-    and the mean of the faster half of the groups counts: the machine may be busy for a moment.
+    A run of `warm` and `timed` steps is trained in a temporary folder. The timed steps are divided into groups, and
+    the result is the mean of the faster half of the groups, because the machine may be busy for a moment.
     """
     run = recipe.run.replace(
         steps=warm + timed, epochs=None, evaluate_every=0, checkpoint_every=0, log_every=1
@@ -30,9 +30,9 @@ def seconds_per_step(recipe: Recipe, warm: int = WARM, timed: int = TIMED) -> fl
     with tempfile.TemporaryDirectory() as place:
         folder = train(short, Path(place) / "timing").folder
         lines = map(json.loads, read_file(folder / LOG).splitlines())
-        # The rate in a line is that of all steps up to it.
+        # The rate in a log line is the mean of all steps so far.
         passed = [line["step"] * run.batch_size / line["samples_per_second"] for line in lines]
-    # Batches are read ahead, so that a fast step follows a slow one: single steps say little.
+    # Batches are read ahead, so a fast step follows a slow one, and single steps vary.
     group = GROUP if timed > GROUP else 1
     marks = passed[warm - 1 :: group]
     each = sorted((later - sooner) / group for sooner, later in pairwise(marks))

@@ -1,4 +1,4 @@
-"""From a recipe to a run directory."""
+"""Trains a recipe into a run directory."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -67,22 +67,22 @@ from weft.training.step import TrainStep
 
 log = logging.getLogger("weft.runs")
 FEW = 20
-"""Rows or groups of the validation split below which its metrics mean little: one row more or less that is right
-moves them by 5 points or more."""
+"""With fewer rows or groups in the validation split, its metrics mean little: one right row more or less changes them
+by 5 points or more."""
 MANY = 10 * FEW
-"""Rows from which groups are not counted, since this reads every row."""
+"""With this many rows or more, groups are not counted, since that would read every row."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained run: where it lies, how training went, and what its validation measures."""
+    """A trained run: its folder, the course of training, and its validation results."""
 
     folder: Path
     fit: FitResult
     metrics: Sequence[Metric] = ()
 
     def __repr__(self) -> str:
-        """How long it trained, the numbers of validation that matter, and where the run lies."""
+        """Shows the training time, the main validation metrics, and the folder."""
         fit = self.fit
         if fit.resumed_at == fit.steps:
             done = say(f"nothing left to do: trained {fit.steps} steps before")
@@ -105,13 +105,13 @@ class TrainResult:
 def train(recipe: Recipe, folder: Path | str) -> TrainResult:
     """Trains `recipe` into a new run directory `folder`.
 
-    Raises WeftError where the folder already holds a run, or another training writes into it.
+    Raises WeftError if the folder already holds a run, or another training writes into it.
     """
     folder = Path(folder)
     configs.check(recipe, "recipe")
     check_names(recipe)
     with distributed.session(recipe.run.device) as device, held(folder, new=True):
-        # What is chosen by the machine is chosen once: the run may go on elsewhere.
+        # Choices that depend on the machine are made once: the run may continue on another machine.
         recipe = recipe.replace(run=recipe.run.replace(precision=_precision(recipe, device)))
         recipe = recipe.replace(data=recipe.data.replace(source=recipe.data.source.kept(folder)))
         with begun(recipe, folder):
@@ -137,7 +137,7 @@ def resume(
 
 
 def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
-    """The precision of the run; who asks for a slow one is told."""
+    """Returns the precision of the run. Warns if it is slow on this machine."""
     asked = recipe.run.precision
     if rank() == 0 and asked == "bf16" and not bf16_is_faster(device.type):
         print(
@@ -147,9 +147,9 @@ def _precision(recipe: Recipe, device: torch.device) -> Literal["fp32", "bf16"]:
 
 
 def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) -> TrainResult:
-    """Rows, what is learned of them before training, the model, batches, players, and the loop.
+    """Sets up rows, learned modalities and targets, model, batches and players, and runs the loop.
 
-    written: the recipe as the run's checkpoints have it, with the former place of data that were moved.
+    written: the recipe as in the run's checkpoints, with the original paths of data that were moved.
     """
     training = open_split(recipe, recipe.data.train)
     require_streams(recipe, training)
@@ -164,7 +164,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
     objectives = build_objectives(recipe, learned.modalities)
 
-    # Before the players: what is cached of frozen encoders is computed while the model is whole.
+    # Before the players: features of frozen encoders are cached while the model is still whole.
     sources = build_sources(recipe, training, model, learned.modalities, train=True, device=device)
     sources_and_targets = {**sources, **target_sources(training, learned.targets)}
     if checkpoint.latest(folder) is None:
@@ -199,7 +199,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
 
 
 def _changes(recipe: Recipe, learned: Learned, rows: int) -> RowChanges:
-    """What is done to training rows."""
+    """Returns the configured changes to training rows."""
     data = recipe.data
     streams = learned.modalities
     lost = data.modality_dropout
@@ -214,15 +214,15 @@ def _changes(recipe: Recipe, learned: Learned, rows: int) -> RowChanges:
 
 
 def _together(data: DataConfig, rows: int) -> Splicing | Chaining | None:
-    """What puts training rows together."""
+    """Returns the part that combines training rows, if any."""
     if data.chain is not None:
         return Chaining(data.chain, rows)
     return None if data.splice is None else Splicing(data.splice, rows)
 
 
 def _known(recipe: Recipe, folder: Path) -> frozenset[str]:
-    """What a new run in `folder` need not learn: what the run that it starts from has learned under the
-    same settings. A mere model has learned nothing."""
+    """Returns the names that a new run in `folder` need not learn, because the run from which it starts has learned
+    them with the same settings. A model without a run has learned nothing."""
     start = recipe.init
     if start is None or (folder / MODALITIES).exists() or not (start / RECIPE).exists():
         return frozenset()
@@ -241,7 +241,7 @@ def _model(recipe: Recipe, folder: Path) -> Model:
 
 
 def starting_model(recipe: Recipe) -> Model:
-    """The model before the first step: pretrained parts with their weights, and those of `init`."""
+    """Returns the model before the first step, with pretrained weights and those of `init`."""
     model = recipe.model.build()
     if recipe.init is not None:
         _start_from(model, recipe.init)
@@ -267,9 +267,9 @@ def validation(
     device: torch.device,
     folder: Path | None = None,
 ) -> Callable[[int], Mapping[str, Score]] | None:
-    """Measures every task on the validation split after a step; says where it has too few rows for that.
+    """Measures every task on the validation split after a step. Warns if it has too few rows.
 
-    folder: of the run, in which some of what tasks draw is kept (`weft.runs.drawing_progress`).
+    folder: of the run, for some of the tasks' generated values (`weft.runs.drawing_progress`).
     """
     if not recipe.tasks:
         return None
@@ -295,13 +295,13 @@ def validation(
 
 
 def _warn_of_few(dataset: Dataset) -> None:
-    """Warns if the metrics mean little because the split has few rows, or few groups of rows."""
+    """Warns if the metrics mean little because the split has few rows, or few groups."""
     found = counted(len(dataset), "row")
     few = len(dataset) < FEW
     if not few and len(dataset) < MANY:
         groups = set()
         for number in range(len(dataset)):
-            with suppress(DataError):  # the policy for bad rows decides when it is measured
+            with suppress(DataError):  # the error policy decides about bad rows when it is measured
                 groups.add(row_of(dataset, number).group)
         found, few = counted(len(groups), "group"), len(groups) < FEW
     if few:

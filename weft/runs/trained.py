@@ -1,4 +1,4 @@
-"""A trained model with what it needs to read new rows: it embeds, predicts and searches."""
+"""A trained model that reads new rows: it embeds, predicts and searches."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ from weft.runs.recipe import Recipe
 
 
 class TrainedModel:
-    """What a run directory holds: the model, its recipe, and what was learned of the training rows."""
+    """The content of a run directory: the model, its recipe, and the state learned from the training rows."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class TrainedModel:
 
     @property
     def optional(self) -> tuple[str, ...]:
-        """The streams that a row may lack: by the recipe, and because the model does without them."""
+        """The streams that a row may lack: by the recipe, or because the model works without them."""
         return tuple(dict.fromkeys((*self.recipe.data.optional, *self.model.spared_streams)))
 
     def in_noise(self, decibels: float) -> "TrainedModel":
-        """The same model, for which white noise is added to every sound, so many decibels below its power.
+        """Returns the same model with white noise added to every sound, `decibels` below the sound's power.
 
-        Raises WeftError where no stream holds sounds.
+        Raises WeftError if no stream holds sounds.
         """
         noisy: dict[str, Modality] = {
             name: modality.config.replace(eval_noise=decibels).build()
@@ -79,11 +79,11 @@ class TrainedModel:
         return TrainedModel(self.folder, self.recipe, self.model, learned, self.device)
 
     def embed(self, **streams: Any) -> Tensor | dict[str, Tensor]:
-        """Unit-length embeddings (N, E), float32, of values that the run's modalities read.
+        """Returns unit-length embeddings (N, E), float32, of values that the run's modalities read.
 
-        Each keyword is a stream of the model, such as image (paths, bytes, pictures of Pillow, arrays) or
-        text (strings); its value is one or a list of N. One stream gives a tensor, several give
-        a dict of them. The fixed views of a value are averaged.
+        Each keyword is a stream of the model, such as image (paths, bytes, Pillow images, arrays) or text (strings);
+        its value is one item or a list of N. One stream gives a tensor, several give a dict. The fixed views of a
+        value are averaged.
         """
         if not streams:
             raise ValueError(f"embed got nothing, expected one or more of {self.streams}")
@@ -107,21 +107,21 @@ class TrainedModel:
         config = InferenceConfig(batch_size=BATCH, workers=0)
         bad = config.errors.build(len(entries))
         found = embed_entries([member], entries, rows, config, bad, self.device)
-        # Inference tensors refuse autograd; a copy made outside is an ordinary tensor.
+        # Inference tensors do not work with autograd; a copy made outside is an ordinary tensor.
         return found.vectors[0].clone()
 
     def read(self, rows: Sequence[Sample] | None = None, **streams: Any) -> Batch:
-        """The batch that the model reads: of these rows, or of values that the modalities read.
+        """Returns the model's batch for these rows, or for values that the modalities read.
 
-        Each keyword is a stream; its value is one, which goes with every row, or a list of N, None
-        where a row lacks the stream. Rows of a data set are read from it. What is not given, or what no
-        row has, is missing from the batch. Raises WeftError for what cannot be read.
+        Each keyword is a stream. Its value is one item, which is used for every row, or a list of N, with None for a
+        row that lacks the stream. Rows of a data set are read from it. Streams that are not given, or that no row
+        has, are missing from the batch. Raises WeftError for unreadable values.
         """
         member, dataset = self._member(rows, streams)
         return as_batches([self._reading(member, dataset)], dataset, self.device)[0]
 
     def readings(self, rows: Sequence[Sample], views: int) -> list[Reading]:
-        """These rows as the model reads them in each of the first evaluation views."""
+        """Returns these rows as the model reads them in each of the first evaluation views."""
         member, _ = self._member(rows, {})
         return [self._reading(member, rows, view) for view in range(views)]
 
@@ -135,12 +135,12 @@ class TrainedModel:
         head: str | None = None,
         **streams: Any,
     ) -> Predictions:
-        """What a head says of each row: classes with probabilities, numbers or texts.
+        """Returns a head's prediction for each row: classes with probabilities, numbers or texts.
 
-        rows: of a data set, the path of a table or a folder, or a table in memory (of pandas or pyarrow, or a list
-        of dicts), whose columns are read as those of training were. head: the model's first, of those that read
-        what is given, if not named. streams: as in `read`. A row that has nothing of what the head reads is left out. Raises WeftError for what cannot
-        be read.
+        rows: of a data set, the path of a table or a folder, or a table in memory (from pandas or pyarrow, or a list
+        of dicts), whose columns are read as in training. head: by default the model's first that reads the given
+        streams. streams: as in `read`. A row without any input of the head is left out. Raises WeftError for
+        unreadable values.
         """
         member, dataset = self._member(rows, streams)
         return self.predict_rows(member, dataset, self.head(head, given=streams))
@@ -148,17 +148,17 @@ class TrainedModel:
     def predict_rows(
         self, member: Member, rows: Dataset | Sequence[Sample], head: str
     ) -> Predictions:
-        """What the head says of these rows, as the member reads them."""
+        """Returns the head's predictions for these rows, as the member reads them."""
         config = InferenceConfig(batch_size=BATCH, workers=0)
         return predict([member], rows, head, config, device=self.device)
 
     def head(
         self, name: str | None = None, kind: type[Any] = Output, given: Collection[str] = ()
     ) -> str:
-        """The head of that name; without a name the first whose output is of that kind, and which reads the given streams
-        where one does.
+        """Returns the head of that name. Without a name, the first with that kind of output, preferably one that
+        reads the given streams.
 
-        Raises WeftError where the model has none.
+        Raises WeftError if the model has none.
         """
         known = {n: self.model.head(n) for n in self.model.heads}
         if name is not None and name not in known:
@@ -183,11 +183,11 @@ class TrainedModel:
         return name or (reads or fitting)[0]
 
     def values(self, **streams: Any) -> tuple[Member, Sequence[Sample]]:
-        """What reads these values, as in `read`, and the rows that they make."""
+        """Returns the reader of these values, as in `read`, and their rows."""
         return self._member(None, streams)
 
     def _member(self, rows: Any, streams: Mapping[str, Any]) -> tuple[Member, Sequence[Sample]]:
-        """What reads these rows, or these values, raw; a row may lack any stream."""
+        """Returns the reader of these rows, or values, without a cache. A row may lack any stream."""
         if (rows is None) == (not streams):
             raise ValueError(
                 f"got {'both rows and streams' if streams else 'nothing'}, expected rows, or one or "
@@ -203,7 +203,7 @@ class TrainedModel:
         return self.reading(rows), rows
 
     def reading(self, rows: Dataset) -> Member:
-        """The model as it reads these rows raw, each of which may lack any stream."""
+        """Returns the model with these rows, read without a cache. A row may lack any stream."""
         sources = {
             stream: ModalitySource(rows, stream, modality, optional=True)
             for stream, modality in self.modalities.items()
@@ -213,9 +213,9 @@ class TrainedModel:
     def search(
         self, index: Index, k: int = 5, *, where: Where | None = None, **query: Any
     ) -> list[list[Hit]]:
-        """The k nearest things of `index` for each query: `text=...` or `image=...`, as in `embed`.
+        """Returns the k nearest entries of `index` for each query: `text=...` or `image=...`, as in `embed`.
 
-        where: which may be found, by their metadata: {"colour": "red", "year": {"min": 2020}}.
+        where: restricts the results by their metadata: {"colour": "red", "year": {"min": 2020}}.
         """
         if len(query) != 1:
             raise ValueError(f"search got {sorted(query)}, expected one of {self.streams}")
@@ -234,17 +234,17 @@ class TrainedModel:
         cached: bool = True,
         validation: Dataset | None = None,
     ) -> Member:
-        """The model with sources that read `dataset`.
+        """Returns the model with sources that read `dataset`.
 
-        training, validation: see `Member`. cached: from the feature cache, as the recipe says; otherwise every stream is
-        raw.
+        training, validation: see `Member`. cached: use the feature cache as the recipe says; otherwise every stream
+        is read raw.
         """
         recipe = self.recipe
         if not cached:
             recipe = recipe.replace(data=replace(recipe.data, cache={}))
         if (
             recipe.data.cache
-        ):  # as it was trained, whether or not the files that it started from are still there
+        ):  # as in training, even if the files from which it started no longer exist
             recipe = recipe.replace(model=configs.load(self.folder / MODEL, ModelConfig))
 
         def reading(rows: Dataset) -> dict[str, ViewedSource]:
@@ -258,7 +258,7 @@ class TrainedModel:
 
 
 def _rows_in_memory(recipe: Recipe, table: Any) -> Dataset:
-    """A table in memory as rows, its columns as those of the recipe's own rows."""
+    """Returns a table in memory as rows, with its columns read like those of the recipe."""
     names = {str(name) for row in rows_of_table(table) for name in row}
     files = recipe.data.source.files
     forms = {} if files is None else files.forms

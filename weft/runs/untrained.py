@@ -1,4 +1,4 @@
-"""A run directory of a recipe's model as it starts: a published model that is used without training."""
+"""Writes a run directory with a recipe's initial model, for a published model that is used without training."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from weft.runs.recipe import Recipe
 
 
 def save_untrained(recipe: Recipe, folder: Path) -> int:
-    """Writes the run directory and returns how many numbers the model has.
+    """Writes the run directory and returns the number of values in the model's state.
 
     Streams and targets that learn from rows must have learned already, as pretrained tokenizers have. Raises
-    WeftError where the folder holds a run.
+    WeftError if the folder already holds a run.
     """
     configs.check(recipe, "recipe")
     with held(folder, new=True), begun(recipe, folder):

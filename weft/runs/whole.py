@@ -1,4 +1,4 @@
-"""Whether a folder holds a trained run, and whether its training has ended."""
+"""Checks whether a folder holds a trained run, and whether its training has ended."""
 
 import difflib
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger("weft.runs")
 
 
 def runs_in(folder: Path) -> str:
-    """What is said of a folder that is no run: the runs in it, or those beside it whose names come near."""
+    """Returns a hint for a folder that is no run: the runs in it, or those beside it with similar names."""
     if folder.is_dir():
         inside = [str(one) for one in sorted(folder.iterdir()) if (one / RECIPE).is_file()]
         return f"; runs in it: {', '.join(inside)}" if inside else ""
@@ -23,7 +23,7 @@ def runs_in(folder: Path) -> str:
 
 
 def check_whole(folder: Path) -> None:
-    """Raises WeftError where it is no trained run; says where its training has not ended."""
+    """Raises WeftError if it is not a trained run. Warns if its training has not ended."""
     unfinished = checkpoint.progress(folder)
     state = "" if unfinished is None else "{:,} of {:,} steps are done".format(*unfinished)
     for name in (RECIPE, MODEL, WEIGHTS):
