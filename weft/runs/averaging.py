@@ -123,7 +123,7 @@ def _numbers(run: Run, alpha: float) -> dict[str, float]:
 def mixed(
     first: Mapping[str, Tensor], last: Mapping[str, Tensor], alpha: float
 ) -> dict[str, Tensor]:
-    """(1 - alpha) first + alpha last, tensor by tensor; counters are those of the last."""
+    """Returns (1 - alpha) first + alpha last, tensor by tensor; counters are taken from the last."""
     return {
         name: tensor
         if not tensor.is_floating_point()

@@ -121,9 +121,9 @@ def train(recipe: Recipe, folder: Path | str) -> TrainResult:
 def resume(
     folder: Path | str, parallel: Parallel | None = None, *, trust: Sequence[str] = ()
 ) -> TrainResult:
-    """Goes on with the run in `folder` from its newest checkpoint, to the same bits.
+    """Continues the run in `folder` from its newest checkpoint, with bit-identical results.
 
-    parallel: in place of the run's own, where several ranks go on with it. trust: as in `load`.
+    parallel: replaces the run's own if several ranks continue it. trust: as in `load`.
     """
     folder = Path(folder)
     trust_modules(*trust)
