@@ -1,6 +1,8 @@
 """The choice of how a tower is computed: by a trial, and never one that says something else."""
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -155,3 +157,34 @@ def test_an_open_end_is_a_large_number() -> None:
     sympy = pytest.importorskip("sympy")
     assert _tower._int(sympy.oo) == _tower._int(float("inf")) == _tower.MOST
     assert _tower._int(sympy.Integer(7)) == 7
+
+
+OPENED = """
+from pathlib import Path
+from weft.export._onnx_file import needed, session
+onnx = needed("onnx", "onnx", "a test")
+needed("onnxscript", "onnx", "a test")
+value = onnx.helper.make_tensor_value_info
+node = onnx.helper.make_node("Identity", ["values"], ["embeddings"])
+graph = onnx.helper.make_graph([node], "line", [value("values", 1, [1])], [value("embeddings", 1, [1])])
+path = Path.home() / "line.onnx"
+onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10), path)
+session(path, threads=1)
+"""
+
+
+def test_onnx_runtime_reports_nothing_to_its_makers(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    # With reports it leaves the number of this device and a database of events in the home folder, but not under CI.
+    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", OPENED],
+        env=kept | home,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in tmp_path.rglob("*") if "Microsoft" in path.parts]

@@ -228,6 +228,8 @@ def test_the_description_names_every_route(answering: Process) -> None:
     body = found["paths"]["/embed"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "multipart/form-data"}
     assert {"/search", "/items", "/items/{id}", "/previews/{id}", "/runs"} <= set(found["paths"])
+    names = [one["operationId"] for path in found["paths"].values() for one in path.values()]
+    assert len(set(names)) == len(names)
 
 
 def test_who_sends_too_much_hears_why(answering: Process) -> None:

@@ -21,12 +21,16 @@ OPSET = 20
 OUTPUT = "embeddings"
 """Name of the output. Not `embedding`, which torch uses for a step inside a text tower."""
 INPUTS = ("values", "mask")
+SILENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENVINO_TELEMETRY_OPTOUT": "1"}
+"""Read by ONNX Runtime (from 1.29 on) and by OpenVINO when they are imported. Without it they report their use to their makers."""
 ROWS, PLACES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), 8
 """OpenVINO gets one of these numbers of rows, and sequences whose length is a multiple of PLACES."""
 
 
 def needed(package: str, extra: str, purpose: str) -> Any:
-    """Imports the package. Raises MissingExtraError if it is not installed."""
+    """Imports the package, which must not report its use. Raises MissingExtraError if it is not installed."""
+    for name, value in SILENT.items():
+        os.environ.setdefault(name, value)
     try:
         return importlib.import_module(package)
     except ImportError:
@@ -108,7 +112,6 @@ def openvino(
     the processor has it. longest: maximum number of tokens of a row; 0 if it is not known: lengths are then not
     rounded. calls: number of threads that call the function at the same time; each call has `threads` threads.
     """
-    os.environ.setdefault("OPENVINO_TELEMETRY_OPTOUT", "1")
     library = needed("openvino", "openvino", "OpenVINO")
     core = library.Core()
     settings = {

@@ -52,7 +52,8 @@ class Routes:
         """Returns the application, which answers every admitted request."""
         app = FastAPI(title="Weft", version=version(), docs_url=None, redoc_url=None)
         app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)
-        app.add_api_route("/health", _health, methods=["GET", "HEAD"])
+        app.add_api_route("/health", _health, methods=["GET"])
+        app.add_api_route("/health", _health, methods=["HEAD"], include_in_schema=False)
         for path, method, answer in (
             ("/metrics", "GET", self._metrics),
             ("/runs", "GET", self._runs),
