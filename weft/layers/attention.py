@@ -10,13 +10,14 @@ from weft.layers.padded import is_padded
 from weft.layers.pairing import Pairing, by_group
 from weft.layers.recording import Attention, active_records
 
-# Forward and backward in bf16 on a CPU, torch 2.13: two matrix products take a sixth of the time of
-# torch's fused attention at 64 tokens and half at 256, on processors with AMX as on those that multiply
-# bf16 by AVX-512; at 512 and more the fused one is as fast or faster, in fp32 at any length.
+# Measured for forward and backward in bf16 on a CPU, torch 2.13: two matrix products take a sixth
+# of the time of torch's fused attention at 64 tokens and half at 256, with AMX as well as with
+# AVX-512. At 512 tokens and more, and in fp32 at any length, the fused attention is as fast or
+# faster.
 LONGEST_MATMUL = 256
 SHORTEST_BF16 = 48
-"""On a CPU the products of shorter sequences are in fp32. oneDNN makes a kernel for every new shape of a
-bf16 product, which takes longer than such a product itself, and batches rarely repeat a shape."""
+"""On a CPU, shorter sequences are multiplied in fp32. For bf16, oneDNN builds a kernel for every new shape, which
+takes longer than the product itself, and batches rarely repeat a shape."""
 
 
 class SelfAttention(nn.Module):
@@ -50,9 +51,8 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Every token attends to the tokens of the same row in another stream, its context.
 
-    A row without context gets zeros, so that a residual around this leaves it as it was.
-    context_dim: width of the context, None for dim. width: of queries, keys and values of all heads
-    together, None for dim.
+    A row without context gets zeros, so a residual connection leaves it unchanged. context_dim: width of the context,
+    None for dim. width: of queries, keys and values over all heads, None for dim.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ def mix(
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Tensor:
-    """(S, N * K): the values that each packed query attends to, of its own row. See `recording`."""
+    """(S, N * K): attention output for each packed query, within its own row. See `recording`."""
     records = active_records()
     if records is not None:
         return _mix_recorded(records, layer, query_SNK, key_value_S2NK, pairing, causal, dropout)
@@ -124,7 +124,8 @@ def mix(
         )
         mixed.append(mixed_BNTK.transpose(1, 2).flatten(2).flatten(0, 1))
     if not mixed:
-        # Without a query keys and values have a gradient of zero, not none: other ranks wait for it.
+        # Without queries, keys and values need a zero gradient instead of none: other ranks wait
+        # for it.
         return query_SNK.flatten(1) + 0 * key_value_S2NK.sum()
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
@@ -138,13 +139,13 @@ def attend(
     causal: bool = False,
     dropout: float = 0.0,
 ) -> Tensor:
-    """softmax(q k^T / sqrt(K)) v, (B, N, T, K), for T queries and L keys a row.
+    """softmax(q k^T / sqrt(K)) v, (B, N, T, K), for T queries and L keys in each row.
 
-    mask: (B, L) True where a key is real, in every row at least one. causal: the queries are the
-    last T of the L places, since a cache may hold earlier ones; each sees its own and those before.
+    mask: (B, L) True for real keys, at least one in every row. causal: the queries are the last T of the L positions,
+    since a cache may hold earlier ones; each attends to its own and earlier positions.
     """
     queries, keys = query_BNTK.shape[2], key_BNLK.shape[2]
-    causal = causal and queries > 1  # the last place alone sees every other
+    causal = causal and queries > 1  # a single query is at the last position and sees all others
     bf16 = (
         query_BNTK.device.type == "cpu" and query_BNTK.dtype == torch.bfloat16 and not is_padded()
     )
@@ -159,7 +160,7 @@ def attend(
                 dropout=dropout,
             )
         return mixed_BNTK.to(value_BNLK.dtype)
-    # torch.func has no batching rule for the fused kernel: it would run row after row.
+    # torch.func has no batching rule for the fused kernel and would run it row by row.
     by_matmul = is_padded() and not torch.compiler.is_compiling()
     by_matmul = by_matmul or (bf16 and max(queries, keys) <= LONGEST_MATMUL)
     if not by_matmul:
@@ -181,7 +182,7 @@ def attend(
 
 
 def _seen(query_BNTK: Tensor, keys: int, mask: Tensor | None, causal: bool) -> Tensor | None:
-    """Which keys a query sees, as far as they differ from all: broadcasts to (B, N, T, L)."""
+    """Returns which keys each query may attend to, broadcastable to (B, N, T, L); None for all."""
     seen = None if mask is None else mask[:, None, None, :]
     if not causal:
         return seen
@@ -190,7 +191,8 @@ def _seen(query_BNTK: Tensor, keys: int, mask: Tensor | None, causal: bool) -> T
     earlier_TL = earlier_TL.tril(keys - queries)
     if seen is None:
         return earlier_TL
-    # A place in the padding before a text sees itself and not nothing, which would be NaN.
+    # A position in the padding before a text attends to itself; attending to nothing would give
+    # NaN.
     return (seen & earlier_TL) | (earlier_TL & earlier_TL.triu(keys - queries))
 
 
@@ -203,15 +205,15 @@ def _mix_recorded(
     causal: bool,
     dropout: float,
 ) -> Tensor:
-    """What `mix` gives, by way of the weights of the whole padded batch, which are kept."""
+    """Returns the output of `mix`, computed from the attention weights of the whole padded batch, which are recorded."""
     queries, keys = pairing.queries, pairing.keys
     query_BNTK = queries.unpack(query_SNK).transpose(1, 2)
     key_BNLK, value_BNLK = keys.unpack(key_value_S2NK).permute(2, 0, 3, 1, 4).unbind(0)
     scores_BNTL = (query_BNTK * query_BNTK.shape[3] ** -0.5) @ key_BNLK.transpose(2, 3)
     seen_B1TL = queries.mask[:, None, :, None] & keys.mask[:, None, None, :]
-    if causal:  # places are counted in the padded row, in which packed tokens keep their order
+    if causal:  # positions in the padded row; packed tokens have the same order
         seen_B1TL = seen_B1TL.tril()
-    # Not -inf: a query that sees nothing shall give zeros, not NaN.
+    # Not -inf: a query that attends to nothing must give zeros, not NaN.
     scores_BNTL = scores_BNTL.float().masked_fill(~seen_B1TL, torch.finfo(torch.float32).min)
     weights_BNTL = scores_BNTL.softmax(dim=3).masked_fill(~seen_B1TL, 0)
     if weights_BNTL.requires_grad:

@@ -10,8 +10,8 @@ from weft.layers.transformer import TransformerConfig, activate, initialize
 class AttentionPool(nn.Module):
     """A learned query attends to all tokens of a row; an MLP with a residual follows.
 
-    Zhai et al. 2022, arXiv:2106.04560, section 3.2 ("MAP head"), after Lee et al. 2019, arXiv:1810.00825.
-    Its weights are not recorded: explanations take from its gradient which tokens it reads.
+    Zhai et al. 2022, arXiv:2106.04560, section 3.2 ("MAP head"), after Lee et al. 2019, arXiv:1810.00825. Its
+    attention weights are not recorded: explanations use the gradient of its output instead.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -32,7 +32,8 @@ class AttentionPool(nn.Module):
         """(B, D); zeros for a row without tokens."""
         rows = tokens_BTD.shape[0]
         present_B1 = mask_BT.any(dim=1, keepdim=True)
-        # A row without tokens attends to its padding and is emptied: a softmax over nothing is NaN.
+        # A softmax over nothing is NaN, so a row without tokens attends to its padding, and its
+        # result is zeroed.
         tokens_BTD = tokens_BTD.masked_fill(~mask_BT[:, :, None], 0)
         query_1NK = self.query(self.probe).unflatten(0, (1, self.heads, -1))
         key_value = self.key_value(tokens_BTD).unflatten(2, (2, self.heads, -1))

@@ -8,11 +8,11 @@ from weft.core.distributed import sum_of_all, world_size
 
 
 class SynchronisedBatchNorm(_BatchNorm):
-    """A batch norm whose mean and variance are those of the rows of all ranks, on any device.
+    """A batch norm with mean and variance over the rows of all ranks, on any device.
 
-    (B, C, ...) -> the same. Parameters, buffers and, on one rank or outside of training, values are
-    those of torch's own; torch's SyncBatchNorm works on GPUs only. Every rank must call it as often as
-    the others, if need be with no rows.
+    (B, C, ...) -> the same. Parameters and buffers equal those of torch's batch norm, and so do values on one rank or
+    outside training; torch's SyncBatchNorm works only on GPUs. All ranks must call it equally often, if necessary
+    without rows.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class SynchronisedBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean_C: Tensor, variance_C: Tensor, count: Tensor) -> None:
-        """Moves the running mean and the running, unbiased variance."""
+        """Updates the running mean and the running, unbiased variance."""
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
@@ -52,7 +52,7 @@ class SynchronisedBatchNorm(_BatchNorm):
 
 
 def synchronise(module: nn.Module) -> None:
-    """Every batch norm inside `module` becomes one over all ranks, with its parameters and buffers."""
+    """Replaces every batch norm inside `module` by one over all ranks, with its parameters and buffers."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if isinstance(child, _BatchNorm) and not isinstance(child, SynchronisedBatchNorm):

@@ -14,9 +14,9 @@ WIDEST_HEAD = 256
 
 @cache
 def kernel() -> Callable[..., Any] | None:
-    """Torch's attention kernel for packed sequences, None before torch 2.10.
+    """Returns torch's attention kernel for packed sequences; None before torch 2.10.
 
-    Imported where a GPU asks for it: it brings the compiler along, which takes a second.
+    It is imported only when a GPU needs it, because it loads the compiler, which takes a second.
     """
     try:
         from torch.nn.attention.varlen import varlen_attn
@@ -26,7 +26,7 @@ def kernel() -> Callable[..., Any] | None:
 
 
 def has_kernel(query_SNK: Tensor, packing: Packing, dropout: float) -> bool:
-    """Whether there is such a kernel for these, and more than one length for it to join."""
+    """Whether the kernel supports these inputs, and they have more than one length to combine."""
     width = query_SNK.shape[2]
     return (
         query_SNK.device.type == "cuda"
@@ -42,7 +42,8 @@ def has_kernel(query_SNK: Tensor, packing: Packing, dropout: float) -> bool:
 def attend_within(
     query_SNK: Tensor, key_value_S2NK: Tensor, packing: Packing, *, causal: bool
 ) -> Tensor:
-    """(S, N * K): every packed query attends to the keys of its own sequence; causal: to earlier ones."""
+    """(S, N * K): every packed query attends to the keys of its own sequence; causal: only to its own and earlier
+    positions."""
     varlen_attn = kernel()
     if varlen_attn is None:
         raise ValueError("this torch has no attention kernel for packed sequences, expected 2.10")

@@ -1,4 +1,4 @@
-"""Places of a grid that attend to the tokens of a context and to each other."""
+"""Positions of a grid attend to each other and to the tokens of a context."""
 
 from torch import Tensor, nn
 
@@ -9,9 +9,10 @@ from weft.layers.pairing import Pairing
 
 
 class ContextAttention(nn.Module):
-    """(B, C, H, W) -> the same: each place attends to all places, then to the context, each around a residual.
+    """(B, C, H, W) -> the same: self-attention over all positions, then cross-attention to the context, each with a
+    residual.
 
-    A row without context keeps its places as self-attention left them.
+    In a row without context the cross-attention changes nothing.
     """
 
     def __init__(self, width: int, context_dim: int, heads: int) -> None:

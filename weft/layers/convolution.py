@@ -14,9 +14,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Normalize(nn.Module):
-    """Pixels (B, 3, H, W) of 0 to 255 -> (x / 255 - mean) / std, on the pixels' device in `dtype`.
+    """Normalises pixels (B, 3, H, W) from 0 to 255: (x / 255 - mean) / std, on the pixels' device in `dtype`.
 
-    uint8, as pictures are read, or floats, with a gradient, as they are drawn.
+    Input is uint8, as pictures are read, or floats with a gradient, as they are generated.
     """
 
     scale: Tensor
@@ -28,7 +28,7 @@ class Normalize(nn.Module):
             raise ValueError(f"std is {tuple(std)}, expected positive numbers")
         mean_311 = torch.tensor(mean, dtype=torch.float64)[:, None, None]
         std_311 = torch.tensor(std, dtype=torch.float64)[:, None, None]
-        # Not persistent: they follow from the config, and other weight files do not have them.
+        # Not persistent: the config determines them, and weight files from elsewhere lack them.
         self.register_buffer("scale", (1 / (255 * std_311)).float(), persistent=False)
         self.register_buffer("shift", (-mean_311 / std_311).float(), persistent=False)
 
@@ -40,12 +40,12 @@ class Normalize(nn.Module):
         values = pixels_BCHW.to(dtype)
         if is_padded() or drawn:
             return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype))
-        # In place: memory of the size of a batch that is new each time costs more than the sum.
+        # In place: allocating new memory for each batch costs more than the addition.
         return torch.addcmul(self.shift.to(dtype), values, self.scale.to(dtype), out=values)
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution that pads as TensorFlow's "SAME" does: what is odd goes right and bottom.
+    """A convolution with TensorFlow's "SAME" padding: an odd pixel of padding goes right and bottom.
 
     The output is (ceil(H / stride), ceil(W / stride)).
     """
@@ -71,10 +71,10 @@ class SameConv2d(nn.Conv2d):
 
 
 class PointwiseConv2d(nn.Conv2d):
-    """A 1 x 1 convolution without padding whose stride leaves out pixels before the product.
+    """A 1 x 1 convolution without padding that applies the stride by dropping pixels before the product.
 
-    The numbers are those of nn.Conv2d. Its own kernel for a strided one, channels last and with fewer
-    than 8 channels, writes past its memory on processors with AVX2 alone (torch 2.13).
+    The results equal those of nn.Conv2d. The strided kernel of nn.Conv2d, channels last and with fewer than 8
+    channels, writes beyond its memory on processors with AVX2 only (torch 2.13).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -99,9 +99,10 @@ def initialize_convolutions(module: nn.Module) -> None:
 
 
 def initialize_leaky(module: nn.Module, slope: float = 0.2) -> None:
-    """Weights by fan-in, for leaky ReLUs of that slope before them (He et al. 2015, section 2.2); biases are zero.
+    """Initialises weights by fan-in, for leaky ReLUs of that slope before them (He et al. 2015, section 2.2); biases
+    are zero.
 
-    What a deep stack says then depends on its input from the start, and not on its biases.
+    So the output of a deep stack depends on its input from the start, and not on its biases.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
@@ -111,14 +112,14 @@ def initialize_leaky(module: nn.Module, slope: float = 0.2) -> None:
 
 
 def by_pixel(values_BCHW: Tensor) -> Tensor:
-    """The same values laid out by pixel; in the padded mode as they lie, since vmap knows one layout."""
+    """Lays the values out channels last. In the padded mode the layout stays, since vmap supports only one."""
     if is_padded():
         return values_BCHW
     return values_BCHW.contiguous(memory_format=torch.channels_last)
 
 
 def channels_last(module: nn.Module) -> None:
-    """Lays convolution weights out by pixel, in place; training is twice as fast so on CPUs."""
+    """Lays convolution weights out channels last, in place; training on CPUs is then twice as fast."""
     for parameter in module.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

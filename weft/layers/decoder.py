@@ -1,6 +1,6 @@
-"""A transformer block that reads what was said before and a context, whole or a token at a time.
+"""A transformer block that attends to earlier tokens and to a context, for whole texts or one token at a time.
 
-Vaswani et al. 2017, arXiv:1706.03762, section 3.1, normalised before each branch.
+Vaswani et al. 2017, arXiv:1706.03762, section 3.1, with pre-norm.
 """
 
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ from weft.layers.transformer import ResidualDropout, TransformerConfig, activate
 
 @dataclass(frozen=True)
 class Memory:
-    """Keys and values (B, N, L, K) of a context, and where it is real (B, L), or None for everywhere."""
+    """Keys and values (B, N, L, K) of a context, and its mask (B, L), or None if all are real."""
 
     keys: Tensor
     values: Tensor
     mask: Tensor | None
 
     def contiguous(self) -> "Memory":
-        """The same, laid out for being read many times."""
+        """Returns the same values in a contiguous layout for repeated reading."""
         return Memory(self.keys.contiguous(), self.values.contiguous(), self.mask)
 
     def attended(self, query_BNTK: Tensor, dropout: float = 0.0) -> Tensor:
-        """What queries of the same rows find; zeros in a row without context."""
+        """Returns the attention output of queries of the same rows; zeros in a row without context."""
         return attend(query_BNTK, self.keys, self.values, mask=self.mask, dropout=dropout)
 
 
 @dataclass
 class Cache:
-    """Keys and values (R, N, capacity, K) of the tokens so far, of which `length` are filled in.
+    """Keys and values (R, N, capacity, K) of the tokens so far, of which `length` are filled.
 
-    In the padded mode `length` is a tensor (), and whatever lies behind it is hidden by a mask.
+    In the padded mode `length` is a tensor (), and a mask hides everything beyond it.
     """
 
     keys: Tensor
@@ -45,15 +45,15 @@ class Cache:
 
     @classmethod
     def empty(cls, like: Tensor, shape: tuple[int, ...]) -> "Cache":
-        """Room for keys and values of that shape, on the device and of the type of `like`."""
+        """Allocates space for keys and values of that shape, with the device and type of `like`."""
         if is_padded():
             length = torch.zeros((), dtype=torch.int64, device=like.device)
             return cls(like.new_zeros(shape), like.new_zeros(shape), length)
         return cls(like.new_empty(shape), like.new_empty(shape))
 
     def append(self, key_RN1K: Tensor, value_RN1K: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Adds a token to every row; gives all keys and values up to it, and which are (R, L), or None
-        for all."""
+        """Adds a token to every row. Returns all keys and values so far, and their mask (R, L), or None if all are
+        real."""
         if isinstance(self.length, Tensor):
             rows, _, capacity, _ = self.keys.shape
             places_L = torch.arange(capacity, device=self.keys.device)
@@ -69,7 +69,7 @@ class Cache:
         return self.keys[:, :, : self.length], self.values[:, :, : self.length], None
 
     def take(self, rows_R: Tensor) -> "Cache":
-        """The cache of these rows, in this order and as often as they are named."""
+        """Returns the cache of these rows, in this order; a row may occur several times."""
         if isinstance(self.length, Tensor):
             return Cache(self.keys[rows_R], self.values[rows_R], self.length)
         keys = self.keys.new_empty(len(rows_R), *self.keys.shape[1:])
@@ -80,15 +80,16 @@ class Cache:
 
 
 def texts_each(texts: int, contexts: int) -> int:
-    """How many texts each context has."""
-    # First whether it is one: that holds of no texts as well, and an export learns that sizes agree.
+    """Returns the number of texts for each context."""
+    # Equality is tested first: it also covers a batch without texts, and tells an export that the
+    # sizes agree.
     return 1 if texts == contexts else texts // contexts
 
 
 def by_context(states_RTD: Tensor, contexts: int) -> Tensor:
-    """(R, T, D) -> (B, R / B * T, D), the texts of a context one after another."""
+    """(R, T, D) -> (B, R / B * T, D): concatenates the texts of each context."""
     rows, length, width = states_RTD.shape
-    # In two steps, whose strides an export can reason about.
+    # Two steps, since an export can derive their strides.
     return states_RTD.reshape(contexts, texts_each(rows, contexts), length, width).flatten(1, 2)
 
 
@@ -100,10 +101,10 @@ def by_text(found_BQD: Tensor, texts: int) -> Tensor:
 
 
 class DecoderBlock(nn.Module):
-    """Causal self-attention, attention to the context, an MLP, each around a residual.
+    """Causal self-attention, attention to the context, and an MLP, each with a residual.
 
-    There may be several texts of one context: their rows follow each other, and the context's keys
-    and values are neither computed nor kept more than once.
+    A context may have several texts: their rows are adjacent, and the context's keys and values are computed and
+    stored only once.
     """
 
     def __init__(self, config: TransformerConfig, context_dim: int) -> None:
@@ -122,18 +123,18 @@ class DecoderBlock(nn.Module):
         self.drop = ResidualDropout(config.dropout, 0.0)
 
     def memory(self, context: Features) -> Memory:
-        """What this block reads of the context (B, L, width), of which padding is never read."""
+        """Returns this block's keys and values of the context (B, L, width). Padding is never read."""
         packing = Packing.of(context.mask)
         projected_SD = self.cross_attention.key_value(packing.pack(context.tokens))
         parts_2BNLK = _heads(packing.unpack(projected_SD), 2, self.cross_attention.heads)
         keys, values = parts_2BNLK.unbind(0)
         if not packing.padding:
             return Memory(keys, values, None)
-        # Keys and values are zero in the padding; a row of nothing else may read all of it.
+        # Keys and values of padding are zero, so a row of padding only may attend to all of it.
         return Memory(keys, values, context.mask | ~context.mask.any(dim=1, keepdim=True))
 
     def forward(self, tokens_SD: Tensor, packing: Packing, memory: Memory) -> Tensor:
-        """(S, D) packed tokens of texts that are padded at their ends -> (S, D)."""
+        """(S, D) packed tokens of right-padded texts -> (S, D)."""
         dropout = self.attention.dropout if self.training else 0.0
         attended_SD = self._attended(self.norm1(tokens_SD), packing, dropout)
         tokens_SD = tokens_SD + self.drop(attended_SD, packing)
@@ -144,7 +145,7 @@ class DecoderBlock(nn.Module):
         return outcome_SD
 
     def step(self, token_RD: Tensor, cache: Cache, memory: Memory) -> Tensor:
-        """The next token of every text, (R, D) -> (R, D); the cache then holds it."""
+        """Processes the next token of every text, (R, D) -> (R, D), and adds it to the cache."""
         qkv_R1D = self.attention.qkv(self.norm1(token_RD))[:, None]
         query_RN1K, key_RN1K, value_RN1K = _heads(qkv_R1D, 3, self.attention.heads).unbind(0)
         keys, values, so_far_RL = cache.append(key_RN1K, value_RN1K)
@@ -159,7 +160,8 @@ class DecoderBlock(nn.Module):
         if packing.masked:
             static: Tensor = self.attention(tokens_SD, packing)
             return static
-        # Padding lies at the ends, where no earlier token sees it: one causal call for all rows.
+        # Padding lies at the ends, where no earlier token sees it, so one causal call serves all
+        # rows.
         qkv_RTD = packing.unpack(self.attention.qkv(tokens_SD))
         query, key, value = _heads(qkv_RTD, 3, self.attention.heads).unbind(0)
         mixed = attend(query, key, value, causal=True, dropout=dropout)
@@ -167,7 +169,7 @@ class DecoderBlock(nn.Module):
         return attended
 
     def _from_memory(self, query_RTD: Tensor, memory: Memory, dropout: float) -> Tensor:
-        """(R, T, D): R / B texts of each context ask it together."""
+        """(R, T, D): attention to the memory, with the R / B texts of each context together."""
         together = by_context(query_RTD, memory.keys.shape[0])
         (query,) = _heads(together, 1, self.cross_attention.heads).unbind(0)
         found = memory.attended(query, dropout).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014, JMLR 15) that is cheap on a processor."""
+"""Dropout (Srivastava et al. 2014, JMLR 15) that is fast on CPUs."""
 
 import torch
 import torch.nn.functional as F
@@ -7,16 +7,17 @@ from torch import Tensor, nn
 from weft.layers.padded import is_padded
 
 LEVELS = 256
-"""A random byte decides about a value, so a chance is rounded to a multiple of 1 / 256 on CPUs."""
+"""Number of values of a random byte, which decides about one element. On CPUs the probability is rounded to a
+multiple of 1 / 256."""
 
 
 def dropout(values: Tensor, chance: float) -> Tensor:
-    """Each value is zero with that chance, the others are scaled to keep the mean.
+    """Sets each value to zero with probability `chance` and scales the others to keep the mean.
 
-    On a CPU torch draws a number for each value, which takes longer than the product before it; a drawn
-    integer has eight bytes, each as good. A million values then take 2 ms in place of 10.
+    On a CPU, torch draws one number for each value, which takes longer than the product before it. Here each of the
+    eight bytes of a random integer serves one value: 2 ms instead of 10 for a million values.
     """
-    if values.device.type != "cpu" or is_padded():  # torch.func draws for each row by itself
+    if values.device.type != "cpu" or is_padded():  # torch.func draws for each row separately
         return F.dropout(values, chance)
     dropped = min(round(chance * LEVELS), LEVELS - 1)
     if dropped == 0:

@@ -1,7 +1,7 @@
-"""Convolutions over time whose rows are of different lengths: padding is zero before each, and never counted.
+"""Convolutions over time for rows of different lengths: padding is zeroed before each and excluded from statistics.
 
-Grids are (B, C, T, ...) with a mask (B, T), or None where all frames are real. A row alone and the same row in a
-padded batch give the same values to rounding.
+Grids are (B, C, T, ...) with a mask (B, T), or None if all frames are real. A row alone and the same row in a padded
+batch give the same values up to rounding.
 """
 
 import torch
@@ -13,7 +13,7 @@ from weft.layers.padded import is_padded
 
 
 def without_padding(grid_BCTX: Tensor, mask_BT: Tensor | None) -> Tensor:
-    """Zeros where there is no frame, whatever stood there."""
+    """Sets frames in the padding to zero, whatever their values."""
     if mask_BT is None:
         return grid_BCTX
     shape = (mask_BT.shape[0], 1, mask_BT.shape[1], *(1,) * (grid_BCTX.ndim - 3))
@@ -21,16 +21,16 @@ def without_padding(grid_BCTX: Tensor, mask_BT: Tensor | None) -> Tensor:
 
 
 def halved_mask(mask_BT: Tensor) -> Tensor:
-    """(B, ceil(T / 2)) of every second frame, as a mask of its own: of a slice's strides an exported graph would ask that its
-    length be odd, or even, as it was traced."""
+    """(B, ceil(T / 2)) Mask of every second frame, as a new tensor: with a slice, an exported graph would require T
+    to stay odd, or even, as in the trace."""
     return mask_BT.index_select(1, torch.arange(0, mask_BT.shape[1], 2, device=mask_BT.device))
 
 
 class PaddedBatchNorm(nn.Module):
-    """Batch norm of a grid (B, C, T, W); mean and variance are those of the real frames alone.
+    """Batch norm of a grid (B, C, T, W); mean and variance are over real frames only.
 
-    Values are normalised as a matrix (places, C): of grids with a side of one torch 2.13 computes wrong gradients
-    where they are laid out by pixel.
+    Values are normalised as a matrix (positions, C), because torch 2.13 computes wrong gradients for channels-last
+    grids with a side of 1.
     """
 
     def __init__(self, channels: int, *, affine: bool = True) -> None:
@@ -39,7 +39,7 @@ class PaddedBatchNorm(nn.Module):
 
     def forward(self, grid_BCTW: Tensor, mask_BT: Tensor | None = None) -> Tensor:
         values_BTWC = grid_BCTW.permute(0, 2, 3, 1)
-        # In evaluation every value is mapped by itself; padding is made zero by the caller.
+        # In evaluation each value is mapped independently; the caller zeroes the padding.
         if mask_BT is None or not self.training or is_padded():
             return self.matrix(values_BTWC).permute(0, 3, 1, 2)
         normal_SWC = self.matrix(values_BTWC[mask_BT])
@@ -48,7 +48,8 @@ class PaddedBatchNorm(nn.Module):
         return out_BTWC.permute(0, 3, 1, 2)
 
     def matrix(self, values: Tensor) -> Tensor:
-        """(..., C) of real places -> the same, normalised; one place alone, which has no variance, by the running statistics."""
+        """(..., C) of real positions -> the same, normalised. A single position has no variance, so it uses the
+        running statistics."""
         matrix, norm = values.reshape(-1, values.shape[-1]), self.norm
         normal: Tensor
         if self.training and not is_padded() and matrix.shape[0] == 1 and world_size() == 1:
@@ -62,9 +63,9 @@ class PaddedBatchNorm(nn.Module):
 def halved(
     grid_BCTW: Tensor, mask_BT: Tensor | None, *, time: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """The mean of each two frames, if `time`, and of each two bands; what is left over at the end stays.
+    """Averages pairs of frames, if `time`, and pairs of bands. A left over one at the end stays.
 
-    A pair of which one frame is real is that one.
+    In a pair with only one real frame, that frame is the result.
     """
     rows, _, frames, bands = grid_BCTW.shape
     in_time, in_bands = (2 if time else 1), (2 if bands > 1 else 1)
@@ -72,7 +73,8 @@ def halved(
         shape = (0, grid_BCTW.shape[1], -(-frames // in_time), -(-bands // in_bands))
         mask = mask_BT if mask_BT is None or not time else mask_BT[:, ::2]
         return grid_BCTW.new_zeros(shape) + grid_BCTW.sum(), mask
-    # One frame of zeros more, which an even number of frames leaves out: no shape depends on which it is.
+    # Appends one frame of zeros, which is cut off for even lengths, so no shape depends on the
+    # parity.
     grid_BCTW = F.pad(grid_BCTW, (0, bands % 2 if in_bands == 2 else 0, 0, int(time)))
     means_BCTW = F.avg_pool2d(grid_BCTW, (in_time, in_bands))
     if in_bands == 2 and bands % 2:

@@ -1,4 +1,4 @@
-"""Transformer blocks whose norms are scaled and shifted by a condition (DiT: Peebles & Xie 2023, arXiv:2212.09748)."""
+"""Transformer blocks whose norms are modulated by a condition (DiT: Peebles & Xie 2023, arXiv:2212.09748)."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,9 @@ from weft.layers.positions import grid_positions
 
 
 class ModulatedTransformerBlock(nn.Module):
-    """Self-attention, attention to a context and an MLP, each around a residual that the condition scales.
+    """Self-attention, cross-attention to a context and an MLP, each with a residual scaled by the condition.
 
-    Section 3.2 of the paper, "adaLN-Zero": every branch begins as nothing. context_dim: width of the context's
-    tokens.
+    Section 3.2 of the paper, "adaLN-Zero": every branch starts at zero. context_dim: width of the context's tokens.
     """
 
     def __init__(self, dim: int, heads: int, condition: int, context_dim: int, mlp: int) -> None:
@@ -51,10 +50,10 @@ class ModulatedTransformerBlock(nn.Module):
 
 
 class PatchTransformer(nn.Module):
-    """Tokens (B, T, D), one a patch of a square picture row by row, -> pixels (B, C, S, S).
+    """Tokens (B, T, D), one for each patch of a square picture row by row, -> pixels (B, C, S, S).
 
-    Each token gets the learned code of its place; blocks and last norm are modulated by the condition (B, K), and
-    every token attends to the tokens of the context. nothing: whether the pixels are zero at first.
+    Each token gets a learned position embedding. The condition (B, K) modulates the blocks and the last norm, and
+    every token attends to the tokens of the context. nothing: whether the output is initially zero.
     """
 
     def __init__(

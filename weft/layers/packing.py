@@ -1,6 +1,6 @@
-"""Packing: layers work on the real tokens only, so that padding costs nothing and changes nothing.
+"""Packing: layers compute only real tokens, so padding costs nothing and changes nothing.
 
-In the padded mode (`weft.layers.padded`) they work on every place of the batch, to the same result.
+In the padded mode (`weft.layers.padded`) they compute every position of the batch, with the same result.
 """
 
 import itertools
@@ -16,10 +16,10 @@ from weft.layers.padded import is_padded
 
 @dataclass(frozen=True)
 class Group:
-    """`rows` sequences of the same `length`, lying one after another from token `start` on.
+    """`rows` sequences of the same `length`, adjacent from token `start` on.
 
-    mask: (rows, length) True where a key is real, in every row at least one, or None for everywhere:
-    packing leaves no padding within a group.
+    mask: (rows, length) True for real keys, at least one in every row, or None if all are real: packing leaves no
+    padding within a group.
     """
 
     start: int
@@ -38,18 +38,17 @@ class Group:
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the S real tokens of a padded (B, T) batch lie.
+    """The positions of the S real tokens of a padded (B, T) batch.
 
-    Packed tokens are ordered by the length of their sequence, then by row, then by position.
-    Sequences of one length are therefore a view (rows, length, ...) of the packed tokens:
-    attention needs no mask and no copy, everything else sees one long (S, ...) tensor. Padded
-    values are never read, not even multiplied by zero, so NaN in padding stays there.
+    Packed tokens are ordered by the length of their sequence, then by row, then by position. So sequences of one
+    length are a view (rows, length, ...) of the packed tokens: attention needs no mask and no copy, and all other
+    layers see one long (S, ...) tensor. Padded values are never read, not even multiplied by zero, so NaN in padding
+    stays there.
 
-    mask: (B, T) True where real. rows: (B,) row numbers in packed order. lengths: (B,) their
-    lengths. index: (S,) places in the flat (B * T), or None for all places as they lie: where nothing
-    is padded, and where `masked`. masked: the padded mode, in which "packed" tokens are all S = B * T
-    places, one group, with zeros in the padding. stream: whose tokens these are, where a fusion
-    knows; explanations read it.
+    mask: (B, T) True where real. rows: (B,) row numbers in packed order. lengths: (B,) their lengths. index: (S,)
+    positions in the flat (B * T), or None for all positions in their order: without padding, or if `masked`. masked:
+    the padded mode, in which the "packed" tokens are all S = B * T positions, one group, with zeros in the padding.
+    stream: name of the tokens' stream, if a fusion sets it; explanations read it.
     """
 
     mask: Tensor
@@ -64,7 +63,7 @@ class Packing:
     def dense(
         cls, rows: int, length: int, device: torch.device | str, stream: str = ""
     ) -> "Packing":
-        """No padding at all: packed tokens are the (B * T) tokens as they lie."""
+        """Returns the packing without any padding: packed tokens are all (B * T) tokens in their order."""
         return cls(
             mask=torch.ones(rows, length, dtype=torch.bool, device=device),
             rows=torch.arange(rows, device=device),
@@ -76,7 +75,7 @@ class Packing:
 
     @classmethod
     def of(cls, mask_BT: Tensor, stream: str = "") -> "Packing":
-        """The packing of a mask of any pattern; rows may be padded left, right, inside or wholly."""
+        """Returns the packing for any mask; rows may be padded left, right, inside or wholly."""
         if mask_BT.dtype != torch.bool or mask_BT.ndim != 2:
             raise ValueError(
                 f"mask is {mask_BT.dtype} of shape {tuple(mask_BT.shape)}, expected torch.bool (B, T)"
@@ -85,7 +84,7 @@ class Packing:
             return cls._masked(mask_BT, stream)
         rows, width = mask_BT.shape
         lengths, order = mask_BT.sum(dim=1).sort(stable=True)
-        # One transfer to the host a batch: the sizes of the groups steer Python.
+        # One transfer to the host for each batch: Python needs the sizes of the groups.
         host_lengths = lengths.tolist()
         if all(length == width for length in host_lengths):
             return cls.dense(rows, width, mask_BT.device, stream)
@@ -102,19 +101,20 @@ class Packing:
     def _masked(cls, mask_BT: Tensor, stream: str) -> "Packing":
         rows, width = mask_BT.shape
         whole = cls.dense(rows, width, mask_BT.device, stream)
-        # A row without any token attends to zeros, which nobody reads, and not to nothing: that is NaN.
+        # A row without tokens attends to zeros, which nobody reads; attending to nothing would give
+        # NaN.
         seen_BT = mask_BT | ~mask_BT.any(dim=1, keepdim=True)
         groups = tuple(replace(group, mask=seen_BT) for group in whole.groups)
         return replace(whole, mask=mask_BT, groups=groups, masked=True)
 
     @property
     def padding(self) -> bool:
-        """Whether the batch has padding, or may have: the padded mode does not look."""
+        """Whether the batch has padding. The padded mode assumes so without looking."""
         return self.index is not None or self.masked
 
     @property
     def longest(self) -> int:
-        """The most real tokens of a row; in the padded mode the width T."""
+        """The maximum number of real tokens in a row; in the padded mode the width T."""
         return self.groups[-1].length if self.groups else 0
 
     def pack(self, values: Tensor) -> Tensor:
@@ -145,12 +145,12 @@ class Packing:
 
     @cached_property
     def bounds(self) -> Tensor:
-        """(B + 1,) int32: where in packed order each sequence begins, and where the last one ends."""
+        """(B + 1,) int32: the start of each sequence in packed order, and the end of the last one."""
         return F.pad(self.lengths.cumsum(0), (1, 0)).to(torch.int32)
 
     @property
     def count(self) -> int:
-        """S, how many real tokens there are."""
+        """S, the number of real tokens."""
         return self.mask.numel() if self.index is None else self.index.shape[0]
 
     def by_row(self, values_B: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class Packing:
 
     def spread(self, values_B: Tensor) -> Tensor:
         """(B,) -> (S,), each row's value at each of its tokens."""
-        if self.index is None:  # the rows as they lie, each T long
+        if self.index is None:  # the rows in their order, each of length T
             return values_B[:, None].expand(self.mask.shape).flatten()
         return values_B[self.rows].repeat_interleave(self.lengths)
 

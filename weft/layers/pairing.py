@@ -1,4 +1,4 @@
-"""Pairing: which packed keys the packed queries of each row attend to."""
+"""Pairing: the packed keys to which the packed queries of each row attend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,10 @@ from weft.layers.packing import Group, Packing
 
 @dataclass(frozen=True)
 class KeyGroup:
-    """The keys of the rows of one group of queries, padded to the longest of them.
+    """The keys for the rows of one group of queries, padded to the longest.
 
-    index: (rows, L) places among the packed keys, the place after the last one for padding.
-    mask: (rows, L) True where a key is real, or None where all are. A row without any key has one
-    that counts as real and is zero.
+    index: (rows, L) positions among the packed keys; padding has the position after the last key. mask: (rows, L)
+    True for real keys, or None if all are. A row without keys gets one zero key that counts as real.
     """
 
     index: Tensor
@@ -29,10 +28,10 @@ class KeyGroup:
 
 
 def by_group(groups: Sequence[Group | KeyGroup], values: Tensor) -> list[Tensor]:
-    """(S, ...) -> (rows, length, ...) for each group, as views where nothing is gathered.
+    """(S, ...) -> (rows, length, ...) for each group; views if nothing is gathered.
 
-    One operation for all: a slice for each group would have the backward pass fill and add up as many
-    gradients of all S, which took a third of a training step.
+    One operation serves all groups. With a slice for each group, the backward pass would fill and add as many
+    gradients of full size S, which took a third of a training step.
     """
     if not groups:
         return []
@@ -48,13 +47,13 @@ def by_group(groups: Sequence[Group | KeyGroup], values: Tensor) -> list[Tensor]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two packings of the same batch, row by row: the one's tokens attend to the other's.
+    """Two packings of the same batch, row by row: the tokens of one attend to those of the other.
 
-    Queries need no mask and no copy, since rows of one length lie together; the keys of those rows
-    are gathered, once an attention layer, and masked only where their lengths differ.
+    Queries need no mask and no copy, since rows of one length are adjacent. The keys of those rows are gathered once
+    in each attention layer, and masked only if their lengths differ.
 
-    key_groups: one for each group of `queries`. padded: whether any of them is. without_keys: (S,)
-    True at queries whose row has no key, or None where there are none of that kind.
+    key_groups: one for each group of `queries`. padded: whether any of them is. without_keys: (S,) True for queries
+    whose row has no key, or None if there are none.
     """
 
     queries: Packing
@@ -65,12 +64,12 @@ class Pairing:
 
     @classmethod
     def within(cls, packing: Packing) -> "Pairing":
-        """Every row with itself."""
+        """Pairs every row with itself."""
         return cls(packing, packing, packing.groups, False, None)
 
     @classmethod
     def of(cls, queries: Packing, keys: Packing) -> "Pairing":
-        """Raises ValueError where the two are not of one batch."""
+        """Raises ValueError if the two belong to different batches."""
         rows, others = queries.mask.shape[0], keys.mask.shape[0]
         if rows != others:
             raise ValueError(f"queries have {rows} rows and keys {others}, expected as many")
@@ -99,7 +98,7 @@ class Pairing:
 
     @classmethod
     def _without_keys(cls, queries: Packing, keys: Packing) -> "Pairing":
-        """No row has a key: each gets a zero for one."""
+        """The pairing if no row has a key: each gets a zero key."""
         device = keys.mask.device
         groups = [
             KeyGroup(torch.zeros(group.rows, 1, dtype=torch.int64, device=device), None)
@@ -109,7 +108,7 @@ class Pairing:
         return cls(queries, keys, groups, padded=True, without_keys=missing_S)
 
     def with_padding(self, values: Tensor) -> Tensor:
-        """(S, ...) values of the keys, with a zero after the last one where padding needs it."""
+        """(S, ...) values of the keys, with a zero appended if padding needs it."""
         if not self.padded:
             return values
         return F.pad(values, (*(0, 0) * (values.ndim - 1), 0, 1))

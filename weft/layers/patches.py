@@ -9,7 +9,8 @@ Interpolation = Literal["bicubic", "bilinear"]
 
 
 def grid_of(pixels: Tensor, size: int) -> tuple[int, int]:
-    """Rows and columns of patches of pictures (..., H, W). Raises ValueError where the sides are no multiples."""
+    """Returns the rows and columns of patches of pictures (..., H, W). Raises ValueError if the sides are not
+    multiples of `size`."""
     height, width = pixels.shape[-2:]
     if height % size or width % size:
         raise ValueError(
@@ -21,7 +22,7 @@ def grid_of(pixels: Tensor, size: int) -> tuple[int, int]:
 def patches_of(pixels_BCHW: Tensor, size: int) -> Tensor:
     """(B, T, C * size * size): patches row by row.
 
-    A linear map of each is a convolution whose stride is its kernel.
+    A linear map of them equals a convolution whose stride is its kernel size.
     """
     rows, columns = grid_of(pixels_BCHW, size)
     pictures, channels = pixels_BCHW.shape[:2]
@@ -32,7 +33,7 @@ def patches_of(pixels_BCHW: Tensor, size: int) -> Tensor:
 def resized(
     positions_TD: Tensor, side: int, grid: tuple[int, int], kind: Interpolation = "bicubic"
 ) -> Tensor:
-    """Embeddings of the places of a square grid of `side` patches, interpolated for another grid (section 3.2).
+    """Interpolates position embeddings of a square grid of `side` patches for another grid (section 3.2).
 
     Bilinear: the outermost patches keep their positions (ViLT).
     """

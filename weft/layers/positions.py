@@ -1,4 +1,4 @@
-"""Fixed codes of places in a sequence."""
+"""Fixed position encodings."""
 
 import math
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def sine_positions(places_S: Tensor, dim: int, longest: float = 10_000.0) -> Tensor:
-    """(S, dim): sines, then cosines, of the places (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
+    """(S, dim): sines, then cosines, of the positions (Vaswani et al. 2017, arXiv:1706.03762, section 3.5).
 
-    Wavelengths go from 2 pi to `longest` x 2 pi places. dim: even. In the order of Whisper and tensor2tensor: all sines
-    first.
+    Wavelengths range from 2 pi to `longest` x 2 pi positions. dim: even. All sines come first, as in Whisper and
+    tensor2tensor.
     """
     half = dim // 2
     steps = torch.arange(half, device=places_S.device, dtype=torch.float32)
@@ -20,9 +20,10 @@ def sine_positions(places_S: Tensor, dim: int, longest: float = 10_000.0) -> Ten
 
 
 def grid_positions(rows: int, columns: int, dim: int) -> Tensor:
-    """(rows * columns, dim) row by row: the codes of the row, then those of the column, half of `dim` each.
+    """(rows * columns, dim) row by row: encodings of the row, then of the column, half of `dim` each.
 
-    The amplitude is 1, as of normalised tokens, so that attention can tell places from the start. dim: a multiple of 4.
+    The amplitude is 1, like that of normalised tokens, so that attention distinguishes positions from the start. dim:
+    a multiple of 4.
     """
     places = (torch.arange(count) for count in (rows, columns))
     down_RK, across_CK = (sine_positions(place, dim // 2, longest=100.0) for place in places)

@@ -1,4 +1,4 @@
-"""Attention weights for explanations: kept while somebody asks, never computed otherwise."""
+"""Attention weights for explanations. They are computed only while they are recorded."""
 
 import threading
 from collections.abc import Iterator
@@ -13,12 +13,11 @@ from weft.layers.packing import Packing
 
 @dataclass(frozen=True)
 class Attention:
-    """What one attention layer did in one forward pass.
+    """The record of one attention layer in one forward pass.
 
-    layer: the module; `model.named_modules()` tells its name. queries, keys: where the tokens lie,
-    and of which stream they are where a fusion says so. weights: (B, N, T, L) fp32 over the padded
-    batch, a row of them adds up to 1, all zero where query or key is padding; part of the graph, so
-    that after a backward pass `weights.grad` is there.
+    layer: the module; `model.named_modules()` gives its name. queries, keys: positions of the tokens, with their
+    stream if a fusion sets it. weights: (B, N, T, L) fp32 over the padded batch; each row sums to 1, or is zero where
+    query or key is padding. They are part of the graph, so `weights.grad` exists after a backward pass.
     """
 
     layer: nn.Module
@@ -32,7 +31,7 @@ class Attention:
 
 
 class _Active(threading.local):
-    """Of each thread by itself: a server may explain one request while it answers another."""
+    """State of each thread: a server may explain one request while it answers another."""
 
     records: list[Attention] | None = None
 
@@ -41,21 +40,21 @@ _active = _Active()
 
 
 def active_records() -> list[Attention] | None:
-    """Where attention layers of this thread put their weights, None where nobody asked."""
+    """Returns the list for this thread's attention weights; None outside `recording`."""
     return _active.records
 
 
 @contextmanager
 def recording() -> Iterator[list[Attention]]:
-    """While it lasts every attention layer keeps its weights, in the order of computation.
+    """Inside, every attention layer records its weights, in the order of computation.
 
         with recording() as attentions:
             logits = model(...)
         logits[0, answer].backward()
         attentions[0].weights.grad
 
-    Outputs stay the same to rounding. What activation checkpointing computes again is not kept
-    twice: a backward pass belongs outside.
+    Outputs stay the same up to rounding. Activation checkpointing would record its recomputation too, so run the
+    backward pass outside.
     """
     before = _active.records
     _active.records = []

@@ -12,9 +12,9 @@ from weft.layers.padded import is_padded
 
 Recurrence = nn.GRU | nn.LSTM
 States = tuple[Tensor, ...]
-"""Hidden states (layers * directions, B, D), and as many cell states of an LSTM."""
+"""Hidden states (layers * directions, B, D), and for an LSTM as many cell states."""
 Step = Callable[[States, tuple[Tensor, Tensor]], tuple[States, Tensor]]
-"""States (B, D) and (input, mask) of one place -> the states after it, and its output."""
+"""States (B, D) and (input, mask) of one position -> the next states, and the output."""
 
 
 def recur(
@@ -23,11 +23,11 @@ def recur(
     mask_BT: Tensor | None = None,
     states: States | None = None,
 ) -> tuple[Tensor, States]:
-    """Outputs (B, T, D) of the top layer, zero in the padding, and the last states of every layer.
+    """Returns outputs (B, T, D) of the top layer, zero in the padding, and the last states of every layer.
 
-    network: batch_first. mask_BT: True where real, None for everywhere; padding, wherever it lies, is
-    passed over, and the inputs there may be any numbers but NaN. states: before the first token, zeros by default. The last
-    states of a row without tokens are of no use.
+    network: batch_first. mask_BT: True where real, None if all are. Padding is skipped wherever it lies; its inputs
+    may be any numbers but NaN. states: before the first token, zeros by default. Do not use the last states of a row
+    without tokens.
     """
     static = is_padded() or 0 in inputs_BTE.shape
     if mask_BT is None:
@@ -41,7 +41,7 @@ def recur(
 def _run(
     network: Recurrence, inputs: Tensor | PackedSequence, states: States | None
 ) -> tuple[Any, States]:
-    """What the network itself gives; an LSTM takes and gives a pair of states, a GRU one tensor."""
+    """Runs the network itself. An LSTM has a pair of states, a GRU one tensor."""
     given = states[0] if states is not None and len(states) == 1 else states
     outputs, last = network(inputs, given)
     return outputs, last if isinstance(last, tuple) else (last,)
@@ -54,12 +54,12 @@ def _packed(
     if bool((mask_BT[:, 1:] & ~mask_BT[:, :-1]).any()):  # padding before or between real tokens
         order_BT = (~mask_BT).int().argsort(dim=1, stable=True)
         inputs_BTE = inputs_BTE.take_along_dim(order_BT[..., None], dim=1)
-    # A recurrence needs one token a row; empty rows read a zero.
+    # A recurrence needs at least one token in each row; empty rows read a zero.
     lengths = mask_BT.sum(dim=1).clamp_min(1).cpu()
     packed = pack_padded_sequence(inputs_BTE, lengths, batch_first=True, enforce_sorted=False)
     outputs, last = _run(network, packed, states)
     outputs_BTD, _ = pad_packed_sequence(outputs, batch_first=True, total_length=mask_BT.shape[1])
-    if order_BT is not None:  # back to where they were: `order` says which place each came from
+    if order_BT is not None:  # restores the order: `order` holds the original position of each
         index_BTD = order_BT[..., None].expand_as(outputs_BTD)
         outputs_BTD = torch.zeros_like(outputs_BTD).scatter(1, index_BTD, outputs_BTD)
     return outputs_BTD, last
@@ -68,7 +68,7 @@ def _packed(
 def _masked(
     network: Recurrence, inputs_BTE: Tensor, mask_BT: Tensor, states: States | None
 ) -> tuple[Tensor, States]:
-    """Place by place, the states staying as they are where there is padding."""
+    """Steps through the positions; states do not change at padding."""
     kinds = 2 if isinstance(network, nn.LSTM) else 1
     directions = 2 if network.bidirectional else 1
     rows = inputs_BTE.shape[0]
@@ -78,7 +78,8 @@ def _masked(
         for direction in range(directions):
             number = layer * directions + direction
             if states is None:
-                # Two tensors of an LSTM: where one stands twice, an exported scan takes both for one.
+                # An LSTM needs two separate tensors: an exported scan would merge one that occurs
+                # twice.
                 first: States = tuple(
                     inputs_BTE.new_zeros(rows, network.hidden_size) for _ in range(kinds)
                 )
@@ -99,7 +100,7 @@ def _masked(
 def _one_way(
     weights: list[Tensor], inputs_BTE: Tensor, mask_BT: Tensor, first: States, *, reverse: bool
 ) -> tuple[Tensor, States]:
-    """One layer in one direction: outputs (B, T, D) and the last states (B, D)."""
+    """Runs one layer in one direction: outputs (B, T, D) and the last states (B, D)."""
     of_inputs, of_states, *biases = weights
     input_bias, state_bias = biases or (None, None)
     gates_BTG = F.linear(inputs_BTE, of_inputs, input_bias)
@@ -121,7 +122,7 @@ def _one_way(
 def _loop(
     step: Step, states: States, places: tuple[Tensor, Tensor], *, reverse: bool
 ) -> tuple[Tensor, States]:
-    """Outputs (B, T, D) and the last states of `step` over (B, T, ...) inputs and mask."""
+    """Runs `step` over (B, T, ...) inputs and mask in a loop: outputs (B, T, D) and the last states."""
     inputs_TBG, mask_TB = (part.transpose(0, 1) for part in places)
     length = inputs_TBG.shape[0]
     found: list[Tensor] = []
@@ -136,7 +137,7 @@ def _loop(
 def _scan(
     step: Step, states: States, places: tuple[Tensor, Tensor], *, reverse: bool
 ) -> tuple[Tensor, States]:
-    """The same as one node of a graph, for any length. Prototype of torch, which compilers alone need."""
+    """The same as one node of a graph, for any length. A prototype in torch, used only for compiling and export."""
     from torch._higher_order_ops import scan
 
     inputs = tuple(part.transpose(0, 1) for part in places)

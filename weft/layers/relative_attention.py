@@ -10,9 +10,10 @@ from weft.layers.recording import Attention, active_records
 
 
 class RelativeAttention(nn.Module):
-    """Every token attends to the real tokens of its own sequence, which lie one after another in the batch.
+    """Every token attends to the real tokens of its own sequence, which must be contiguous in the batch.
 
-    The score of query i and key j is (q_i + u) k_j + (q_i + v) W r, r the sine code of the distance i - j.
+    The score of query i and key j is (q_i + u) k_j + (q_i + v) W r, where r is the sine encoding of the distance i -
+    j.
     """
 
     def __init__(self, dim: int, heads: int, *, dropout: float = 0.0) -> None:
@@ -26,7 +27,7 @@ class RelativeAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
-        """(S, D) packed tokens -> (S, D). Weights are computed of the whole padded batch."""
+        """(S, D) packed tokens -> (S, D). Weights are computed over the whole padded batch."""
         qkv_BTX: Tensor = packing.unpack(self.qkv(tokens_SD))
         qkv_BT3NK = qkv_BTX.view(
             *qkv_BTX.shape[:2], 3, self.heads, qkv_BTX.shape[2] // (3 * self.heads)
@@ -35,7 +36,7 @@ class RelativeAttention(nn.Module):
         scores_BNTL = (query_BNTK + self.content_bias) @ key_BNTK.transpose(2, 3)
         scores_BNTL = scores_BNTL + self._by_distance(query_BNTK + self.distance_bias)
         seen_B1TL = packing.mask[:, None, :, None] & packing.mask[:, None, None, :]
-        # Not -inf: a place in the padding, which sees nothing, shall give zeros, not NaN.
+        # Not -inf: a position in the padding, which attends to nothing, must give zeros, not NaN.
         lowest = torch.finfo(torch.float32).min
         scores_BNTL = (scores_BNTL.float() * query_BNTK.shape[3] ** -0.5).masked_fill(
             ~seen_B1TL, lowest
@@ -52,7 +53,7 @@ class RelativeAttention(nn.Module):
         return projected
 
     def _by_distance(self, query_BNTK: Tensor) -> Tensor:
-        """(B, N, T, T): what each query gives keys for their distances."""
+        """(B, N, T, T): the scores of each query for keys by their distance."""
         heads, length, width = query_BNTK.shape[1:]
         dim = heads * width
         distances = torch.arange(length - 1, -length, -1, device=query_BNTK.device)
@@ -60,7 +61,8 @@ class RelativeAttention(nn.Module):
         codes = sine_positions(distances, dim, 10_000 ** (1 - 2 / dim)).to(query_BNTK.dtype)
         codes_NKX = self.distance(codes).unflatten(1, (heads, width)).permute(1, 2, 0)
         scores_BNTX = query_BNTK @ codes_NKX
-        # Row i begins at distance T - 1, its first key lies at distance i: each row moves by one place (appendix B).
+        # Row i begins at distance T - 1, and its first key is at distance i, so each row is shifted
+        # by one more (appendix B).
         moved_BNY = F.pad(scores_BNTX, (1, 0)).flatten(2)[:, :, length:]
         moved_BNTX = moved_BNY.view(*moved_BNY.shape[:2], length, 2 * length - 1)
         return moved_BNTX[..., :length]

@@ -1,4 +1,4 @@
-"""A convolution over time whose channels lie together."""
+"""A convolution over time on channels-last tensors."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class TimeConvolution(nn.Conv1d):
     """(B, T, D) -> (B, T', K), with the weights of `nn.Conv1d`.
 
-    Computed as over a picture of one row, channels last: on CPUs about twice as fast as over channels that lie apart.
+    It is computed as a 2D convolution over a picture of one row, channels last: on CPUs about twice as fast.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -32,9 +32,9 @@ def activate(values: Tensor, name: Activation) -> Tensor:
 
 
 class ResidualDropout(nn.Module):
-    """Dropout of single values and of whole branches a sequence.
+    """Dropout of single values, and of whole branches for each sequence.
 
-    Branches: stochastic depth, Huang et al. 2016, arXiv:1603.09382, kept ones scaled to keep the mean.
+    Branches: stochastic depth, Huang et al. 2016, arXiv:1603.09382; kept branches are scaled to keep the mean.
     """
 
     def __init__(self, dropout: float, drop_path: float) -> None:
@@ -55,10 +55,9 @@ class ResidualDropout(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """An attention and an MLP, each around a residual, normalised before (pre) or after (post).
+    """Attention and an MLP, each with a residual, with the norm before (pre) or after (post).
 
-    attention: None for self-attention as `config` has it, or a module that takes tokens, packing and
-    a context.
+    attention: None for the self-attention of `config`, or a module that takes tokens, packing and a context.
     """
 
     def __init__(
@@ -114,12 +113,12 @@ def residual(
 
 
 class Transformer(nn.Module):
-    """`depth` blocks on packed tokens. A pre-norm stack leaves the last norm to its owner.
+    """`depth` blocks on packed tokens. In a pre-norm stack the owner applies the last norm.
 
-    block: makes a block of the config and the chance to skip a branch.
+    block: makes a block from the config and the probability of skipping a branch.
 
-    Exact with respect to padding: a sequence alone, padded or among others gives the same output.
-    For a padded (B, T, D) stream:
+    Padding does not change the result: a sequence alone, padded or in a batch gives the same output. For a padded (B,
+    T, D) stream:
 
         packing = Packing.of(mask)
         tokens = packing.unpack(transformer(packing.pack(tokens), packing))
@@ -140,8 +139,8 @@ class Transformer(nn.Module):
         initialize(self.blocks, config)
 
     def recompute_activations(self) -> None:
-        """From now on a training step keeps of every block only its input (Chen et al. 2016,
-        arXiv:1604.06174, section 4.1); values and gradients stay the same."""
+        """From now on a training step stores only the input of every block and recomputes the rest (Chen et al. 2016,
+        arXiv:1604.06174, section 4.1). Values and gradients stay the same."""
         self._recompute = True
 
     def forward(self, tokens_SD: Tensor, packing: Packing, layers: slice = slice(None)) -> Tensor:
@@ -155,9 +154,9 @@ class Transformer(nn.Module):
 
 
 def initialize(blocks: nn.Module, config: "TransformerConfig") -> None:
-    """Linear weights of variance 1 / fan-in; residual branches shrink with the depth.
+    """Initialises linear weights with variance 1 / fan-in; residual branches shrink with the depth.
 
-    Radford et al. 2019 (GPT-2), section 2.3: branches scaled by 1 / sqrt(number of branches).
+    Radford et al. 2019 (GPT-2), section 2.3: branches are scaled by 1 / sqrt(number of branches).
     """
     shrink = (2 * max(config.depth, 1)) ** -0.5 if config.norm == "pre" else 1.0
     for module in blocks.modules():
@@ -207,7 +206,7 @@ class TransformerConfig(Config[Transformer]):
 
     @classmethod
     def of(cls, config: Settings) -> Self:
-        """The blocks of a part: of all settings that its config has, too, the values there."""
+        """Makes the config of a part's blocks from all settings that the part's config shares with it."""
         given = {field.name for field in dataclasses.fields(config)}
         own = [field.name for field in dataclasses.fields(cls) if field.name in given]
         return cls(**{name: getattr(config, name) for name in own})

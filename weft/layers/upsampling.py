@@ -1,4 +1,4 @@
-"""Convolutions that turn one vector into a grid, coarse to fine."""
+"""Convolutions that expand a vector to a grid, coarse to fine."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from weft.layers.convolution import by_pixel, channels_last, initialize_leaky
 
 
 class ModulatedStage(nn.Module):
-    """Doubles both sides; two 3 x 3 convolutions around a residual, modulated by the vector.
+    """Doubles both sides; two 3 x 3 convolutions with a residual, modulated by the vector.
 
-    Each channel is scaled by a linear map of the vector after a normalisation of each grid by itself (conditional
-    normalisation: Dumoulin et al. 2017, arXiv:1610.07629, equation 5).
+    Each grid is normalised; then each channel is scaled by a linear map of the vector (conditional normalisation:
+    Dumoulin et al. 2017, arXiv:1610.07629, equation 5).
     """
 
     def __init__(self, width_in: int, width: int, condition: int) -> None:
@@ -34,13 +34,13 @@ class ModulatedStage(nn.Module):
 
 
 def _modulated(grid_BCHW: Tensor, scale_and_shift_BK: Tensor) -> Tensor:
-    """Every grid by its own mean and variance over all channels, then each channel scaled and shifted."""
+    """Normalises each grid by its mean and variance over all channels, then scales and shifts each channel."""
     scale, shift = scale_and_shift_BK[:, :, None, None].chunk(2, dim=1)
     return F.group_norm(grid_BCHW, 1) * (1 + scale) + shift
 
 
 class Upsampling(nn.Module):
-    """(B, K) vectors -> (B, C, H, W): a linear map to the coarsest grid, and a stage for each further width.
+    """(B, K) vectors -> (B, C, H, W): a linear map to the coarsest grid, then one stage for each further width.
 
     start: rows and columns of the coarsest grid. condition: width of the vector that modulates the stages.
     """
