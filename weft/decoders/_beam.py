@@ -1,4 +1,4 @@
-"""Beam search, all contexts of a batch at once."""
+"""Beam search for all contexts of a batch at the same time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from weft.decoders.autoregressive import Part
 
 @dataclass
 class _Ended:
-    """The best texts that have ended: (B, k) scores, -inf where there is none yet, and (B, k, T) ids."""
+    """The best finished texts: (B, k) scores, -inf for empty places, and (B, k, T) ids."""
 
     scores: Tensor
     ids: Tensor
@@ -28,15 +28,15 @@ class _Ended:
 
     @property
     def full(self) -> Tensor:
-        """(B,) True where k texts have ended."""
+        """(B,) True if k texts have finished."""
         return self.scores[:, -1] > -torch.inf
 
 
 @dataclass(frozen=True)
 class _Beams:
-    """Texts that are followed, k of each of B contexts, and those that have ended.
+    """The k current texts of each of B contexts, and the finished ones.
 
-    said: (B k, T) with the start first. scores: (B, k). closed: (B,) contexts whose search has ended.
+    said: (B k, T) including the start token. scores: (B, k). closed: (B,) contexts whose search has ended.
     """
 
     ensemble: Ensemble
@@ -49,11 +49,11 @@ class _Beams:
 
 
 class BeamSearch:
-    """The likeliest text that a search finds: log-probability / length ** exponent.
+    """Searches for the most probable text by log-probability / length ** exponent.
 
-    A text's length counts its end. `beams` texts are followed; one that ends among the best so many
-    is put aside, and when as many have ended the search of this context ends. Texts that have not
-    ended after `longest` tokens compete as they are.
+    The length of a text includes its end token. `beams` texts are extended in parallel. A text that ends among the
+    best `beams` candidates is set aside as finished. The search of a context ends when `beams` texts have finished.
+    Texts that have not ended after `longest` tokens compete as they are.
     """
 
     def __init__(self, settings: TextSettings, beams: int, exponent: float) -> None:
@@ -66,7 +66,7 @@ class BeamSearch:
         longest = self._settings.longest(source)
         ensemble = Ensemble(source, beams, longest)
         contexts, device = ensemble.contexts, ensemble.device
-        # All texts are equal at first, so that one of them stands for all.
+        # All texts are equal at first, so only one of them may be extended.
         scores_BK = torch.full((contexts, beams), -torch.inf, device=device)
         scores_BK[:, 0] = 0.0
         ended = _Ended(
@@ -86,7 +86,7 @@ class BeamSearch:
         log_RV = progress.constraints(ensemble.step(said_RT[:, -1]), said_RT)
         vocabulary = log_RV.shape[1]
         totals = progress.scores[..., None] + log_RV.view(contexts, beams, vocabulary)
-        # Of twice as many candidates at least `beams` do not end.
+        # Of twice as many candidates, at least `beams` do not end.
         best_BM, places_BM = totals.flatten(1).topk(min(2 * beams, beams * vocabulary), dim=1)
         first_B1 = torch.arange(contexts, device=ensemble.device)[:, None] * beams
         parents_BM, tokens_BM = first_B1 + places_BM // vocabulary, places_BM % vocabulary

@@ -1,4 +1,4 @@
-"""What a generated text may not say next."""
+"""Restrictions on the next token of a generated text."""
 
 import torch
 import torch.nn.functional as F
@@ -6,12 +6,11 @@ from torch import Tensor
 
 
 class Constraints:
-    """Takes away the probability of tokens: those not allowed, an end too early, what was said before.
+    """Excludes tokens: those not allowed, an early end, and repetitions.
 
-    allowed: (V,) or (B, V) bool, or None for all tokens; the end is always allowed, tokens beyond V
-    never. texts: of each of
-    the B contexts. min_length: fewest tokens before the end. no_repeat: no sequence of so many
-    tokens twice in a text; 0 allows all.
+    allowed: (V,) or (B, V) bool, or None for all tokens; the end is always allowed, tokens beyond V never. texts:
+    number for each of the B contexts. min_length: minimum tokens before the end. no_repeat: no sequence of this many
+    tokens may occur twice in a text; 0 allows all.
     """
 
     def __init__(
@@ -34,10 +33,10 @@ class Constraints:
         self._no_repeat = no_repeat
 
     def __call__(self, log_RV: Tensor, said_RT: Tensor) -> Tensor:
-        """Log-probabilities of the tokens after `said_RT`, which has the start first."""
+        """Restricts the log-probabilities of the tokens after `said_RT`, which includes the start token."""
         if self._forbidden is not None:
             beyond = log_RV.shape[1] - self._forbidden.shape[-1]
-            if beyond:  # the decoder has room for more tokens than there are
+            if beyond:  # the decoder has outputs for more tokens than exist
                 self._forbidden = F.pad(self._forbidden, (0, beyond), value=True)
             log_RV = log_RV.masked_fill(self._forbidden, -torch.inf)
         if said_RT.shape[1] - 1 < self._min_length:
@@ -47,12 +46,12 @@ class Constraints:
         return log_RV
 
     def _repeating(self, log_RV: Tensor, said_RT: Tensor) -> Tensor:
-        """(R, V) True where the token would end a sequence that the text has already."""
+        """(R, V) True if the token would complete a sequence that already occurs in the text."""
         size = self._no_repeat
         windows_RWn = said_RT.unfold(1, size, 1)
         latest_R1n = said_RT[:, None, said_RT.shape[1] - size + 1 :]
         same_RW = (windows_RWn[..., :-1] == latest_R1n).all(-1)
-        # Added, not set: one token may end a window that fits and another that does not.
+        # Added, not set: for one token some windows may match and others not.
         counts_RV = torch.zeros_like(log_RV).scatter_add_(
             1, windows_RWn[..., -1], same_RW.to(log_RV.dtype)
         )

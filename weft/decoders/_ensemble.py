@@ -1,4 +1,4 @@
-"""Decoders that write one text together."""
+"""An ensemble of decoders that generate one text together."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from weft.decoders.autoregressive import Part, State
 
 
 class Ensemble:
-    """Decoders with their contexts and states, stepped together; their probabilities are averaged."""
+    """Decoders with their contexts and states. They step together, and their probabilities are averaged."""
 
     def __init__(self, parts: Sequence[Part], texts: int, longest: int) -> None:
         sizes = sorted({len(context) for _, context in parts})
@@ -35,5 +35,5 @@ class Ensemble:
         return torch.stack([one.softmax(-1) for one in logits]).mean(0).log()
 
     def take(self, rows_R: Tensor) -> None:
-        """Goes on with these texts."""
+        """Continues with these texts."""
         self._states = [state.take(rows_R) for state in self._states]

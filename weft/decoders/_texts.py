@@ -1,4 +1,4 @@
-"""Texts a token at a time: each the likeliest one, or drawn."""
+"""Generates texts token by token: the most probable token or a sampled one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from weft.decoders.autoregressive import Part
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The token that begins a text, the one that ends it, and which may stand between.
+    """The start and end tokens of a text, and the tokens allowed between them.
 
     allowed: (V,) or (B, V) bool, or None for all; the end is always allowed.
     """
@@ -25,8 +25,8 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Generated:
-    """ids: of each text, without its start and end. scores: (R,) log-probabilities, of beam search
-    divided by the power of the length. log_probabilities: (R,) of the whole texts, their ends included."""
+    """ids: of each text, without start and end. scores: (R,) log-probabilities; beam search divides them by the power
+    of the length. log_probabilities: (R,) of the whole texts, including their ends."""
 
     ids: list[list[int]]
     scores: Tensor
@@ -35,10 +35,10 @@ class Generated:
 
 @dataclass(frozen=True)
 class TextSettings:
-    """What every way to make a text keeps to.
+    """Settings shared by all methods of generating texts.
 
-    max_length: most tokens, the end included. min_length: fewest, without the end. no_repeat: no
-    sequence of so many tokens twice in a text; 0 allows all.
+    max_length: maximum tokens, including the end. min_length: minimum, without the end. no_repeat: no sequence of
+    this many tokens may occur twice in a text; 0 allows all.
     """
 
     vocabulary: Vocabulary
@@ -47,11 +47,11 @@ class TextSettings:
     no_repeat: int
 
     def longest(self, source: Sequence[Part]) -> int:
-        """Most tokens of a text, as these decoders can write."""
+        """The maximum tokens of a text that these decoders can generate."""
         return min([self.max_length, *(decoder.max_length for decoder, _ in source)])
 
     def constraints(self, texts: int) -> Constraints:
-        """What `texts` texts of each context may not say."""
+        """Returns the restrictions for `texts` texts of each context."""
         return Constraints(
             self.vocabulary.allowed,
             self.vocabulary.end,
@@ -63,8 +63,7 @@ class TextSettings:
 
 @dataclass(frozen=True)
 class _Texts:
-    """R texts so far. said: (R, T) with the start first. scores: (R,). ended: (R,) True where the end
-    was said."""
+    """R texts so far. said: (R, T) including the start token. scores: (R,). ended: (R,) True after the end token."""
 
     ensemble: Ensemble
     constraints: Constraints
@@ -76,9 +75,9 @@ class _Texts:
 
 
 class OneByOne:
-    """Every text gets the token that `choose` takes of its (R, V) log-probabilities, until all end.
+    """Extends every text by the token that `choose` selects from its (R, V) log-probabilities, until all end.
 
-    choose: also given the number of tokens before.
+    choose: also receives the number of earlier tokens.
     """
 
     def __init__(
@@ -119,5 +118,5 @@ class OneByOne:
 
 
 def until_end(ids_RT: Tensor, end: int) -> list[list[int]]:
-    """The tokens of each row before its first end."""
+    """Returns the tokens of each row before its first end token."""
     return [row[: row.index(end)] if end in row else row for row in ids_RT.tolist()]

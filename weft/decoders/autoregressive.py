@@ -1,4 +1,4 @@
-"""What decoders of text have in common: whole texts in training, one token after another in use."""
+"""The interface of text decoders: whole texts in training, token by token in inference."""
 
 from typing import Protocol, Self, runtime_checkable
 
@@ -12,21 +12,21 @@ from weft.layers.padded import is_padded
 
 
 class State(Protocol):
-    """What a decoder keeps of the texts so far, R of them."""
+    """A decoder's state after the texts so far, R of them."""
 
     def take(self, rows_R: Tensor) -> Self:
-        """The state of these texts, in this order and as often as they are named; each stays with its
+        """Returns the state of these texts, in this order; a text may occur several times. Each text keeps its
         context."""
         ...
 
 
 @runtime_checkable
 class AutoregressiveDecoder(Protocol):
-    """Context (B, ...) and texts (R, T) -> logits of each next token; R is a multiple of B, and the
-    texts of one context follow each other.
+    """Context (B, ...) and texts (R, T) -> logits of each next token. R is a multiple of B, and the texts of one
+    context are adjacent.
 
-    forward(context, prefix) is `logits(hidden(context, prefix))`, unpacked. Stepping through a text
-    gives the same logits as reading it whole.
+    forward(context, prefix) is `logits(hidden(context, prefix))`, unpacked. Stepping through a text gives the same
+    logits as reading it whole.
     """
 
     max_length: int
@@ -34,28 +34,28 @@ class AutoregressiveDecoder(Protocol):
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
 
     def hidden(self, context: Features, prefix: Field) -> tuple[Tensor, Packing]:
-        """(S, D) packed states of the real tokens of (R, T) texts, and where they lie."""
+        """(S, D) packed states of the real tokens of (R, T) texts, and their packing."""
         ...
 
     def logits(self, hidden_SD: Tensor) -> Tensor:
-        """(S, V) of packed states."""
+        """(S, V) logits of packed states."""
         ...
 
     def start(self, context: Features, texts: int, longest: int) -> State:
-        """The state before the first token of `texts` texts a context, of up to `longest` tokens."""
+        """Returns the state before the first token of `texts` texts for each context, of at most `longest` tokens."""
         ...
 
     def step(self, ids_R: Tensor, state: State) -> Tensor:
-        """The next token of each text -> (R, V) logits of the one after; changes the state."""
+        """Processes the next token of each text -> (R, V) logits of the one after. Changes the state."""
         ...
 
 
 Part = tuple[AutoregressiveDecoder, Features]
-"""A decoder and its context, alone or one of an ensemble."""
+"""A decoder and its context, alone or in an ensemble."""
 
 
 def text_packing(context: Features, prefix: Field | None, longest: int) -> Packing:
-    """Where the tokens of the texts lie. Raises ValueError for texts that a decoder cannot read."""
+    """Returns the packing of the texts. Raises ValueError for texts that a decoder cannot read."""
     if prefix is None:
         raise ValueError(
             "a decoder of text got no prefix, expected the tokens before each next one"

@@ -13,12 +13,12 @@ from weft.core.shapes import check_shape
 
 
 class CellClassifier(nn.Module):
-    """(B, T, D) tokens, one a cell, -> (B, T, sum of the classes and one more of each attribute) by linear maps."""
+    """(B, T, D) tokens, one for each cell, -> (B, T, sum over attributes of their classes + 1) by linear maps."""
 
     def __init__(self, config: "CellClassifierConfig") -> None:
         super().__init__()
         self.config = config
-        # A map of its own for each attribute, so that a colour is learned from all shapes.
+        # Each attribute has its own map, so that a colour is learned from all shapes.
         self.maps = nn.ModuleList(nn.Linear(config.in_dim, n + 1) for n in config.classes)
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:  # noqa: ARG002

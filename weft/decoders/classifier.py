@@ -1,4 +1,4 @@
-"""Logits from one vector: answers, classes, does the sentence fit the picture, a score."""
+"""Logits from one vector: for answers, classes, image-text matching, or a score."""
 
 from dataclasses import dataclass
 
@@ -48,21 +48,22 @@ class ClassifierConfig(Config[Decoder]):
     in_dim: int
     """Width D of the vector."""
     classes: int
-    """Outputs V; at least the classes of the target."""
+    """Number of outputs V; at least the classes of the target."""
     hidden: tuple[int, ...] = ()
     """Widths of hidden layers."""
     activation: Activation = "gelu"
-    """After each hidden layer."""
+    """Activation after each hidden layer."""
     hidden_norm: bool = False
-    """A layer norm before each activation."""
+    """If true, apply a layer norm before each activation."""
     norm: bool = False
-    """A layer norm before the last map."""
+    """If true, apply a layer norm before the last map."""
     dropout: float = 0.0
-    """After each hidden layer."""
+    """Dropout after each hidden layer."""
     scale: float = 1.0
-    """The outputs are multiplied by it ..."""
+    """Factor of the outputs, such as the standard deviation of the target number, so that the map learns values
+    around 0."""
     shift: float = 0.0
-    """... and it is added: of a number its standard deviation and mean, so that the map learns numbers around 0."""
+    """Offset added to the scaled outputs, such as the mean of the target number."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, classes=COUNT, hidden=COUNT, dropout=SHARE_BELOW_1)

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (Graves et al. 2006): units for each stretch of time, and how to read them."""
+"""Connectionist temporal classification (Graves et al. 2006): unit logits for each time step, and their decoding."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ BLANK = 0
 
 
 class CTCDecoder(nn.Module):
-    """Tokens (B, T, D) -> logits (B, T, V) of each of them; class 0 is the blank."""
+    """Tokens (B, T, D) -> logits (B, T, V) of each token; class 0 is the blank."""
 
     def __init__(self, config: "CTCDecoderConfig") -> None:
         super().__init__()
@@ -37,11 +37,11 @@ class CTCDecoderConfig(Config[Decoder]):
     in_dim: int
     """Width of the tokens."""
     units: int
-    """Units of the transcripts, and one for the blank; more than there are do no harm."""
+    """Number of units of the transcripts plus one for the blank. A larger number does no harm."""
     dropout: float = 0.0
-    """Of the tokens."""
+    """Dropout of the tokens."""
     maps: bool = True
-    """False: the tokens are the logits, as those of a fusion are that adds what each stream says (`InTimeConfig`)."""
+    """If false, the tokens are the logits, as with a fusion that adds the logits of each stream (`InTimeConfig`)."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, units=COUNT, dropout=SHARE_BELOW_1)
@@ -59,7 +59,7 @@ class CTCDecoderConfig(Config[Decoder]):
 
 
 def greedy(log_probs_TV: Tensor) -> list[int]:
-    """The most probable unit of each place, repeats and blanks left out."""
+    """Returns the most probable unit of each time step, without repetitions and blanks."""
     best_T = log_probs_TV.argmax(1)
     kept_T = best_T != BLANK
     kept_T[1:] &= best_T[1:] != best_T[:-1]
@@ -68,12 +68,12 @@ def greedy(log_probs_TV: Tensor) -> list[int]:
 
 
 def prefix_beam(log_probs_TV: Tensor, beams: int, least: float = -12.0) -> list[int]:
-    """The most probable text among `beams` that are followed (Hannun et al. 2014, arXiv:1408.2873, algorithm 1).
+    """Returns the most probable text among `beams` hypotheses (Hannun et al. 2014, arXiv:1408.2873, algorithm 1).
 
-    least: units whose log-probability at a place is below this are not tried there.
+    least: units with a log-probability below it are not tried at that time step.
     """
     empty: tuple[int, ...] = ()
-    # Log-probability of each text whose last place is a blank, and of one whose last place is its last unit.
+    # Log-probability of each text ending with a blank, and ending with its last unit.
     ending: dict[tuple[int, ...], tuple[float, float]] = {empty: (0.0, -math.inf)}
     for of_place in log_probs_TV.tolist():
         tried = [unit for unit, chance in enumerate(of_place) if chance > least and unit != BLANK]
@@ -94,7 +94,8 @@ def prefix_beam(log_probs_TV: Tensor, beams: int, least: float = -12.0) -> list[
 
 
 def aligned(log_probs_TV: Tensor, ids: Sequence[int]) -> list[tuple[int, int]] | None:
-    """The first and the last place of each unit in the most probable alignment of the text; None where there is none.
+    """Returns the first and last time step of each unit in the most probable alignment of the text; None if there is
+    none.
 
     The Viterbi path through the units with a blank before, between and after them.
     """
@@ -144,17 +145,17 @@ def _sum(one: float, other: float) -> float:
 
 
 def repeats(ids_BL: Tensor) -> Tensor:
-    """(B,) units that repeat the one before them: each needs one place more, for the blank between them."""
+    """(B,) number of units equal to the one before them: each needs one more time step, for the blank between them."""
     return ((ids_BL[:, 1:] == ids_BL[:, :-1]) & (ids_BL[:, 1:] > BLANK)).sum(1)
 
 
 def text_costs(
     log_probs_BTV: Tensor, lengths_B: Tensor, ids_BL: Tensor, counts_B: Tensor
 ) -> Tensor:
-    """(B,) minus the log-probability of each text over all its alignments; 0 of one that does not fit its places.
+    """(B,) negative log-probability of each text over all its alignments; 0 for a text too long for its time steps.
 
-    log_probs_BTV: of the units at each place. lengths_B: real places. ids_BL: the text, of which the first
-    counts_B units are real.
+    log_probs_BTV: of the units at each time step. lengths_B: number of real time steps. ids_BL: the text, with
+    counts_B real units.
     """
     if not len(log_probs_BTV):
         return log_probs_BTV.sum((1, 2))

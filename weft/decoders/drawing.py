@@ -1,4 +1,4 @@
-"""Decoders that draw a value, such as a picture, out of what they read and, most of them, out of noise."""
+"""Decoders that generate a value, such as a picture, from a context and, usually, noise."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,21 +16,20 @@ from weft.core.shapes import check_shape
 
 @dataclass(frozen=True)
 class DrawingConfig(Settings):
-    """How values are drawn."""
+    """How values are generated."""
 
     steps: int = 16
-    """Steps of a flow; other decoders draw in one."""
+    """Number of steps of a flow. Other decoders need only one."""
     guidance: float = 1.0
-    """How far a flow goes from what it draws without the context towards what it draws with it, and beyond
-    (classifier-free guidance, Ho & Salimans 2022, arXiv:2207.12598): 1 as it was trained, 2 truer to the context and
-    less varied."""
+    """Scale of classifier-free guidance in a flow (Ho & Salimans 2022, arXiv:2207.12598). 1: as trained. Larger
+    values, such as 2, follow the context more closely and vary less."""
     guided: tuple[float, float] = (0.0, 1.0)
-    """Of a flow: from which time to which it is guided, 0 the noise and 1 the value. A step outside needs one
-    evaluation in place of two (Kynkäänniemi et al. 2024, arXiv:2404.07724)."""
+    """Time interval of a flow in which guidance is used; 0 is the noise and 1 the value. A step outside it needs one
+    evaluation instead of two (Kynkäänniemi et al. 2024, arXiv:2404.07724)."""
     solver: Literal["euler", "heun"] = "euler"
-    """Of a flow: euler, or heun with two evaluations a step."""
+    """Solver of a flow: euler, or heun with two evaluations in each step."""
     seed: int = 0
-    """Of the noise. What is drawn of a row depends on it and on the row, and on no other row."""
+    """Seed of the noise. The noise of a row depends on the seed and the row, not on other rows."""
 
     def __post_init__(self) -> None:
         require(self, steps=COUNT, guidance=NOT_NEGATIVE, seed=at_least(0))
@@ -43,11 +42,11 @@ class DrawingConfig(Settings):
 
 @runtime_checkable
 class Drawer(Protocol):
-    """A decoder that draws.
+    """A decoder that generates values.
 
-    shape: of one value: (3, H, W) of a picture in [-1, 1], (T, M) of the frames of a sound. noise: shape of the noise
-    that it draws a value from, () of one that reads its context alone. As a decoder, (context, noise) -> values
-    with the settings that it has; without noise that of zeros.
+    shape: of one value: (3, H, W) for a picture in [-1, 1], (T, M) for the frames of a sound. noise: shape of the
+    noise for one value, () if it needs none. As a decoder it maps (context, noise) to values with default settings;
+    noise defaults to zeros.
     """
 
     shape: tuple[int, ...]
@@ -62,23 +61,23 @@ class Drawer(Protocol):
 
 @runtime_checkable
 class DrawsLengths(Protocol):
-    """A decoder whose values are of different lengths, such as sounds; what it draws is padded to the longest."""
+    """A decoder whose values have different lengths, such as sounds. Its output is padded to the longest."""
 
     def lengths(self, context: Features) -> Tensor:
-        """(B,) int64 the length of each row's value."""
+        """(B,) int64 length of each row's value."""
         ...
 
 
 @runtime_checkable
 class Shaped(Protocol):
-    """The config of a part that draws: the shape of one value."""
+    """The config of a generating part, with the shape of one value."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
 
 def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...]) -> Tensor:
-    """The noise (B, *shape). Raises ValueError where there is none, or it has another shape."""
+    """Returns the noise (B, *shape). Raises ValueError if it is missing or has another shape."""
     expected = (context.pooled.shape[0], *shape)
     found = None if noise is None else tuple(noise.shape)
     if noise is None or found != expected:
@@ -87,19 +86,19 @@ def checked_noise(noise: Tensor | None, context: Features, shape: tuple[int, ...
 
 
 def noise_of(prefix: Field | None, context: Features, shape: tuple[int, ...]) -> Tensor:
-    """The noise that a decoder was given, (B, *shape); zeros without any. Raises ValueError for another shape."""
+    """Returns the noise in the prefix, (B, *shape); zeros without a prefix. Raises ValueError for another shape."""
     if prefix is None:
         return context.pooled.new_zeros(context.pooled.shape[0], *shape)
     return checked_noise(prefix.values, context, shape)
 
 
 class OneStep(nn.Module, ABC):
-    """A decoder that draws in one step from one vector: the pooled context (B, D) and noise (B, N) beside it.
+    """A decoder that generates in one step from one vector: the pooled context (B, D) concatenated with noise (B, N).
 
-    Beside noise the context is normalised to the noise's scale, else a context of small numbers is not heard (as in
-    StyleGAN2-ADA: Karras et al. 2020, arXiv:2006.06676).
+    With noise, the context is normalised to the scale of the noise; otherwise a context of small numbers has no
+    effect (as in StyleGAN2-ADA: Karras et al. 2020, arXiv:2006.06676).
 
-    A subclass says what `made` makes of the vector (B, D + N). shape: of one value. noise: N, 0 for none.
+    A subclass implements `made` for the vector (B, D + N). shape: of one value. noise: N, 0 for none.
     """
 
     def __init__(self, context_dim: int, noise: int, shape: tuple[int, ...]) -> None:
@@ -109,7 +108,7 @@ class OneStep(nn.Module, ABC):
 
     @abstractmethod
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:
-        """(B, *shape) of the vector; the context has the tokens."""
+        """Generates (B, *shape) from the vector; the context has the tokens."""
 
     def draw(
         self,
@@ -117,7 +116,7 @@ class OneStep(nn.Module, ABC):
         noise: Tensor | None,
         way: DrawingConfig,  # noqa: ARG002
     ) -> Tensor:
-        """(B, *shape). Raises ValueError for a context or noise of another shape, and where noise is missing."""
+        """(B, *shape). Raises ValueError for a context or noise of another shape, or for missing noise."""
         check_shape(context.pooled, "B D", "the context", D=self.context_dim)
         vector_BK = context.pooled
         if self.noise:
@@ -127,6 +126,6 @@ class OneStep(nn.Module, ABC):
         return self.made(vector_BK, context)
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Draws from the noise that the prefix holds, (B, N)."""
+        """Generates from the noise in the prefix, (B, N)."""
         noise = noise_of(prefix, context, self.noise) if self.noise else None
         return self.draw(context, noise, DrawingConfig())

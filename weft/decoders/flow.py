@@ -1,4 +1,4 @@
-"""Rectified flow: a value is drawn by moving noise along a velocity (Liu et al. 2022, arXiv:2209.03003)."""
+"""Rectified flow: generates a value by moving noise along a velocity field (Liu et al. 2022, arXiv:2209.03003)."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,13 +16,13 @@ from weft.decoders.sampler import sample
 from weft.decoders.velocity.base import Velocity
 
 NEAREST = 0.05
-"""The least time ahead by which is divided."""
+"""Minimum remaining time used as a divisor."""
 
 
 class Flow(nn.Module):
-    """Noise at time 0 -> a value at time 1, along the straight lines between them that the network has learned.
+    """Moves noise at time 0 to a value at time 1, along straight lines that the network has learned.
 
-    A learned token and vector stand in the place of a context that is left out, for classifier-free guidance.
+    For classifier-free guidance, a learned token and vector replace a dropped context.
     """
 
     def __init__(self, config: "FlowConfig") -> None:
@@ -35,16 +35,16 @@ class Flow(nn.Module):
         self.no_context = nn.Parameter(torch.zeros(2, network.context_dim))
 
     def velocity(self, values_BX: Tensor, times_B: Tensor, context: Features) -> Tensor:
-        """(B, *shape) how values move at these times, 0 to 1."""
+        """(B, *shape) velocity of the values at these times, 0 to 1."""
         found: Tensor = self.network(values_BX, times_B, context)
         if self.config.predicts == "velocity":
             return found
-        # On the straight line the value lies 1 - time ahead.
+        # On the straight line, the value is 1 - time ahead.
         ahead_B = (1 - times_B).clamp_min(NEAREST)
         return (found - values_BX) / ahead_B.view(-1, *(1,) * (values_BX.ndim - 1))
 
     def without_context(self, context: Features, gone_B: Tensor) -> Features:
-        """The context with the learned one in the rows that are marked, and in those that have none."""
+        """Replaces the context by the learned one in the marked rows, and in rows without context."""
         check_shape(context.pooled, "B D", "the context", D=self.no_context.shape[1])
         if not context.tokens.shape[1]:
             context = replace(
@@ -60,17 +60,17 @@ class Flow(nn.Module):
         return Features(tokens, mask, torch.where(gone_B[:, None], pooled_D, context.pooled))
 
     def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
-        """(B, *shape) drawn from noise of that shape, with the gradient through all steps."""
+        """Generates (B, *shape) from noise of that shape, with the gradient through all steps."""
         return sample(FlowSampler(way), (self, context, checked_noise(noise, context, self.noise)))
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Draws from the noise that the prefix holds, with default settings."""
+        """Generates from the noise in the prefix, with default settings."""
         return self.draw(context, noise_of(prefix, context, self.shape), DrawingConfig())
 
 
 @dataclass
 class FlowProgress:
-    """values: (B, ...) at time `step / steps`. contexts: with and, where guidance needs it, without what is said."""
+    """values: (B, ...) at time `step / steps`. contexts: with the condition and, if guidance needs it, without."""
 
     flow: Flow
     contexts: tuple[Features, ...]
@@ -85,7 +85,7 @@ class FlowProgress:
 
 @dataclass(frozen=True)
 class FlowSampler:
-    """Solves the flow's differential equation in equal steps of time."""
+    """Solves the flow's differential equation in equal time steps."""
 
     way: DrawingConfig
 
@@ -101,7 +101,7 @@ class FlowSampler:
         values, size = progress.values, 1 / progress.steps
         time = progress.step * size
         velocity = self._velocity(progress, values, time)
-        # The last step has no second evaluation at time 1, where the network was hardly trained.
+        # The last step has no second evaluation, since the network was hardly trained at time 1.
         if self.way.solver == "heun" and progress.step < progress.steps - 1:
             ahead = self._velocity(progress, values + size * velocity, time + size)
             velocity = (velocity + ahead) / 2
@@ -128,12 +128,13 @@ class FlowConfig(Config[Decoder]):
     network: Config[Velocity]
     """The network."""
     predicts: Literal["value", "velocity"] = "value"
-    """What the network says: the value at the end, from which the velocity follows, or the velocity itself. Values
-    have fewer dimensions than noise, so that a small network can say them (Li & He 2025, arXiv:2511.13720, section 3)."""
+    """Output of the network: the value at the end, from which the velocity follows, or the velocity itself. Values
+    have fewer dimensions than noise, so a small network can predict them (Li & He 2025, arXiv:2511.13720, section
+    3)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what is drawn."""
+        """Shape of a generated value."""
         if not isinstance(self.network, Shaped):
             raise ValueError(
                 f"network is a {type(self.network).__name__}, expected one that says its `shape`"

@@ -1,7 +1,7 @@
-"""Texts from decoders: greedy, by beam search, or drawn; batched, with caches.
+"""Generates texts with decoders: greedily, by beam search, or by sampling; batched, with caches.
 
-Several decoders, each with its own context of the same rows, are an ensemble whose probabilities are
-averaged. Each way is a sampler (`weft.decoders.sampler`).
+Several decoders, each with its own context of the same rows, are an ensemble whose probabilities are averaged. Each
+method is a sampler (`weft.decoders.sampler`).
 """
 
 from collections.abc import Sequence
@@ -26,24 +26,24 @@ class GenerationConfig(Settings):
     """How texts are generated."""
 
     method: Literal["greedy", "beam", "sample"] = "greedy"
-    """The likeliest token each time, the likeliest text that a search finds, or one drawn at random."""
+    """Method: the most probable token each time, the most probable text of a beam search, or random sampling."""
     beams: int = 3
-    """With beam: texts that are followed at a time."""
+    """With beam: number of hypotheses."""
     length_exponent: float = 0.7
-    """With beam: log-probabilities of whole texts are divided by their length to this power."""
+    """With beam: exponent of the length by which the log-probability of a text is divided."""
     temperature: float = 1.0
-    """With sample: divides the logits."""
+    """With sample: temperature, which divides the logits."""
     top_k: int | None = None
-    """With sample: only so many of the likeliest tokens."""
+    """With sample: only this many of the most probable tokens."""
     top_p: float = 1.0
-    """With sample: only the likeliest tokens that together have this probability (Holtzman et al. 2020,
-    section 3.1)."""
+    """With sample: only the most probable tokens that together have this probability (Holtzman et al. 2020, section
+    3.1)."""
     max_length: int = 30
-    """Most tokens of a text, its end included; fewer where a decoder cannot write as many."""
+    """Maximum tokens of a text, including its end; fewer if a decoder cannot generate as many."""
     min_length: int = 1
-    """Fewest tokens of a text, without its end."""
+    """Minimum tokens of a text, without its end."""
     no_repeat: int = 0
-    """No sequence of so many tokens twice in a text; 0 allows all."""
+    """No sequence of this many tokens may occur twice in a text; 0 allows all."""
 
     def __post_init__(self) -> None:
         require(self, beams=COUNT, max_length=COUNT, top_k=COUNT, no_repeat=at_least(0))
@@ -64,11 +64,11 @@ def generate(
     generator: torch.Generator | None = None,
     uniform_RN: Tensor | None = None,
 ) -> Generated:
-    """Texts about every context, in its order; `texts` of each where they are drawn.
+    """Generates texts for every context, in its order; with sampling, `texts` of each.
 
-    parts: one decoder and its context, or several, whose probabilities are averaged. generator: where
-    `method` is sample, what is drawn from; the global one if not given. uniform_RN: in its place, numbers
-    in [0, 1) of each text, one for each of its N tokens.
+    parts: one decoder and its context, or several, whose probabilities are averaged. generator: random source for
+    `method` sample; by default the global one. uniform_RN: replaces it by numbers in [0, 1), one for each of the N
+    tokens of each text.
     """
     return sample(text_sampler(vocabulary, config, texts, generator, uniform_RN), parts)
 
@@ -83,7 +83,7 @@ def text_sampler(
     generator: torch.Generator | None = None,
     uniform_RN: Tensor | None = None,
 ) -> TextSampler:
-    """What makes texts as the config says; see `generate`."""
+    """Makes the text sampler that the config describes; see `generate`."""
     if config.method != "sample" and texts != 1:
         raise ValueError(f"texts is {texts} with method {config.method}, expected 1: all are equal")
     settings = TextSettings(vocabulary, config.max_length, config.min_length, config.no_repeat)
@@ -104,22 +104,23 @@ def text_sampler(
 
 
 def _shaped(log_RV: Tensor, config: GenerationConfig) -> Tensor:
-    """Log-probabilities as the config shapes them before a token is drawn."""
+    """Applies temperature, top-k and top-p of the config to the log-probabilities before sampling."""
     log_RV = log_RV / config.temperature
     if config.top_k is not None and config.top_k < log_RV.shape[1]:
         least_R1 = log_RV.topk(config.top_k, dim=1).values[:, -1:]
         log_RV = log_RV.masked_fill(log_RV < least_R1, -torch.inf)
     if config.top_p < 1:
         sorted_RV, order_RV = log_RV.softmax(1).sort(dim=1, descending=True)
-        # What lies before a token must have less than top_p; so the likeliest always stays.
+        # The probability before a token must be below top_p, so the most probable token always
+        # stays.
         beyond_RV = sorted_RV.cumsum(1) - sorted_RV >= config.top_p
         log_RV = log_RV.masked_fill(beyond_RV.scatter(1, order_RV, beyond_RV), -torch.inf)
     return log_RV
 
 
 def _drawn(log_RV: Tensor, uniform_R: Tensor) -> Tensor:
-    """(R,) tokens by the inverse of the cumulative sum: one number a text, where multinomial draws one
-    a token."""
+    """(R,) tokens by the inverse of the cumulative sum, which needs only one random number for each text; multinomial
+    draws one for each token."""
     sums_RV = log_RV.double().softmax(1).cumsum(1)
     chosen_R1 = torch.searchsorted(sums_RV, uniform_R[:, None] * sums_RV[:, -1:], right=True)
     return chosen_R1[:, 0]

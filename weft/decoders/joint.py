@@ -1,4 +1,4 @@
-"""CTC and an attention decoder over the same tokens of a sound, and texts that are probable under both.
+"""CTC and an attention decoder over the same tokens of a sound, with a search for texts that are probable under both.
 
 Watanabe et al. 2017, Hybrid CTC/Attention Architecture for End-to-End Speech Recognition, sections III and IV.
 """
@@ -20,9 +20,9 @@ from weft.decoders.text import TransformerDecoderConfig
 
 
 class JointDecoder(nn.Module):
-    """Tokens (B, T, D) -> logits (B, T, V) of CTC; `attention` writes the same units one after another.
+    """Tokens (B, T, D) -> logits (B, T, V) of CTC; `attention` generates the same units one after another.
 
-    Before the first unit of a text and after its last one `attention` has BLANK, which is no unit.
+    BLANK, which is no unit, is the start and end token of `attention`.
     """
 
     def __init__(self, config: "JointDecoderConfig") -> None:
@@ -42,15 +42,15 @@ class JointDecoderConfig(Config[Decoder]):
     in_dim: int
     """Width of the tokens."""
     units: int
-    """Units of the transcripts, and one for the blank; more than there are do no harm."""
+    """Number of units of the transcripts plus one for the blank. A larger number does no harm."""
     dim: int = 128
     """Width of the attention decoder."""
     depth: int = 1
     heads: int = 4
     max_length: int = 64
-    """Most units of a text that the attention decoder reads or writes, and one for its end."""
+    """Maximum units of a text in the attention decoder, plus one for its end."""
     dropout: float = 0.1
-    """Of the tokens before CTC, and in the attention decoder."""
+    """Dropout of the tokens before CTC, and in the attention decoder."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, units=COUNT, max_length=COUNT, dropout=SHARE_BELOW_1)
@@ -77,10 +77,10 @@ class JointDecoderConfig(Config[Decoder]):
 
 
 class Prefixes(NamedTuple):
-    """What CTC knows of K texts, of which longer ones may be the rest.
+    """The CTC state of K texts that may be continued.
 
-    units, blanks: (K, T) log-probability that the first t + 1 places say the text and end with its last unit, or with a
-    blank. last: (K,) the last unit, BLANK of the empty text.
+    units, blanks: (K, T) log-probability that the first t + 1 time steps give the text and end with its last unit, or
+    with a blank. last: (K,) the last unit, BLANK for the empty text.
     """
 
     units: Tensor
@@ -91,12 +91,12 @@ class Prefixes(NamedTuple):
         return Prefixes(self.units[rows_R], self.blanks[rows_R], self.last[rows_R])
 
     def ended(self) -> Tensor:
-        """(K,) log-probability of each text as a whole."""
+        """(K,) log-probability of each text as the complete text."""
         return torch.logaddexp(self.units[:, -1], self.blanks[:, -1])
 
 
 def no_text(log_probs_TV: Tensor) -> Prefixes:
-    """The empty text, alone."""
+    """Returns the state of the empty text."""
     blank_KT = log_probs_TV[:, BLANK].cumsum(0)[None]
     return Prefixes(
         torch.full_like(blank_KT, -torch.inf), blank_KT, blank_KT.new_full((1,), BLANK).long()
@@ -104,13 +104,14 @@ def no_text(log_probs_TV: Tensor) -> Prefixes:
 
 
 def extended(log_probs_TV: Tensor, texts: Prefixes, chosen_K: Tensor) -> tuple[Tensor, Prefixes]:
-    """K texts with one more unit each -> the log-probability (K,) that a text begins so, and what CTC knows of them.
+    """Extends K texts by one unit each. Returns the log-probability (K,) that a text begins so, and the new CTC
+    state.
 
     Watanabe et al. 2017, algorithm 2.
     """
     said_KT = log_probs_TV[:, chosen_K].T
     before_KT = torch.logaddexp(texts.units, texts.blanks)
-    # Between a unit and the same unit there has to be a blank.
+    # A blank must separate a unit from the same unit.
     before_KT = torch.where((chosen_K == texts.last)[:, None], texts.blanks, before_KT)
     none_K = torch.full_like(said_KT[:, 0], -torch.inf)
     unit_K = torch.where(texts.last == BLANK, said_KT[:, 0], none_K)
@@ -131,10 +132,11 @@ def extended(log_probs_TV: Tensor, texts: Prefixes, chosen_K: Tensor) -> tuple[T
 def joint_beam(
     log_probs_TV: Tensor, parts: Sequence[Part], beams: int, ctc_weight: float
 ) -> list[int]:
-    """The text with the highest ctc_weight x log p of CTC + (1 - ctc_weight) x log p of the attention decoders.
+    """Returns the text with the highest ctc_weight x log p of CTC + (1 - ctc_weight) x log p of the attention
+    decoders.
 
-    parts: of one row; their probabilities are averaged. Prefixes are only as probable as all that begins with them, so
-    the search ends when no unfinished text is better than the best finished one.
+    parts: for one row; their probabilities are averaged. The probability of a prefix includes all its continuations,
+    so the search ends when no unfinished text scores higher than the best finished one.
     """
     places, units = log_probs_TV.shape
     if not places:
@@ -177,6 +179,6 @@ def joint_beam(
 
 
 def _joint(heard_K: Tensor, attended_K: Tensor, ctc_weight: float) -> Tensor:
-    """The weighed sum; what CTC cannot say at all is not said with a weight of 0 either."""
+    """The weighted sum. A text that is impossible under CTC stays impossible even with a weight of 0."""
     weighed_K = ctc_weight * heard_K
     return weighed_K.masked_fill(heard_K.isneginf(), -torch.inf) + (1 - ctc_weight) * attended_K

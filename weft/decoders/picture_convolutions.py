@@ -1,4 +1,4 @@
-"""Convolutions that draw a picture, coarse to fine, from one vector: of a GAN's generator, of an autoencoder."""
+"""Convolutions that generate a picture from one vector, coarse to fine: for a GAN's generator or an autoencoder."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from weft.decoders.drawing import OneStep
 from weft.layers.upsampling import Upsampling
 
 CHANNELS, START = 3, 4
-"""Of a picture; sides of the coarsest grid."""
+"""Channels of a picture; sides of the coarsest grid."""
 
 
 class PictureConvolutions(OneStep):
-    """The pooled context (B, D), and noise beside it, -> pixels (B, 3, S, S) in [-1, 1].
+    """The pooled context (B, D), concatenated with noise, -> pixels (B, 3, S, S) in [-1, 1].
 
-    The vector is mapped to a grid of 4 x 4 places, each stage doubles its sides.
+    The vector is mapped to a grid of 4 x 4, and each stage doubles its sides.
     """
 
     def __init__(self, config: "PictureConvolutionsConfig") -> None:
@@ -28,7 +28,7 @@ class PictureConvolutions(OneStep):
         self.layers = Upsampling(width, config.widths, start, CHANNELS, config.condition)
 
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:  # noqa: ARG002
-        """(B, 3, S, S) of the vector alone."""
+        """(B, 3, S, S) from the vector alone."""
         pixels: Tensor = self.layers(vector_BK)
         return pixels.tanh()
 
@@ -42,7 +42,7 @@ class PictureConvolutionsConfig(Config[Decoder]):
     widths: tuple[int, ...] = (256, 128, 64, 32)
     """Channels of each grid from 4 x 4 on, each with twice the sides of the one before."""
     noise: int = 0
-    """Width of the noise beside the context, as a GAN needs it; 0: what is drawn depends on the context alone."""
+    """Width of the noise, which a GAN needs. 0: the result depends on the context alone."""
     condition: int = 256
     """Width of the vector that modulates the stages."""
 
@@ -53,7 +53,7 @@ class PictureConvolutionsConfig(Config[Decoder]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a picture."""
+        """Shape of a picture."""
         side = START * 2 ** (len(self.widths) - 1)
         return CHANNELS, side, side
 

@@ -1,4 +1,4 @@
-"""A transformer that draws a picture at once, a patch a token, from the tokens and the vector that it reads."""
+"""A transformer that generates a picture in one step, one token for each patch, from a context's tokens and vector."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ CHANNELS = 3
 
 
 class PicturePatches(OneStep):
-    """The context, and noise beside its pooled vector, -> pixels (B, 3, S, S) in [-1, 1].
+    """The context, with noise concatenated to its pooled vector, -> pixels (B, 3, S, S) in [-1, 1].
 
-    Each patch begins as the learned code of its place, attends to the others and to the tokens of the context, and
+    Each patch starts as its learned position embedding, attends to the others and to the tokens of the context, and
     is modulated by the vector.
     """
 
@@ -35,7 +35,7 @@ class PicturePatches(OneStep):
         )  # fmt: skip
 
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:
-        """(B, 3, S, S) of the vector and the tokens of the context."""
+        """(B, 3, S, S) from the vector and the tokens of the context."""
         vector_BD = self.mapping(vector_BK)
         pixels: Tensor = self.patches(self.first(vector_BD)[:, None], vector_BD, context)
         return pixels.tanh()
@@ -57,7 +57,7 @@ class PicturePatchesConfig(Config[Decoder]):
     mlp: int | None = None
     """Hidden width of the MLPs, None for 4 * dim."""
     noise: int = 0
-    """Width of the noise beside the context, as a GAN needs it; 0: what is drawn depends on the context alone."""
+    """Width of the noise, which a GAN needs. 0: the result depends on the context alone."""
 
     def __post_init__(self) -> None:
         require(self, size=COUNT, context_dim=COUNT, patch=COUNT, dim=COUNT, depth=at_least(0))
@@ -71,7 +71,7 @@ class PicturePatchesConfig(Config[Decoder]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a picture."""
+        """Shape of a picture."""
         return CHANNELS, self.size, self.size
 
     def build(self) -> PicturePatches:

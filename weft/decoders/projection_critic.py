@@ -1,4 +1,4 @@
-"""How real something looks, and how well it fits a condition: the projection discriminator."""
+"""The projection discriminator: scores how real a value looks, and how well it fits a condition."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from weft.core.records import Features, Field
 
 
 class ProjectionCritic(nn.Module):
-    """(B, D + C) the vector of a value, and behind it that of its condition, -> scores (B, 1).
+    """(B, D + C) the vector of a value, concatenated with that of its condition, -> scores (B, 1).
 
-    A linear map of the value plus the inner product of both, mapped to one width (Miyato & Koyama 2018,
-    arXiv:1802.05637, equation 3). Of a value alone (B, D) the map alone. The condition is normalised first: conditions
-    of small numbers would be told apart so slowly that the generator learns to draw without them.
+    The score is a linear map of the value plus the inner product of both, projected to one width (Miyato & Koyama
+    2018, arXiv:1802.05637, equation 3). For a value alone (B, D) it is the linear map. The condition is normalised
+    first: conditions of small numbers are otherwise learned so slowly that the generator learns to ignore them.
     """
 
     def __init__(self, config: "ProjectionCriticConfig") -> None:
@@ -59,7 +59,7 @@ class ProjectionCriticConfig(Config[Decoder]):
 
     @property
     def widths(self) -> tuple[int, int]:
-        """Of the context without and with the condition."""
+        """Widths of the context without and with the condition."""
         return self.in_dim, self.in_dim + self.condition
 
     @property

@@ -19,23 +19,23 @@ from weft.layers.recurrence import recur
 
 @dataclass
 class RecurrentState:
-    """Hidden and cell states, (layers, R, D) each, and what attention reads of the B contexts."""
+    """Hidden and cell states, (layers, R, D) each, and the B contexts for the attention."""
 
     hidden: Tensor
     cell: Tensor
     context: Features
 
     def take(self, rows_R: Tensor) -> "RecurrentState":
-        """The state of these texts; each stays with its context, of which nothing is copied."""
+        """Returns the state of these texts. Each keeps its context, which is not copied."""
         return replace(self, hidden=self.hidden[:, rows_R], cell=self.cell[:, rows_R])
 
 
 class RecurrentDecoder(nn.Module):
-    """A context and the tokens before -> logits of the next token.
+    """A context and earlier tokens -> logits of the next token.
 
-    The context's pooled vector is the LSTM's first input, before the first token (Vinyals et al.,
-    equations 10 to 12). With `attention` each state also looks at the context's tokens, and what it
-    finds joins it before the last map (Luong et al. 2015, arXiv:1508.04025, section 3.1, general score).
+    The context's pooled vector is the LSTM's first input, before the first token (Vinyals et al., equations 10 to
+    12). With `attention`, each state also attends to the context's tokens, and the result is concatenated to it
+    before the last map (Luong et al. 2015, arXiv:1508.04025, section 3.1, general score).
     """
 
     def __init__(self, config: "RecurrentDecoderConfig") -> None:
@@ -59,23 +59,23 @@ class RecurrentDecoder(nn.Module):
         self.out = nn.Linear(config.hidden, config.vocab_size)
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Ids (R, T) int64, padded at their ends, of context (B, L, context_dim) -> (R, T, V)."""
+        """Ids (R, T) int64, right-padded, with context (B, L, context_dim) -> (R, T, V)."""
         packing = text_packing(context, prefix, self.max_length)
         assert prefix is not None
         return packing.unpack(self.logits(self._hidden(context, prefix, packing)))
 
     def hidden(self, context: Features, prefix: Field) -> tuple[Tensor, Packing]:
-        """(S, D) packed states of the real tokens, and where they lie."""
+        """(S, D) packed states of the real tokens, and their packing."""
         packing = text_packing(context, prefix, self.max_length)
         return self._hidden(context, prefix, packing), packing
 
     def logits(self, hidden_SD: Tensor) -> Tensor:
-        """(S, V) of packed states."""
+        """(S, V) logits of packed states."""
         logits_SV: Tensor = self.out(self.dropout(hidden_SD))
         return logits_SV
 
     def start(self, context: Features, texts: int, longest: int) -> RecurrentState:
-        """The state before the first token of `texts` texts a context, of up to `longest` tokens."""
+        """Returns the state before the first token of `texts` texts for each context, of at most `longest` tokens."""
         if longest > self.max_length:
             raise ValueError(f"texts of {longest} tokens, expected at most {self.max_length}")
         context = self._checked(context)
@@ -85,7 +85,7 @@ class RecurrentDecoder(nn.Module):
         )
 
     def step(self, ids_R: Tensor, state: RecurrentState) -> Tensor:
-        """The next token of each text -> (R, V) logits of the one after; changes the state."""
+        """Processes the next token of each text -> (R, V) logits of the one after. Changes the state."""
         embedded_R1D = self.embedding(ids_R)[:, None]
         states_R1D, (state.hidden, state.cell) = recur(
             self.recurrence, embedded_R1D, states=(state.hidden, state.cell)
@@ -109,7 +109,7 @@ class RecurrentDecoder(nn.Module):
         return hidden, cell
 
     def _joined(self, states_RTD: Tensor, context: Features) -> Tensor:
-        """The states with what each finds in its context's tokens."""
+        """Concatenates the states with their attention output over the context's tokens."""
         if not self.config.attention:
             return states_RTD
         query_B1QD = self.query(by_context(states_RTD, context.tokens.shape[0]))[:, None]
@@ -120,7 +120,7 @@ class RecurrentDecoder(nn.Module):
         return torch.tanh(self.join(both))
 
     def _checked(self, context: Features) -> Features:
-        """The context with zeros in its padding; a row of nothing else may read all of it."""
+        """Zeroes the padding of the context; a row of padding only may attend to all of it."""
         check_shape(context.pooled, "B D", "the context", D=self.config.context_dim)
         if not self.config.attention:
             return context
@@ -134,7 +134,7 @@ class RecurrentDecoderConfig(Config[Decoder]):
     """An LSTM that writes text about a context."""
 
     vocab_size: int
-    """Tokens V; at least those of the stream that is generated."""
+    """Number of tokens V; at least those of the generated stream."""
     context_dim: int
     """Width of the context."""
     embedding: int = 512
@@ -143,11 +143,11 @@ class RecurrentDecoderConfig(Config[Decoder]):
     """Width of the states."""
     layers: int = 1
     attention: bool = False
-    """Look at the context's tokens at each step, not only at its pooled vector at the start."""
+    """If true, attend to the context's tokens at each step, besides reading its pooled vector at the start."""
     max_length: int = 64
-    """Most tokens of a text, the special ones included."""
+    """Maximum tokens of a text, including the special ones."""
     dropout: float = 0.0
-    """Of the inputs, between layers and before the last map."""
+    """Dropout of the inputs, between layers and before the last map."""
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_dim", "embedding", "hidden", "layers", "max_length"):

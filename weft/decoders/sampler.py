@@ -1,19 +1,19 @@
-"""What everything that is made step by step has in common.
+"""The interface of everything that is generated step by step.
 
-A text is made a token at a time, greedily, by a beam of candidates or by drawing; a picture by the steps of
-a flow; a sound frame by frame. Each is a sampler: it starts from a source, takes steps until nothing is left
-to do, and finishes with what was made.
+A text is generated token by token, greedily, by beam search or by sampling; a picture by the steps of a flow; a sound
+frame by frame. Each is a sampler: it starts from a source, takes steps until it is done, and finishes with the
+result.
 """
 
 from typing import Protocol, TypeVar
 
 
 class Progress(Protocol):
-    """How far a sampler has come."""
+    """The progress of a sampler."""
 
     @property
     def done(self) -> bool:
-        """Is nothing left to do but to finish?"""
+        """Whether only `finish` is left."""
         ...
 
 
@@ -23,27 +23,26 @@ Made_co = TypeVar("Made_co", covariant=True)
 
 
 class Sampler(Protocol[Source_contra, P, Made_co]):
-    """The settings of how something is made; what changes while it is made is in the progress.
+    """The settings of a generation; the progress holds everything that changes.
 
-    source: what it is made from, such as decoders with their contexts. One sampler can be at work on
-    several sources.
+    source: the input, such as decoders with their contexts. One sampler can work on several sources.
     """
 
     def start(self, source: Source_contra) -> P:
-        """Before the first step."""
+        """Returns the progress before the first step."""
         ...
 
     def step(self, progress: P) -> P:
-        """One step on. The progress that is given may be used up."""
+        """Takes one step. The given progress may become unusable."""
         ...
 
     def finish(self, progress: P) -> Made_co:
-        """What was made, after the last step or any other."""
+        """Returns the result, after the last step or any other."""
         ...
 
 
 def sample(sampler: Sampler[Source_contra, P, Made_co], source: Source_contra) -> Made_co:
-    """What the sampler makes of the source, with its gradient where the sampler has one."""
+    """Returns the sampler's result for the source, with its gradient if the sampler supports it."""
     progress = sampler.start(source)
     while not progress.done:
         progress = sampler.step(progress)

@@ -1,4 +1,5 @@
-"""Convolutions that draw the frames of a sound of fixed length, coarse to fine, from one vector: of an autoencoder."""
+"""Convolutions that generate the frames of a sound of fixed length from one vector, coarse to fine, for an
+autoencoder."""
 
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from weft.layers.upsampling import Upsampling
 
 
 class SoundConvolutions(OneStep):
-    """The pooled context (B, D), and noise beside it, -> normalised log-mel frames (B, T, M).
+    """The pooled context (B, D), concatenated with noise, -> normalised log-mel frames (B, T, M).
 
     Time and bands are the two sides of a grid, which each stage doubles.
     """
@@ -27,7 +28,7 @@ class SoundConvolutions(OneStep):
         self.layers = Upsampling(width, config.widths, start, 1, config.condition)
 
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:  # noqa: ARG002
-        """(B, T, M) of the vector alone."""
+        """(B, T, M) from the vector alone."""
         frames: Tensor = self.layers(vector_BK)
         return frames[:, 0]
 
@@ -45,7 +46,7 @@ class SoundConvolutionsConfig(Config[Decoder]):
     widths: tuple[int, ...] = (128, 64, 32, 16)
     """Channels of each grid, each with twice the frames and bands of the one before."""
     noise: int = 0
-    """Width of the noise beside the context; 0: what is drawn depends on the context alone."""
+    """Width of the noise. 0: the result depends on the context alone."""
     condition: int = 128
     """Width of the vector that modulates the stages."""
 
@@ -63,7 +64,7 @@ class SoundConvolutionsConfig(Config[Decoder]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a sound's frames."""
+        """Shape of a sound's frames."""
         return self.frames, self.bands
 
     def build(self) -> SoundConvolutions:

@@ -1,4 +1,4 @@
-"""Speech from words: how long each is said, and a flow that draws the frames of all."""
+"""Speech from words: predicts the duration of each word, and generates all frames with a flow."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,19 @@ from weft.decoders.sampler import sample
 from weft.layers.positions import sine_positions
 
 PLACES = 32
-"""Numbers that say where in its word a frame lies."""
+"""Number of features for a frame's position in its word."""
 MOST = 8.0
-"""Largest logarithm of a word's frames."""
+"""Maximum logarithm of a word's frames."""
 STEPS = 20.0
-"""Places along a word, for the sine codes."""
+"""Number of positions along a word, for the sine encoding."""
 
 
 class SpokenFlow(Flow):
-    """Each real token of the context is a word, or a part of one; it is said for as many frames as is predicted.
+    """Each real token of the context is a word, or a part of one, and lasts for a predicted number of frames.
 
-    Each frame is told its word and where in it it lies (the length regulator of FastSpeech: Ren et al. 2019,
-    arXiv:1905.09263, section 3.2); a flow then draws all frames at once. Durations are predicted from each word and its
-    neighbours.
+    Each frame receives its word and its position in it (the length regulator of FastSpeech: Ren et al. 2019,
+    arXiv:1905.09263, section 3.2); a flow then generates all frames together. Durations are predicted from each word
+    and its neighbours.
     """
 
     def __init__(self, config: "SpokenFlowConfig") -> None:
@@ -39,43 +39,46 @@ class SpokenFlow(Flow):
         nn.init.constant_(self.duration.bias, torch.tensor(config.usual).log().item())
 
     def log_durations(self, context: Features) -> Tensor:
-        """(B, L) natural logarithms of the frames of each token; anything where there is none."""
+        """(B, L) natural logarithm of the number of frames of each token; padding has arbitrary values."""
         tokens_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
-        # One place more, as a convolution of nothing is an error.
+        # One more position, since a convolution of nothing is an error.
         around_BDL = self.around(F.pad(tokens_BLD.transpose(1, 2), (0, 1)))[..., :-1]
         hidden_BLD = F.gelu(around_BDL.transpose(1, 2)) + tokens_BLD
         found: Tensor = self.duration(hidden_BLD)[..., 0]
         return found.float()
 
     def ends(self, context: Features) -> Tensor:
-        """(B, L) int64 the frame behind each token, as is predicted; the words of the context come first (`words_first`).
+        """(B, L) int64 predicted end frame of each token, exclusive. The words of the context must come first
+        (`words_first`).
 
-        A word has one frame at least; where all would be too long, all are shortened to the most that there are.
+        A word has at least one frame before rounding. If the total exceeds the maximum number of frames, all are
+        shortened.
         """
         frames_BL = self.log_durations(context).clamp(0, MOST).exp().masked_fill(~context.mask, 0)
         share_B = (self.shape[0] / frames_BL.sum(1).clamp_min(1)).clamp_max(1)
-        # Ends are rounded, not durations: the sum of rounded ones may be more frames than there are.
+        # Ends are rounded, not durations, since the sum of rounded durations may exceed the number
+        # of frames.
         ends_BL = (frames_BL * share_B[:, None]).cumsum(1).round().long()
         return ends_BL.clamp_max(self.shape[0])
 
     def lengths(self, context: Features) -> Tensor:
-        """(B,) int64 frames of each row; 1 of a row without words."""
+        """(B,) int64 frames of each row; 1 for a row without words."""
         ends_BL = self.ends(words_first(context))
         return F.pad(ends_BL, (1, 0), value=1).amax(1)
 
     def frames(self, context: Features, ends_BL: Tensor) -> Features:
         """The context of each frame: (B, T, D), up to the longest row.
 
-        ends_BL: the frame behind each token, not falling, 0 where nothing is said.
+        ends_BL: the end frame of each token, exclusive and non-decreasing, 0 for padding.
         """
-        if not ends_BL.shape[1]:  # a word that is none, of no frame, for rows without any
+        if not ends_BL.shape[1]:  # adds a word of no frames, for rows without any
             ends_BL, context = ends_BL.new_zeros(len(ends_BL), 1), _one_place(context)
         starts_BL = F.pad(ends_BL, (1, 0))[:, :-1]
         lengths_B = ends_BL.amax(1)
         longest = int(lengths_B.max()) if len(lengths_B) else 0
         places_T = torch.arange(max(1, longest), device=ends_BL.device)
         mask_BT = places_T < lengths_B.clamp_min(1)[:, None]
-        # The number of words that have ended before a frame is that of its word.
+        # The number of words that ended before a frame is the index of its word.
         word_BT = (ends_BL[:, None, :] <= places_T[None, :, None]).sum(2)
         word_BT = word_BT.clamp_max(max(0, ends_BL.shape[1] - 1))
         begin_BT, end_BT = starts_BL.gather(1, word_BT), ends_BL.gather(1, word_BT)
@@ -84,7 +87,7 @@ class SpokenFlow(Flow):
             *share_BT.shape, PLACES
         )
         index_BTD = word_BT[..., None].expand(*word_BT.shape, context.tokens.shape[2])
-        # A row without words has one frame all the same, which is told nothing.
+        # A row without words still has one frame, without any information.
         said_BLD = context.tokens.masked_fill(~context.mask[..., None], 0)
         tokens_BTD = said_BLD.gather(1, index_BTD)
         tokens_BTK = torch.cat([tokens_BTD, codes_BTP.to(tokens_BTD.dtype)], dim=2)
@@ -92,7 +95,7 @@ class SpokenFlow(Flow):
         return Features(tokens_BTK.masked_fill(~mask_BT[..., None], 0), mask_BT, pooled_BK)
 
     def without_context(self, context: Features, gone_B: Tensor) -> Features:
-        """Frames without their words; how many there are stays known."""
+        """Returns frames without their words; their number stays known."""
         token_D, pooled_D = self.no_context.to(context.tokens.dtype)
         tokens = torch.where(gone_B[:, None, None], token_D, context.tokens)
         return Features(
@@ -109,14 +112,14 @@ class SpokenFlow(Flow):
 
 
 def _one_place(context: Features) -> Features:
-    """The context without tokens with one place of padding."""
+    """Adds one position of padding to a context without tokens."""
     rows, width = context.pooled.shape
     mask = context.mask.new_zeros(rows, 1)
     return Features(context.pooled.new_zeros(rows, 1, width), mask, context.pooled)
 
 
 def words_first(context: Features) -> Features:
-    """The real tokens of each row first, so that words follow each other."""
+    """Moves the real tokens of each row to the front, so that the words are contiguous."""
     order_BL = (~context.mask).int().argsort(dim=1, stable=True)
     index_BLD = order_BL[..., None].expand_as(context.tokens)
     return Features(
@@ -129,9 +132,9 @@ class SpokenFlowConfig(FlowConfig):
     """Speech from words: predicted durations and a flow over frames."""
 
     context_dim: int = 64
-    """Width of the words. The network's context is 32 wider, for the place in the word."""
+    """Width of the words. The network's context is 32 wider, for the position in the word."""
     usual: float = 50.0
-    """Frames of a word before anything is learned."""
+    """Initial number of frames of a word."""
 
     def __post_init__(self) -> None:
         require(self, context_dim=COUNT, usual=POSITIVE)

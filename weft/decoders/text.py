@@ -20,21 +20,21 @@ from weft.layers.transformer import Activation, TransformerConfig
 
 @dataclass
 class TransformerState:
-    """Keys and values of every block: of the contexts, and of R texts so far."""
+    """Keys and values of every block: for the contexts, and for the R texts so far."""
 
     memories: list[Memory]
     caches: list[Cache]
 
     def take(self, rows_R: Tensor) -> "TransformerState":
-        """The state of these texts; each stays with its context, of which nothing is copied."""
+        """Returns the state of these texts. Each keeps its context, which is not copied."""
         return replace(self, caches=[cache.take(rows_R) for cache in self.caches])
 
 
 class TransformerDecoder(nn.Module):
-    """Tokens of a context and the tokens before -> logits of the next token.
+    """A context's tokens and earlier tokens -> logits of the next token.
 
-    Only real tokens are computed. With `tied` the last map shares its weights with the embedding
-    (Press & Wolf 2017, arXiv:1608.05859).
+    Only real tokens are computed. With `tied`, the last map shares its weights with the embedding (Press & Wolf 2017,
+    arXiv:1608.05859).
     """
 
     def __init__(self, config: "TransformerDecoderConfig") -> None:
@@ -69,24 +69,24 @@ class TransformerDecoder(nn.Module):
             self.out.weight = self.embedding.weight
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Ids (R, T) int64, padded at their ends, of context (B, L, context_dim) -> (R, T, V)."""
+        """Ids (R, T) int64, right-padded, with context (B, L, context_dim) -> (R, T, V)."""
         packing = text_packing(context, prefix, self.max_length)
         assert prefix is not None
         hidden_SD = self._hidden(context, prefix, packing)
         return packing.unpack(self.logits(hidden_SD))
 
     def hidden(self, context: Features, prefix: Field) -> tuple[Tensor, Packing]:
-        """(S, D) packed states of the real tokens, and where they lie."""
+        """(S, D) packed states of the real tokens, and their packing."""
         packing = text_packing(context, prefix, self.max_length)
         return self._hidden(context, prefix, packing), packing
 
     def logits(self, hidden_SD: Tensor) -> Tensor:
-        """(S, V) of packed states."""
+        """(S, V) logits of packed states."""
         logits_SV: Tensor = self.out(self.output_dropout(hidden_SD))
         return logits_SV
 
     def start(self, context: Features, texts: int, longest: int) -> TransformerState:
-        """The state before the first token of `texts` texts a context, of up to `longest` tokens."""
+        """Returns the state before the first token of `texts` texts for each context, of at most `longest` tokens."""
         if longest > self.max_length:
             raise ValueError(f"texts of {longest} tokens, expected at most {self.max_length}")
         memories = [block.memory(self._checked(context)).contiguous() for block in self._blocks()]
@@ -96,7 +96,7 @@ class TransformerDecoder(nn.Module):
         return TransformerState(memories, caches)
 
     def step(self, ids_R: Tensor, state: TransformerState) -> Tensor:
-        """The next token of each text -> (R, V) logits of the one after; changes the state."""
+        """Processes the next token of each text -> (R, V) logits of the one after. Changes the state."""
         token_RD = self.embedding(ids_R) + self.positions[state.caches[0].length]
         for block, cache, memory in zip(self._blocks(), state.caches, state.memories, strict=True):
             token_RD = block.step(token_RD, cache, memory)
@@ -126,7 +126,7 @@ class TransformerDecoderConfig(Config[Decoder]):
     """A transformer that writes text about a context."""
 
     vocab_size: int
-    """Tokens V; at least those of the stream that is generated."""
+    """Number of tokens V; at least those of the generated stream."""
     context_dim: int
     """Width of the context's tokens."""
     dim: int = 256
@@ -135,13 +135,13 @@ class TransformerDecoderConfig(Config[Decoder]):
     mlp: int | None = None
     """Hidden width of the MLPs, None for 4 * dim."""
     max_length: int = 64
-    """Most tokens of a text, the special ones included."""
+    """Maximum tokens of a text, including the special ones."""
     tied: bool = True
-    """The last map shares its weights with the embedding of the tokens."""
+    """If true, the last map shares its weights with the token embedding."""
     activation: Activation = "gelu"
     norm_eps: float = 1e-5
     dropout: float = 0.0
-    """Of embeddings, of each branch and before the last map."""
+    """Dropout of embeddings, of each branch and before the last map."""
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Boosted decision trees that were grown elsewhere: arrays of nodes, read without gradients."""
+"""Boosted decision trees grown by another program: arrays of nodes, without gradients."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from weft.core.shapes import check_shape
 
 
 class Trees(nn.Module):
-    """The context's pooled vector (B, D) -> (B, V): a constant, and the leaf that each tree leads to.
+    """The context's pooled vector (B, D) -> (B, V): a constant plus the reached leaf of each tree.
 
-    At a node that is no leaf a row goes left where its feature is at most the threshold. Trees begin at
-    `roots` and add to the outputs `outputs` (J. H. Friedman, Annals of Statistics 29(5), 2001, algorithm 1).
+    At an inner node a row goes left if its feature is at most the threshold. Trees begin at `roots` and add to the
+    outputs `outputs` (J. H. Friedman, Annals of Statistics 29(5), 2001, algorithm 1).
     """
 
     feature: Tensor
@@ -43,7 +43,7 @@ class Trees(nn.Module):
 
     @torch.no_grad()
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
-        """Reads no prefix. A leaf is its own left and right node."""
+        """Reads no prefix. A leaf is its own left and right child."""
         if prefix is not None:
             raise ValueError("trees got a prefix, expected none: they read the context alone")
         check_shape(context.pooled, "B D", "the input of trees", D=self.config.in_dim)
@@ -63,13 +63,13 @@ class TreesConfig(Config[Decoder]):
     in_dim: int
     """Width D of the vector."""
     classes: int
-    """Outputs V: logits of classes, or one number."""
+    """Number of outputs V: logits of classes, or one number."""
     trees: int
     """Number of trees, of all outputs together."""
     nodes: int
     """Number of nodes of all trees together, leaves included."""
     depth: int
-    """Most steps from a root to a leaf."""
+    """Maximum number of steps from a root to a leaf."""
 
     def __post_init__(self) -> None:
         require(self, in_dim=COUNT, classes=COUNT, trees=at_least(0), nodes=at_least(0))

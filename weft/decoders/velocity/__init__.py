@@ -1,1 +1,1 @@
-"""Networks that say how a noisy value moves: one file, one network. A flow draws with any of them."""
+"""Networks that predict the velocity of a noisy value, one in each file. A flow can use any of them."""

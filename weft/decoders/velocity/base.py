@@ -1,4 +1,4 @@
-"""What a flow needs of its network, and the parts that such networks share."""
+"""The interface of a flow's network, and parts that such networks share."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,12 +9,12 @@ from weft.core.records import Features
 from weft.layers.positions import sine_positions
 
 TIMES = 1000.0
-"""By this times of 0 to 1 are multiplied, so that their sine codes differ."""
+"""Factor for times from 0 to 1, so that their sine encodings differ."""
 
 
 @runtime_checkable
 class Velocity(Protocol):
-    """(noisy values, their times, the context) -> how they move, of the shape of the values.
+    """(noisy values, their times, the context) -> velocity, with the shape of the values.
 
     shape: of one value, such as (3, H, W). context_dim: width of the context's tokens and of its pooled vector.
     """
@@ -28,9 +28,9 @@ class Velocity(Protocol):
 
 
 class Condition(nn.Module):
-    """Times and the pooled context -> one vector a row, (B, D), which the layers are modulated by.
+    """Times and the pooled context -> one vector for each row, (B, D), which modulates the layers.
 
-    The context is brought to mean 0 and variance 1: small vectors of words count from the start, too.
+    The context is normalised to mean 0 and variance 1, so that small word vectors have an effect from the start.
     """
 
     def __init__(self, context_dim: int, dim: int) -> None:
@@ -47,7 +47,7 @@ class Condition(nn.Module):
 
 
 def zeroed(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
-    """The layer with weights of zero: the branch that ends with it begins as nothing."""
+    """Sets the layer's weights to zero, so that its branch starts at zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""Convolutions over time with one look at all frames, for sounds whose every frame has a context of its own."""
+"""Convolutions over time and one attention over all frames, for sounds with a separate context for each frame."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ from weft.layers.time_convolution import TimeConvolution
 
 KERNEL = 5
 DILATIONS = (1, 2, 4, 8)
-"""In turn, one a block."""
+"""Dilations of the blocks, repeated in this order."""
 
 
 class FrameBlock(nn.Module):
-    """A dilated convolution over time with a gate, around a residual, modulated by time and context (WaveNet: van den Oord et
+    """A dilated, gated convolution over time with a residual, modulated by time and context (WaveNet: van den Oord et
     al. 2016, arXiv:1609.03499, equation 2)."""
 
     def __init__(self, dim: int, dilation: int) -> None:
@@ -41,9 +41,10 @@ class FrameBlock(nn.Module):
 
 
 class FrameVelocity(nn.Module):
-    """(B, T, M) noisy frames -> their velocity; the context has a token for each frame, and its mask says which are real.
+    """(B, T, M) noisy frames -> their velocity. The context has a token for each frame, and its mask marks the real
+    ones.
 
-    In the middle each frame attends to all others, so that one voice says all of a sound.
+    After half of the blocks each frame attends to all others, so that the whole sound has one voice.
     """
 
     def __init__(self, config: "FrameVelocityConfig") -> None:
@@ -89,12 +90,12 @@ class FrameVelocityConfig(Config[Velocity]):
     context_dim: int
     """Width of the context of a frame."""
     frames: int = 400
-    """Most frames of a sound."""
+    """Maximum number of frames of a sound."""
     dim: int = 128
     depth: int = 8
-    """Blocks, whose dilations are 1, 2, 4, 8 in turn."""
+    """Number of blocks. Their dilations cycle through 1, 2, 4, 8."""
     heads: int = 4
-    """Of the attention in the middle."""
+    """Heads of the attention in the middle."""
 
     def __post_init__(self) -> None:
         require(self, bands=COUNT, context_dim=COUNT, frames=COUNT, dim=COUNT, heads=COUNT)
@@ -104,7 +105,7 @@ class FrameVelocityConfig(Config[Velocity]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what it moves."""
+        """Shape of its values."""
         return self.frames, self.bands
 
     def build(self) -> FrameVelocity:

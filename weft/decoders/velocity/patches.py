@@ -16,9 +16,9 @@ CHANNELS = 3
 
 
 class PatchVelocity(nn.Module):
-    """(B, 3, H, W) noisy pixels -> their velocity (B, 3, H, W): each patch is a token with a learned place.
+    """(B, 3, H, W) noisy pixels -> their velocity (B, 3, H, W). Each patch is a token with a learned position.
 
-    The tokens of the context are attended to; its pooled vector and the time modulate every block.
+    The patches attend to the tokens of the context; its pooled vector and the time modulate every block.
     """
 
     def __init__(self, config: "PatchVelocityConfig") -> None:
@@ -71,7 +71,7 @@ class PatchVelocityConfig(Config[Velocity]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what it moves."""
+        """Shape of its values."""
         return CHANNELS, self.size, self.size
 
     def build(self) -> PatchVelocity:

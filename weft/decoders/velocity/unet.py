@@ -1,4 +1,4 @@
-"""A U-Net over pixels (Ronneberger et al. 2015, arXiv:1505.04597) whose layers know the time and the context."""
+"""A U-Net over pixels (Ronneberger et al. 2015, arXiv:1505.04597), modulated by the time and the context."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ CHANNELS = 3
 
 
 class ModulatedBlock(nn.Module):
-    """Two 3 x 3 convolutions around a residual; the second norm is scaled and shifted by the condition.
+    """Two 3 x 3 convolutions with a residual; the condition scales and shifts the second norm.
 
     Adaptive group normalisation, Dhariwal & Nichol 2021, arXiv:2105.05233, section 3.
     """
@@ -45,9 +45,9 @@ class ModulatedBlock(nn.Module):
 class UNet(nn.Module):
     """(B, 3, H, W) noisy pixels -> their velocity (B, 3, H, W).
 
-    Squares of `patch` pixels become one place with more channels, which costs little detail and a `patch`-th of the
-    rows and columns. Each of the widths is a level at half the side of the one before, with `blocks` blocks
-    down and up. With `attention` the places of the lowest level attend to the tokens of the context.
+    Squares of `patch` x `patch` pixels become one position with more channels. This loses little detail and divides
+    rows and columns by `patch`. Each of the widths is a level at half the side of the one before, with `blocks`
+    blocks down and up. With `attention`, the positions of the lowest level attend to the tokens of the context.
     """
 
     def __init__(self, config: "UNetConfig") -> None:
@@ -107,7 +107,8 @@ class UNet(nn.Module):
 
 
 def _unshuffled(pixels_BCHW: Tensor, patch: int) -> Tensor:
-    """(B, C, H, W) -> (B, C * patch ** 2, H / patch, W / patch); torch's own returns a batch of no rows as it is."""
+    """(B, C, H, W) -> (B, C * patch ** 2, H / patch, W / patch). torch's own function does not reshape an empty
+    batch."""
     rows, channels, height, width = pixels_BCHW.shape
     high, wide = height // patch, width // patch
     squares = pixels_BCHW.reshape(rows, channels, high, patch, wide, patch)
@@ -123,7 +124,7 @@ def _shuffled(places_BCHW: Tensor, patch: int) -> Tensor:
 
 
 def _groups(width: int) -> int:
-    """Of about 8 channels, and a divisor of the width."""
+    """Returns the number of groups: about 8 channels in each, and a divisor of the width."""
     return next(groups for groups in range(max(1, width // 8), 0, -1) if width % groups == 0)
 
 
@@ -138,15 +139,15 @@ class UNetConfig(Config[Velocity]):
     widths: tuple[int, ...] = (64, 96, 128)
     """Channels of each level, the finest first."""
     blocks: int = 1
-    """Blocks of a level on the way down; one more on the way up."""
+    """Number of blocks of a level on the way down; one more on the way up."""
     patch: int = 2
-    """Side of the squares of pixels that are one place."""
+    """Side of the square of pixels that forms one position."""
     condition: int = 128
     """Width of the vector of time and context."""
     attention: bool = True
-    """The lowest level attends to the tokens of the context; the pooled context is read in any case."""
+    """If true, the lowest level attends to the tokens of the context. The pooled context is read in any case."""
     heads: int = 4
-    """Of that attention."""
+    """Heads of that attention."""
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -168,7 +169,7 @@ class UNetConfig(Config[Velocity]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what it moves."""
+        """Shape of its values."""
         return CHANNELS, self.size, self.size
 
     def build(self) -> UNet:
