@@ -1,4 +1,4 @@
-"""Sounds of different lengths, encoded together where they are as long, so that padding is never read."""
+"""Encodes sounds of equal length together, so that padding is never read."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from weft.layers.padded import is_padded
 
 
 def by_length(field: Field, encode: Callable[[Tensor], Features], dim: int) -> Features:
-    """Features of (B, T, ...) whose rows are of the lengths that the mask says, of width `dim`.
+    """Returns Features of width `dim` for (B, T, ...), with the row lengths of the mask.
 
-    encode: of values (R, T, ...) without padding. Raises ValueError in the padded mode, which knows one length.
+    encode: takes values (R, T, ...) without padding. Raises ValueError in the padded mode, which has a single length.
     """
     if is_padded() and field.mask is not None:
         raise ValueError("sounds are encoded by length, expected no mask in the padded mode")

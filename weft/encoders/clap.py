@@ -1,4 +1,4 @@
-"""CLAP (Wu et al. 2023, arXiv:2211.06687): a tower of sounds and one of texts, which stay modules of transformers."""
+"""CLAP (Wu et al. 2023, arXiv:2211.06687): a sound tower and a text tower, both wrapped modules of transformers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ TOWERS: dict[str, Literal["audio", "text"]] = {"audio": "audio", "text": "text"}
 
 @dataclass(frozen=True)
 class Clap:
-    """What of the model is not in its towers.
+    """The parts of the model outside its towers.
 
-    widths: of the towers by stream. embedding: E of the common space, into which each tower's vector goes by two linear
-    maps with `activation` between. longest: the most tokens of a text. rules: where the weights of these maps lie, and
-    the two temperatures, of which weft keeps the mean of the logarithms.
+    widths: of the towers by stream. embedding: E of the common space, to which two linear maps with `activation`
+    between them project each tower's vector. longest: maximum tokens of a text. rules: names of the weights of these
+    maps, and of the two temperatures; weft keeps the mean of their logarithms.
     """
 
     widths: dict[str, int]
@@ -32,11 +32,11 @@ class Clap:
     rules: Rules
     sigmoid: ClassVar[bool] = False
     beside: ClassVar[tuple[str, ...]] = ("audio_model.", "text_model.")
-    """Where the weights of the towers lie, which each tower reads itself."""
+    """Prefixes of the towers' weights, which each tower reads itself."""
 
 
 def read_clap(name: str, folder: Path) -> Clap | None:
-    """The parts of the model in `folder`; None where it is another model, or has other projections than weft."""
+    """Reads the parts of the model in `folder`; None if it is another model, or has projections that weft lacks."""
     settings = {} if is_open_clip(folder) else read_settings(name, folder)
     if settings.get("model_type") != MODEL_TYPE:
         return None
@@ -44,7 +44,7 @@ def read_clap(name: str, folder: Path) -> Clap | None:
 
 
 def of_settings(settings: Settings) -> Clap | None:
-    """The parts of a CLAP with this config.json."""
+    """Returns the parts of a CLAP with this config.json."""
     text, audio = settings["text_config"], settings["audio_config"]
     activations = {one["projection_hidden_act"] for one in (text, audio)}
     if len(activations) > 1 or not activations <= {"gelu", "relu"}:
@@ -59,7 +59,7 @@ def of_settings(settings: Settings) -> Clap | None:
         widths={"audio": audio["hidden_size"], "text": text["hidden_size"]},
         embedding=settings["projection_dim"],
         activation=activations.pop(),
-        # Positions are counted from the padding's id + 1 on.
+        # Positions start at the padding's id + 1.
         longest=text["max_position_embeddings"] - text["pad_token_id"] - 1,
         rules=rules,
     )

@@ -49,7 +49,7 @@ class ConvolutionModule(nn.Module):
 
     def forward(self, tokens_SD: Tensor, packing: Packing) -> Tensor:
         gated_SD = F.glu(self.gated(self.norm(tokens_SD)), dim=1)
-        # Unpacked, padding is zero, as what lies before and behind a sound.
+        # Unpacked, the padding is zero, like the padding of the convolution.
         mixed_BDT = self.over_time(packing.unpack(gated_SD).transpose(1, 2))
         mixed_SD = packing.pack(mixed_BDT.transpose(1, 2).contiguous())
         changed: Tensor = self.out(F.silu(self.batch_norm.matrix(mixed_SD)))
@@ -85,7 +85,7 @@ class ConformerBlock(nn.Module):
 class Conformer(nn.Module):
     """Frames (B, T, M) -> tokens (B, ceil(T / subsampling), D) in order of time; pooled: their mean.
 
-    Padding is zero before each convolution: a sound is the same alone and in a batch.
+    Padding is zeroed before each convolution, so a sound gives the same result alone and in a batch.
     """
 
     def __init__(self, config: "ConformerConfig") -> None:
@@ -125,15 +125,15 @@ class ConformerConfig(WithWeights, Config[Encoder]):
     mels: int = 80
     """Bands of the spectrogram."""
     subsampling: Literal[2, 4] = 4
-    """Frames for each token: each convolution at the input halves them."""
+    """Frames for each token. Each convolution at the input halves their number."""
     channels: int = 32
-    """Of the convolutions at the input."""
+    """Channels of the convolutions at the input."""
     dim: int = 144
     depth: int = 4
     heads: int = 4
     mlp: int | None = None
     kernel: int = 15
-    """Tokens that the convolution of a block sees, an odd number."""
+    """Kernel size of the convolution in a block, an odd number of tokens."""
     norm_eps: float = 1e-5
     dropout: float = 0.0
     attention_dropout: float = 0.0
@@ -151,7 +151,7 @@ class ConformerConfig(WithWeights, Config[Encoder]):
 
     @property
     def halvings(self) -> int:
-        """Convolutions at the input."""
+        """Number of convolutions at the input."""
         return self.subsampling // 2
 
     def transformer(self) -> TransformerConfig:

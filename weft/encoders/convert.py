@@ -1,6 +1,6 @@
-"""Towers of Hugging Face checkpoints as our own encoders: their config and tensors, renamed.
+"""Converts towers of Hugging Face checkpoints to weft's encoders: their config, and their tensors under new names.
 
-Ours compute only real tokens and can be cut into a frozen and a trainable part.
+weft's modules compute only real tokens and can be divided into a frozen and a trainable part.
 """
 
 from collections.abc import Mapping
@@ -37,15 +37,15 @@ _PREFIXES = {
     "siglip2_text_model": ("", "text_model."),
     "siglip_vision_model": ("", "vision_model."),
 }
-"""What may stand before the names of a tower's weights, in a file of its own or of a whole model."""
+"""Possible prefixes of a tower's weights, in a file of its own or of a whole model."""
 
 
 def convertible(settings: Settings) -> bool:
-    """Whether a tower of these settings can become one of ours with the same outputs."""
+    """Whether a tower with these settings can become a weft module with the same outputs."""
     return (
         settings["model_type"] in _PREFIXES
         and settings["hidden_act"] in ACTIVATIONS
-        # These are in some types' settings only.
+        # only some types have these settings
         and settings.get("qkv_bias", True)
         and settings.get("vision_use_head", True)
         and settings.get("projection_size", settings["hidden_size"]) == settings["hidden_size"]
@@ -55,13 +55,13 @@ def convertible(settings: Settings) -> bool:
 
 
 def text_config(settings: Settings) -> TextTransformerConfig:
-    """Our config of a text tower of BERT's, CLIP's or SigLIP's kind.
+    """Returns weft's config of a BERT, CLIP or SigLIP text tower.
 
     Pooling is the mean, CLIP's end of text, or SigLIP's last token through its head.
     """
     common = block_settings(settings)
     if settings["model_type"] in BERT_TYPES:
-        # RoBERTa counts positions from padding_idx + 1 on: the rows before are never used.
+        # RoBERTa counts positions from padding_idx + 1 on; earlier rows are never used.
         unused = 0 if settings["model_type"] == "bert" else settings["pad_token_id"] + 1
         return TextTransformerConfig(
             vocab_size=settings["vocab_size"],
@@ -86,7 +86,7 @@ def text_config(settings: Settings) -> TextTransformerConfig:
             **common,
         )
     end = settings["eos_token_id"]
-    # Old CLIP configs say 2 where they mean the highest id, with which their texts end.
+    # Old CLIP configs say 2, but their texts end with the highest id.
     end = settings["vocab_size"] - 1 if end == 2 else end
     return TextTransformerConfig(
         vocab_size=settings["vocab_size"],
@@ -102,7 +102,7 @@ def text_config(settings: Settings) -> TextTransformerConfig:
 
 
 def vision_config(settings: Settings) -> ViTConfig:
-    """Our config of a ViT, CLIP or SigLIP vision tower.
+    """Returns weft's config of a ViT, CLIP or SigLIP vision tower.
 
     Pooling is the class token, or SigLIP's attention over the patches.
     """
@@ -122,12 +122,12 @@ def vision_config(settings: Settings) -> ViTConfig:
 
 
 def own_config(settings: Settings) -> TextTransformerConfig | ViTConfig:
-    """Our config of a tower with these settings, which are `convertible`."""
+    """Returns weft's config of a tower with these `convertible` settings."""
     return text_config(settings) if "vocab_size" in settings else vision_config(settings)
 
 
 def block_settings(settings: Settings) -> dict[str, Any]:
-    """The shape of the blocks as our configs call it."""
+    """Returns the sizes of the blocks under weft's setting names."""
     return {
         "dim": settings["hidden_size"],
         "depth": settings["num_hidden_layers"],
@@ -138,9 +138,9 @@ def block_settings(settings: Settings) -> dict[str, Any]:
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, where: str) -> dict[str, Tensor]:
-    """The tensors of a tower under our names. Heads and the pooler of BERT are left behind.
+    """Returns the tensors of a tower under weft's names. Heads and BERT's pooler are left out.
 
-    Raises WeftError that names `where` and the tensor which is not there, or which weft does not read.
+    Raises WeftError with `where` and the name of a missing tensor, or of one that weft does not read.
     """
     kind = settings["model_type"]
     rules, found = tower_rules(settings), below(tensors, _PREFIXES[kind], "embeddings.")

@@ -1,4 +1,4 @@
-"""A plain stack of 3 x 3 convolutions, for small drawn pictures that need no depth."""
+"""A plain stack of 3 x 3 convolutions, for small drawn pictures."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,10 +22,10 @@ from weft.layers.convolution import (
 class ConvNet(nn.Module):
     """uint8 images -> tokens: the last grid (B, H * W, D), row by row; pooled: its mean or maximum.
 
-    Each layer is a convolution with stride 2 or, after `halvings` of them, 1, then batch norm and
-    ReLU. With `coordinates` the pixels also say where they are, x and y from -1 to 1, so that tokens
-    know their place (Liu et al. 2018, arXiv:1807.03247, section 3). With `positions` tokens are
-    layer-normalised after a fixed code of their place is added.
+    Each layer is a convolution, batch norm and ReLU. The stride is 2 in the first `halvings` layers, then 1. With
+    `coordinates`, the pixels also hold their x and y from -1 to 1, so that tokens know their position (Liu et al.
+    2018, arXiv:1807.03247, section 3). With `positions`, a fixed position encoding is added to the tokens, followed
+    by a layer norm.
     """
 
     def __init__(self, config: "ConvNetConfig") -> None:
@@ -75,8 +75,8 @@ def coordinates_like(grid_BDHW: torch.Tensor) -> torch.Tensor:
 def sine_positions(grid_BDHW: torch.Tensor) -> torch.Tensor:
     """(H * W, D): sines and cosines of x and y, as Carion et al. 2020 (arXiv:2005.12872, section 3.2).
 
-    The lowest frequency is a quarter of a period over the picture, so that left and right are told apart
-    by a linear map; the highest is one period for two cells.
+    The lowest frequency is a quarter of a period over the picture, so that a linear map can tell left from right. The
+    highest is one period for two cells.
     """
     dim, height, width = grid_BDHW.shape[1:]
     x_HW, y_HW = (1 + coordinates_like(grid_BDHW.new_empty(1, dim, height, width).float())[0]) / 2
@@ -96,17 +96,17 @@ class ConvNetConfig(WithWeights, Config[Encoder]):
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels of each layer."""
     halvings: int = 3
-    """So many layers, from the first, halve the sides."""
+    """Number of layers, from the first, that halve the sides."""
     coordinates: bool = False
-    """Two more channels at the input: where the pixel is."""
+    """If true, two input channels hold the coordinates of each pixel."""
     positions: bool = False
-    """Tokens carry a code of their place, for a fusion that attends to them."""
+    """If true, tokens contain a position encoding, for a fusion that attends to them."""
     pooling: Literal["mean", "max"] = "mean"
-    """Over the grid."""
+    """Pooling over the grid."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Of pixels in [0, 1]."""
+    """Mean of pixels in [0, 1]."""
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """Of pixels in [0, 1]."""
+    """Standard deviation of pixels in [0, 1]."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 

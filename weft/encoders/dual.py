@@ -1,7 +1,7 @@
-"""Published models with a tower of pictures, or of sounds, and one of texts: their parts, and where each weight lies.
+"""Published models with a picture or sound tower and a text tower: their parts, and the names of their weights.
 
-They lie in one of two layouts: that of Hugging Face (config.json) or that of open_clip
-(open_clip_config.json). Both become the same record.
+Two layouts exist: that of Hugging Face (config.json) and that of open_clip (open_clip_config.json). Both are read
+into the same record.
 """
 
 import functools
@@ -21,16 +21,16 @@ from weft.hub import fetched, is_open_clip, loading, read_open_clip, read_settin
 from weft.modalities.pretrained_tokenizers import load_pretrained
 
 MODEL_TYPES = ("clip", "siglip")
-"""Of config.json; SigLIP 2 with a fixed picture size has SigLIP's."""
+"""Values in config.json. SigLIP 2 with a fixed picture size has SigLIP's."""
 REFUSED = {
     "siglip2": "SigLIP 2 with patches of varying shape (naflex), expected one with a fixed picture size",
 }
 
 
 def read_dual(name: str, folder: Path) -> DualEncoder | None:
-    """The parts of the model in `folder`; None where it is no dual encoder that becomes wholly ours.
+    """Reads the parts of the model in `folder`; None unless it is a dual encoder that weft can convert completely.
 
-    Raises WeftError where its settings are damaged.
+    Raises WeftError if its settings are damaged.
     """
     with loading(name):
         if is_open_clip(folder):
@@ -39,13 +39,13 @@ def read_dual(name: str, folder: Path) -> DualEncoder | None:
         if settings["model_type"] not in MODEL_TYPES:
             return None
         text = dict(settings["text_config"])
-        # The tokenizer knows better than config.json, which often leaves it at the default.
+        # The tokenizer is more reliable than config.json, which often has only the default.
         text["pad_token_id"] = pad_id(folder, text["pad_token_id"])
         return of_settings({**settings, "text_config": text})
 
 
 def is_dual(name: str) -> bool:
-    """Whether the model is one with two towers, of a kind that weft reads or refuses with a reason of its own."""
+    """Whether the model has two towers of a kind that weft reads, or refuses with a specific reason."""
     folder = fetched(name, weights=False)
     return is_open_clip(folder) or read_settings(name, folder)["model_type"] in (
         *MODEL_TYPES,
@@ -55,7 +55,7 @@ def is_dual(name: str) -> bool:
 
 
 def require_dual(name: str, folder: Path) -> DualEncoder | Clap:
-    """As `read_dual`, or a CLAP. Raises WeftError that says what the model is instead."""
+    """As `read_dual`, or a CLAP. Raises WeftError that names the actual kind of model."""
     with loading(name):
         found = read_clap(name, folder) or read_dual(name, folder)
     if found is not None:
@@ -69,7 +69,7 @@ def require_dual(name: str, folder: Path) -> DualEncoder | Clap:
 
 
 def of_settings(settings: Settings) -> DualEncoder | None:
-    """The parts of a CLIP or SigLIP with this config.json."""
+    """Returns the parts of a CLIP or SigLIP with this config.json."""
     text, vision = settings["text_config"], settings["vision_config"]
     if not (convertible(text) and convertible(vision)):
         return None
@@ -101,10 +101,10 @@ def _siglip_rules() -> Rules:
 
 
 def read_weights(dual: DualEncoder | Clap, folder: Path, below: str) -> dict[str, Tensor]:
-    """Our tensors whose names begin with `below`, without it.
+    """Returns weft's tensors whose names begin with `below`, without this prefix.
 
-    Raises WeftError where one is missing, or where the folder holds one that weft does not read: a model
-    is read whole or not at all.
+    Raises WeftError if a tensor is missing, or the folder holds one that weft does not read: a model is read
+    completely or not at all.
     """
     names = names_in(folder)
     extra = [n for n in unread(dual.rules, names) if not n.startswith(dual.beside)]
@@ -122,12 +122,12 @@ def read_weights(dual: DualEncoder | Clap, folder: Path, below: str) -> dict[str
 
 
 def read_number(dual: DualEncoder | Clap, folder: Path, name: str) -> float:
-    """SCALE or BIAS of the model."""
+    """Returns SCALE or BIAS of the model."""
     return float(next(iter(read_weights(dual, folder, name).values())))
 
 
 def pad_id(folder: Path, otherwise: int) -> int:
-    """The padding of the tokenizer there, `otherwise` where there is none."""
+    """Returns the padding id of the tokenizer there, `otherwise` if there is none."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         return otherwise
@@ -137,5 +137,5 @@ def pad_id(folder: Path, otherwise: int) -> int:
 
 @functools.lru_cache(maxsize=16)
 def _pad_of(folder: Path, changed: int) -> int | None:  # noqa: ARG001
-    """Once for a file: that of SigLIP 2 has 256,000 tokens, and each part of a model asks."""
+    """Cached for each file: SigLIP 2's has 256,000 tokens, and each part of a model asks for it."""
     return load_pretrained(str(folder)).special.get("pad")

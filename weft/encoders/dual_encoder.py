@@ -1,4 +1,4 @@
-"""The parts of a dual encoder, whatever layout it was published in, and our names of its weights."""
+"""The parts of a dual encoder, independent of its published layout, and weft's names of its weights."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,19 +8,19 @@ from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 
 PROJECTION = "projections.{}.layers.0.weight"
-"""Our name of a tower's map into the common space."""
+"""weft's name of a tower's projection into the common space."""
 SCALE, BIAS = "log_scale", "bias"
-"""The logarithm of the factor on cosines, and what SigLIP adds to them."""
+"""The logarithm of the factor on cosines, and the bias that SigLIP adds to them."""
 
 
 @dataclass(frozen=True)
 class DualEncoder:
-    """A tower of pictures, one of texts, and what compares their vectors.
+    """A picture tower, a text tower, and the comparison of their vectors.
 
-    image, text: our configs of the towers. embedding: width E of the space that a linear map without bias
-    leads each tower into; None where the towers' own vectors are compared. sigmoid: whether a learned
-    bias is added to the scaled cosines, as the sigmoid loss of SigLIP needs it. rules: where each weight
-    lies in the files of the model; our names are those of `weft.architectures.model.Model`.
+    image, text: weft's configs of the towers. embedding: width E of the common space, to which a linear map without
+    bias projects each tower; None if the towers' vectors are compared directly. sigmoid: whether a learned bias is
+    added to the scaled cosines, for SigLIP's sigmoid loss. rules: names of the weights in the model's files; weft's
+    names are those of `weft.architectures.model.Model`.
     """
 
     image: ViTConfig
@@ -29,4 +29,4 @@ class DualEncoder:
     sigmoid: bool
     rules: Rules
     beside: ClassVar[tuple[str, ...]] = ()
-    """Beginnings of names of weights that others read."""
+    """Prefixes of weights that other code reads."""

@@ -1,4 +1,4 @@
-"""A pretrained encoder with transformer blocks of one's own on top."""
+"""A pretrained encoder with additional transformer blocks on top."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from weft.layers.transformer import TransformerConfig
 
 
 class Extended(nn.Module):
-    """The tokens of an encoder, normalised, mapped to another width, and through blocks that learn.
+    """The tokens of an encoder, normalised, projected to another width, and passed through trainable blocks.
 
-    What of the inner encoder is frozen can be kept in the feature cache, as without the blocks. In a
-    model with fusion the map is computed once a picture, not once a pair of picture and text.
+    The frozen part of the inner encoder can be cached, as without the blocks. In a model with fusion, the projection
+    is computed once for each picture, not for each pair of picture and text.
     """
 
     def __init__(self, config: "ExtendedConfig") -> None:
@@ -62,14 +62,14 @@ class Extended(nn.Module):
 
 @dataclass(frozen=True)
 class ExtendedConfig(Config[Encoder]):
-    """An encoder that is frozen at least partly, with transformer blocks on top."""
+    """A partly or wholly frozen encoder with transformer blocks on top."""
 
     encoder: Config[Encoder]
     """The inner encoder."""
     transformer: TransformerConfig
-    """The blocks, pre-norm; their width is that of the result, depth 0 is the map alone."""
+    """The blocks, pre-norm. Their width is that of the result; depth 0 is only the projection."""
     pooling: Literal["first", "mean"] = "mean"
-    """What the pooled vector is."""
+    """Pooling to one vector."""
 
     def __post_init__(self) -> None:
         if self.transformer.norm != "pre":
@@ -80,5 +80,5 @@ class ExtendedConfig(Config[Encoder]):
 
 
 def cached_part(encoder: Config[Encoder]) -> Config[Encoder]:
-    """The config that the frozen features of `encoder` depend on: blocks on top change nothing."""
+    """Returns the config on which the frozen features of `encoder` depend: blocks on top do not change them."""
     return cached_part(encoder.encoder) if isinstance(encoder, ExtendedConfig) else encoder

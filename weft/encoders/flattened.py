@@ -1,4 +1,5 @@
-"""One vector of all tokens of an encoder: of the cells of a picture, of the frames of a sound of fixed length."""
+"""Concatenates the tokens of an encoder to one vector: of the cells of a picture, or the frames of a sound of fixed
+length."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -14,9 +15,9 @@ from weft.core.records import Features, Field
 
 
 class Flattened(nn.Module):
-    """The first `tokens` tokens of the encoder, side by side, -> pooled (B, D) by a linear map; tokens: that vector.
+    """The first `tokens` tokens of the encoder, concatenated, -> pooled (B, D) by a linear map; tokens: that vector.
 
-    Where rows have fewer tokens, zeros stand for them. With 0 tokens the encoder's pooled vector is mapped.
+    Rows with fewer tokens are filled with zeros. With 0 tokens the encoder's pooled vector is mapped.
     """
 
     def __init__(self, config: "FlattenedConfig") -> None:
@@ -44,11 +45,11 @@ class FlattenedConfig(Config[Encoder]):
     """Concatenates the tokens of an encoder and maps them to one vector."""
 
     encoder: Config[Encoder]
-    """Whose tokens are read."""
+    """Encoder whose tokens are read."""
     dim: int
     """Width of the vector."""
     tokens: int = 0
-    """How many tokens are read, such as the 64 cells of a picture; 0: the pooled vector."""
+    """Number of tokens to read, such as the 64 cells of a picture; 0: the pooled vector."""
 
     def __post_init__(self) -> None:
         require(self, dim=COUNT, tokens=at_least(0))

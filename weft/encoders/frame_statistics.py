@@ -1,4 +1,4 @@
-"""A sound by the statistics of its frames: features that need no weights."""
+"""Features of a sound without weights: statistics over its frames."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from weft.encoders.values import vector_features
 
 
 class FrameStatistics(nn.Module):
-    """Frames (B, T, M) -> pooled (B, 6 M): mean, standard deviation and maximum of each band over time, then those of
-    the sizes of its steps from frame to frame. tokens: the vector itself. There is nothing to learn."""
+    """Frames (B, T, M) -> pooled (B, 6 M): mean, standard deviation and maximum of each band over time, then the same
+    of the absolute differences between consecutive frames. tokens: the vector itself. Nothing is learned."""
 
     def __init__(self, config: "FrameStatisticsConfig") -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class FrameStatistics(nn.Module):
         self.dim = 6 * config.bands
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, T), or None where all frames are real. A sound without frames gives zeros."""
+        """Mask (B, T), or None if all frames are real. A sound without frames gives zeros."""
         check_shape(field.values, "B T M", "frames of a sound", M=self.bands)
         values_BTM = field.values.float()
         mask_BT = field.real
@@ -35,7 +35,7 @@ class FrameStatistics(nn.Module):
 
 
 def _statistics(values_BTM: Tensor, mask_BT: Tensor) -> list[Tensor]:
-    """Mean, standard deviation and maximum (B, M) over the frames that count."""
+    """Mean, standard deviation and maximum (B, M) over the real frames."""
     if not values_BTM.shape[1]:
         return [values_BTM.new_zeros(values_BTM.shape[0], values_BTM.shape[2])] * 3
     there_BT1 = mask_BT[..., None]

@@ -1,4 +1,4 @@
-"""Encoders that are frozen wholly or in their first layers, so that features can be computed once."""
+"""Encoders that are frozen wholly or in their first layers, so that features can be cached."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from weft.core.records import Features, Field
 
 
 class Frozen(nn.Module):
-    """An encoder that never learns: always in eval mode, always without gradient.
+    """An encoder that never trains: always in eval mode, always without gradient.
 
-    Without `tokens` only the pooled vector is kept, as the one token: caches stay small.
+    Without `tokens`, only the pooled vector is kept, as the one token, so caches stay small.
     """
 
     def __init__(self, encoder: nn.Module, *, tokens: bool = True) -> None:
@@ -52,7 +52,7 @@ class Frozen(nn.Module):
 
 @runtime_checkable
 class Layered(Protocol):
-    """An encoder that can be cut after any of its `depth` layers: upper(lower(field, n), n)."""
+    """An encoder that can be divided after any of its `depth` layers: upper(lower(field, n), n)."""
 
     dim: int
     depth: int
@@ -65,9 +65,9 @@ class Layered(Protocol):
 
 
 class PartlyFrozen(nn.Module):
-    """An encoder whose embeddings and lower layers are frozen and whose top layers learn.
+    """An encoder whose embeddings and lower layers are frozen and whose top layers are trained.
 
-    `frozen` gives the hidden states below the first trainable layer.
+    `frozen` returns the hidden states below the first trainable layer.
     """
 
     def __init__(self, encoder: nn.Module, *, trainable_layers: int) -> None:
@@ -136,7 +136,7 @@ class FrozenConfig(Config[CacheableEncoder]):
 
 @dataclass(frozen=True)
 class PartlyFrozenConfig(Config[CacheableEncoder]):
-    """Freezes a transformer encoder but for its `trainable_layers` top layers."""
+    """Freezes a transformer encoder except its `trainable_layers` top layers."""
 
     encoder: Config[Encoder]
     trainable_layers: int = 1

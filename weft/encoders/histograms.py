@@ -1,4 +1,4 @@
-"""Pictures by their colours and edges: features that need no weights."""
+"""Features of pictures without weights: histograms of colours and edges."""
 
 import math
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from weft.core.shapes import check_shape
 from weft.encoders.values import vector_features
 
 QUARTERS = 2
-"""Colours are counted in the whole picture, and in each of 2 x 2 parts."""
+"""Parts along each side that have colour histograms, besides the whole picture."""
 
 
 class Histograms(nn.Module):
-    """uint8 (B, 3, H, W) -> pooled (B, D): histograms of colours and of the directions of edges.
+    """uint8 (B, 3, H, W) -> pooled (B, D): histograms of colours and of edge directions.
 
-    Colours: `levels` of red, green and blue together, of the whole picture and of its quarters. Edges: in
-    cells of a grid the strengths of `directions` (N. Dalal and B. Triggs, CVPR 2005, sections 6.2 to 6.4,
-    without overlapping blocks). Each histogram has unit length after its square root is taken (R. Arandjelovic
-    and A. Zisserman, CVPR 2012, section 3). tokens: the vector itself.
+    Colours: joint histograms of `levels` of red, green and blue, of the whole picture and of its quarters. Edges:
+    strengths of `directions` in the cells of a grid (N. Dalal and B. Triggs, CVPR 2005, sections 6.2 to 6.4, without
+    overlapping blocks). The square root of each histogram is normalised to unit length (R. Arandjelovic and A.
+    Zisserman, CVPR 2012, section 3). tokens: the vector itself.
     """
 
     def __init__(self, config: "HistogramsConfig") -> None:
@@ -58,7 +58,7 @@ class Histograms(nn.Module):
         across = padded[:, 0, 1:-1, 2:] - padded[:, 0, 1:-1, :-2]
         down = padded[:, 0, 2:, 1:-1] - padded[:, 0, :-2, 1:-1]
         strength_BHW = (across**2 + down**2).sqrt()
-        # The direction of an edge, not of its gradient: both signs are one.
+        # The direction of an edge, not of its gradient, so both signs are the same.
         turn_BHW = torch.atan2(down, across) / math.pi % 1.0 * directions
         below_BHW = turn_BHW.floor()
         share_BHW = turn_BHW - below_BHW
@@ -71,7 +71,7 @@ class Histograms(nn.Module):
 
 
 def _counted(places_BP: Tensor, bins: int) -> Tensor:
-    """(B, bins) square roots of the shares of each bin."""
+    """(B, bins) square root of the share of each bin."""
     none = torch.zeros(places_BP.shape[0], bins, device=places_BP.device)
     counts = none.scatter_add(1, places_BP, torch.ones_like(places_BP, dtype=none.dtype))
     return (counts / places_BP.shape[1]).sqrt()
@@ -82,11 +82,11 @@ class HistogramsConfig(Config[Encoder]):
     """Histograms of colours and edges; nothing is learned."""
 
     levels: int = 4
-    """Levels of each of red, green and blue."""
+    """Levels for each of red, green and blue."""
     directions: int = 9
-    """Directions of edges within half a turn."""
+    """Number of edge directions in half a turn."""
     cells: int = 6
-    """Cells of the grid along each side, in each of which directions are counted."""
+    """Cells along each side of the grid for edge directions."""
 
     def __post_init__(self) -> None:
         require(self, levels=COUNT, directions=COUNT, cells=COUNT)

@@ -1,4 +1,4 @@
-"""Towers that stay modules of Hugging Face transformers."""
+"""Wrappers of Hugging Face transformers towers."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -22,9 +22,9 @@ from weft.layers.pooling import pool
 class HuggingFaceTower(nn.Module):
     """A vision or text model of transformers as an encoder.
 
-    tokens: its last hidden states; a grid (B, D, H, W) becomes (B, H * W, D), row by row.
-    pooled: with pooling "auto" the model's own pooled output for images (else their mean); for texts
-    the vector that a model with two towers compares, otherwise the mean.
+    tokens: its last hidden states; a grid (B, D, H, W) becomes (B, H * W, D), row by row. pooled with pooling "auto":
+    for images the model's own pooled output, else their mean; for texts the vector that a two-tower model compares,
+    otherwise the mean.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class HuggingFaceTower(nn.Module):
                 f"a text has {longest} tokens, expected at most {self.max_length}, which the tower reads: "
                 "set the text's max_length"
             )
-        # Real tokens first, so that padding may be on either side.
+        # Moves real tokens to the front, since padding may be on either side.
         order_BT = (~mask_BT).long().argsort(dim=1, stable=True)
         ids_BT = field.values.masked_fill(~mask_BT, self.filled_with or 0).gather(1, order_BT)
         hidden_BTD, own_BD = self._texts(ids_BT[:, :longest], mask_BT.sum(1))
@@ -81,14 +81,15 @@ class HuggingFaceTower(nn.Module):
         return Features(hidden_BTD, mask_BT, pool(hidden_BTD, mask_BT, POOLINGS[self.pooling]))
 
     def _texts(self, ids_BT: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden states (B, T, D) of texts that begin each row, and the tower's own pooled vector."""
+        """Returns the hidden states (B, T, D) of left-aligned texts, and the tower's own pooled vector."""
         length = ids_BT.shape[1]
         if self.filled_with is not None:
             assert self.max_length is not None
             ids_BL = F.pad(ids_BT, (0, self.max_length - length), value=self.filled_with)
             output = self.model(input_ids=ids_BL)
             return output.last_hidden_state[:, :length], output.pooler_output
-        # A row without tokens would be a softmax over nothing; it reads one token and is zeroed.
+        # A row without tokens would be a softmax over nothing; it reads one token, and its result
+        # is zeroed.
         ids_BT = F.pad(ids_BT, (0, int(length == 0)))
         places_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
         seen_BT = (places_T < lengths_B.clamp(min=1)[:, None]).long()
@@ -108,7 +109,7 @@ class HuggingFaceTower(nn.Module):
         return self.whole(self.model(pixel_values=pixels_BCHW))
 
     def whole(self, output: Any, mask_BT: Tensor | None = None) -> Features:
-        """Features of what the model made of rows of one length; mask_BT: where its tokens are real, None for all."""
+        """Returns Features of the model's output for rows of one length. mask_BT: True for real tokens, None for all."""
         tokens_BTD = output["last_hidden_state"]
         if tokens_BTD.ndim == 4:
             tokens_BTD = tokens_BTD.flatten(2).transpose(1, 2)
@@ -121,7 +122,7 @@ class HuggingFaceTower(nn.Module):
         return Features(tokens_BTD, mask_BT, pool(tokens_BTD, mask_BT, POOLINGS[pooling]))
 
     def train_top(self, layers: int) -> Self:
-        """Freezes all but the `layers` top layers; what is frozen stays in eval mode."""
+        """Freezes all but the `layers` top layers. Frozen parts stay in eval mode."""
         depth = len(layers_of(self.model))
         if layers > depth:
             raise ValueError(f"trainable_layers is {layers}, expected 1 to {depth}, the depth")
@@ -131,8 +132,8 @@ class HuggingFaceTower(nn.Module):
         return self.train(self.training)
 
     def recompute_activations(self) -> None:
-        """From now on a training step keeps of every layer only its input."""
-        # Not by the model's own switch, which other versions of transformers call otherwise.
+        """From now on a training step stores only the input of every layer and recomputes the rest."""
+        # Not with the model's own switch, whose name depends on the version of transformers.
         for layer in layers_of(self.model):
             layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
@@ -146,14 +147,14 @@ class HuggingFaceTower(nn.Module):
 
 @cache
 def _make_whole_masks() -> None:
-    """From now on transformers makes its masks of attention in the padded mode whatever they hold.
+    """From now on, transformers always builds attention masks in the padded mode.
 
-    It leaves out a mask that hides nothing, and looks at the values for that, which vmap refuses.
+    Otherwise it omits a mask that hides nothing, and reads the values to find out, which vmap does not allow.
     """
     try:
         from transformers import masking_utils
     except ImportError:
-        return  # before 4.53 every model makes its own masks
+        return  # before 4.53 every model builds its own masks
     functions = masking_utils.ALL_MASK_ATTENTION_FUNCTIONS
     for name in ("sdpa", "eager"):
         functions[name] = partial(_whole_mask, functions[name])
@@ -171,9 +172,9 @@ def _settings(model: nn.Module) -> dict[str, Any]:
 
 
 def _width(model: nn.Module) -> int:
-    """Width of the last hidden states; stage-wise models list one a stage."""
+    """Width of the last hidden states. Stage-wise models list a width for each stage."""
     settings = _settings(model)
-    # The config knows the names that its model gives to the width; its JSON has one of them.
+    # The config object maps the model's own name of the width; its JSON has only one name.
     width = getattr(model.config, "hidden_size", None)
     if isinstance(width, int):
         return width

@@ -1,4 +1,4 @@
-"""Towers of sounds and of videos that stay modules of Hugging Face transformers."""
+"""Wrappers of Hugging Face transformers towers for sounds and videos."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,15 +18,15 @@ from weft.modalities.video import VideoConfig
 
 UNIT: tuple[float, float, float] = (1.0, 1.0, 1.0)
 _DROPPED = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
-"""What such models leave out at random in training, by themselves: parts of a sound, and whole layers."""
+"""Random augmentation that such models do by themselves in training: masking parts of a sound, skipping layers."""
 
 
 class SoundTower(HuggingFaceTower):
-    """A model of sounds: AST, CLAP's tower, Whisper's encoder, or one of waveforms such as Wav2Vec2.
+    """A sound model: AST, CLAP's tower, Whisper's encoder, or one for waveforms such as Wav2Vec2.
 
-    tokens: its last hidden states, of AST and CLAP those of the whole length that the model reads. pooled: with pooling
-    "auto" the model's own pooled output, else the mean. rate: samples a second. silence: of frames behind a sound, where
-    the model reads sounds of one length; None: the least value of the sound.
+    tokens: its last hidden states; for AST and CLAP those of the model's whole input length. pooled with pooling
+    "auto": the model's own pooled output, else the mean. rate: samples a second. silence: value of the frames after a
+    sound, for a model with a fixed input length; None: the minimum of the sound.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SoundTower(HuggingFaceTower):
         self.kind = kind
         self.bands: int | None = getattr(settings, "num_mel_bins", None)
         self.frames: int | None = None
-        """That the model reads, no more and no fewer."""
+        """Number of frames that the model requires."""
         if kind == "audio-spectrogram-transformer":
             self.frames = settings.max_length
         elif kind == "whisper":
@@ -51,10 +51,10 @@ class SoundTower(HuggingFaceTower):
         self.shortest = 1 if self.bands else _shortest(settings.conv_kernel, settings.conv_stride)
 
     def forward(self, field: Field) -> Features:
-        """Frames (B, T, M) or samples (B, S, 1), with a mask (B, T) or None where all are real."""
+        """Frames (B, T, M) or samples (B, S, 1), with a mask (B, T) or None if all are real."""
         sizes = {"M": self.bands or 1}
         check_shape(field.values, "B T M", "frames of sounds" if self.bands else "samples", **sizes)
-        if not len(field):  # of a silence, so that parameters have gradients
+        if not len(field):  # encodes a silence, so that parameters have gradients
             one = field.values.new_zeros(1, self.shortest, sizes["M"])
             return self.forward(Field(one)).rows(slice(0, 0))
         values = Field(field.values.to(next(self.parameters()).dtype), field.mask)
@@ -63,7 +63,7 @@ class SoundTower(HuggingFaceTower):
         return self._of_one_length(values, self.frames)
 
     def problem(self, config: AudioConfig) -> str | None:
-        """What of this modality is not as the model was trained, None where all is."""
+        """Returns how this modality differs from the model's training, or None."""
         output = "spectrogram" if self.bands else "waveform"
         if config.output != output:
             return f"output is '{config.output}', expected '{output}'"
@@ -74,7 +74,7 @@ class SoundTower(HuggingFaceTower):
         return None
 
     def _encoded(self, values_BTM: Tensor) -> Features:
-        """Sounds of one length without padding."""
+        """Encodes sounds of one length without padding."""
         if not self.bands:
             missing = max(0, self.shortest - values_BTM.shape[1])
             return self.whole(self.model(F.pad(values_BTM[..., 0], (0, missing))))
@@ -85,9 +85,9 @@ class SoundTower(HuggingFaceTower):
         return self.whole(self.model(input_features=values_B1TM, is_longer=longer_B1))
 
     def _of_one_length(self, field: Field, frames: int) -> Features:
-        """Sounds filled up to as many frames as the model reads."""
+        """Encodes sounds after padding them to the model's number of frames."""
         mask_BT, values_BTM = field.real, field.values
-        # Whisper leaves out the frame that is centred on the end of 30 s.
+        # Whisper leaves out the frame centred on the end of 30 s.
         mask_BT = mask_BT[:, : frames + int(self.kind == "whisper")]
         lengths_B = mask_BT.sum(1)
         if bool((field.real.sum(1) > lengths_B).any()):
@@ -114,10 +114,10 @@ class SoundTower(HuggingFaceTower):
 
 
 class VideoTower(HuggingFaceTower):
-    """A model of videos that reads a fixed number of frames: TimeSformer, VideoMAE or ViViT.
+    """A video model with a fixed number of frames: TimeSformer, VideoMAE or ViViT.
 
-    A video of fewer frames has each of them several times, evenly. tokens: the last hidden states. pooled: with pooling
-    "auto" the class token, of VideoMAE the mean.
+    Frames of a shorter video are repeated evenly. tokens: the last hidden states. pooled with pooling "auto": the
+    class token, for VideoMAE the mean.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class VideoTower(HuggingFaceTower):
     def forward(self, field: Field) -> Features:
         """Frames (B, F, 3, H, W) uint8, mask (B, F) or None where all are real."""
         check_shape(field.values, "B F 3 H W", "videos")
-        if not len(field):  # of a black video, so that parameters have gradients
+        if not len(field):  # encodes a black video, so that parameters have gradients
             one = field.values.new_zeros(1, *field.values.shape[1:])
             return self.forward(Field(one)).rows(slice(0, 0))
         mask_BF, frames = field.real, self.frames
@@ -152,7 +152,7 @@ class VideoTower(HuggingFaceTower):
         return _cleared(found, found.mask & (counts_B1 > 0), found.pooled)
 
     def problem(self, config: VideoConfig) -> str | None:
-        """What of this modality is not as the model was trained, None where all is."""
+        """Returns how this modality differs from the model's training, or None."""
         if self.image_size not in (None, config.image.size):
             return f"image.size is {config.image.size}, expected {self.image_size}"
         if config.sampling.frames > self.frames:
@@ -161,13 +161,13 @@ class VideoTower(HuggingFaceTower):
 
 
 def _cleared(features: Features, mask_BT: Tensor, pooled_BD: Tensor) -> Features:
-    """With zeros where there is no token, and for rows without any."""
+    """Sets padding tokens, and rows without tokens, to zero."""
     tokens_BTD = features.tokens.masked_fill(~mask_BT[..., None], 0)
     return Features(tokens_BTD, mask_BT, pooled_BD.masked_fill(~mask_BT.any(1, keepdim=True), 0))
 
 
 def _shortest(kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """Samples of which a stack of convolutions without padding makes one token."""
+    """Returns the minimum number of samples from which a stack of convolutions without padding makes one token."""
     samples = 1
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         samples = (samples - 1) * stride + kernel

@@ -1,4 +1,4 @@
-"""Several encoders of one stream, their pooled vectors side by side."""
+"""Several encoders of one stream, with their pooled vectors concatenated."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -14,7 +14,7 @@ from weft.encoders.values import vector_features
 
 
 class Joined(nn.Module):
-    """The pooled vectors of the encoders one after another, (B, sum of their widths); one token, the same."""
+    """The concatenated pooled vectors of the encoders, (B, sum of their widths); the one token is the same."""
 
     def __init__(self, config: "JoinedConfig") -> None:
         super().__init__()

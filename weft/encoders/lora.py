@@ -1,4 +1,4 @@
-"""LoRA: small adapters in the linear maps of a tower, which alone learn.
+"""LoRA: small trainable adapters in the linear maps of a frozen tower.
 
 Hu et al. 2021, arXiv:2106.09685.
 """
@@ -15,11 +15,11 @@ from weft.core.interfaces import Encoder
 from weft.core.ranges import COUNT, require
 
 BASE, DOWN, UP = ".base_layer.", ".lora_A.default.weight", ".lora_B.default.weight"
-"""Parts of peft's names of weights."""
+"""Parts of weight names in peft."""
 
 
 def lora(tower: nn.Module, *, rank: int, alpha: int) -> nn.Module:
-    """`tower` with adapters in every linear map of its layers, which alone learn.
+    """Adds adapters to every linear map of the layers of `tower`. Only they are trained.
 
     Hu et al. 2021, arXiv:2106.09685, equation 3.
     """
@@ -41,7 +41,7 @@ def lora(tower: nn.Module, *, rank: int, alpha: int) -> nn.Module:
 
 
 def layers_of(model: nn.Module) -> nn.ModuleList:
-    """The stack of layers: the longest list of modules there is."""
+    """Returns the stack of layers: the longest module list in the model."""
     stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
     if not stacks:
         raise WeftError(f"{type(model).__name__} has no list of layers")
@@ -49,7 +49,7 @@ def layers_of(model: nn.Module) -> nn.ModuleList:
 
 
 def merged_state(module: nn.Module) -> dict[str, Tensor]:
-    """The weights of a module with adapters as those of the module without: W + alpha / rank B A (equation 3).
+    """Returns the weights of a module with adapters merged: W + alpha / rank B A (equation 3).
 
     Weights without adapters stay as they are.
     """
@@ -69,7 +69,7 @@ def merged_state(module: nn.Module) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class LoraConfig(Config[Encoder]):
-    """An encoder of which only adapters of `rank` learn; what they add is multiplied by alpha / rank."""
+    """Trains only adapters of `rank` in an encoder; their output is multiplied by alpha / rank."""
 
     encoder: Config[Encoder]
     rank: int = 8

@@ -40,13 +40,13 @@ IMAGENET_CLASSES = 1000
 class MobileNetV2(nn.Module):
     """uint8 images -> tokens: the last grid (B, H/32 * W/32, D), row by row; pooled: its mean.
 
-    State-dict keys are torchvision's; the folded form has biases in place of BatchNorm entries.
-    It can be cut after any of its `depth` stages: the stem, 17 blocks, the last convolution, whose
-    input has a quarter of the channels and is that much cheaper to keep.
+    State-dict keys are torchvision's; the folded form has biases instead of BatchNorm entries. It can be divided
+    after any of its `depth` stages: the stem, 17 blocks, and the last convolution, whose input has a quarter of the
+    channels and is cheaper to cache by that factor.
 
-    With `levels` pooled is the mean and the maximum over the picture of the grid after each of these stages, one token is
-    the same, and what lies behind the last of them is left out. Pictures unlike photographs, such as spectrograms,
-    are told apart better by these than by the last stage (compare Yosinski et al. 2014, arXiv:1411.1792).
+    With `levels`, pooled is the mean and the maximum over the picture of the grid after each of these stages; the one
+    token is the same, and later stages are left out. For pictures unlike photographs, such as spectrograms, these
+    features separate classes better than the last stage (compare Yosinski et al. 2014, arXiv:1411.1792).
     """
 
     def __init__(self, config: "MobileNetV2Config") -> None:
@@ -79,7 +79,7 @@ class MobileNetV2(nn.Module):
             self.dim += IMAGENET_CLASSES
 
     def forward(self, field: Field) -> Features:
-        """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
+        """Images (B, 3, H, W) uint8; the published weights were trained on 224 x 224."""
         grid_BDHW, pooled = self._pixels(field), []
         if not self.config.levels:
             return self._finish(self.features(grid_BDHW))
@@ -90,9 +90,9 @@ class MobileNetV2(nn.Module):
         return vector_features(torch.cat(pooled, dim=1))
 
     def lower(self, field: Field, layers: int) -> Features:
-        """The square grid after the first `layers` stages as tokens; `upper` takes it from there.
+        """Returns the square grid after the first `layers` stages as tokens, the input of `upper`.
 
-        Raises ValueError with `levels`, which pool what lies below.
+        Raises ValueError with `levels`, which pool lower stages.
         """
         if self.config.levels:
             raise ValueError(f"levels is {self.config.levels}, expected () where layers are frozen")
@@ -109,7 +109,7 @@ class MobileNetV2(nn.Module):
         return self._finish(self._stages(slice(layers, None))(grid_BDHW))
 
     def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
-        """What `lower` computes with."""
+        """Returns the modules that `lower` uses."""
         return list(self._stages(slice(layers)))
 
     def _stages(self, layers: slice) -> nn.Sequential:
@@ -142,7 +142,7 @@ def _as_tokens(grid_BDHW: Tensor) -> Features:
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project linearly (section 3.3 of the paper)."""
+    """Expansion, depthwise convolution, linear projection (section 3.3 of the paper)."""
 
     def __init__(
         self, conv: "_ConvolutionBuilder", before: int, after: int, stride: int, expansion: int
@@ -161,7 +161,7 @@ class InvertedResidual(nn.Module):
 
 
 class _ConvolutionBuilder:
-    """Convolution, BatchNorm (identity where it is folded into the weights), ReLU6."""
+    """Convolution, BatchNorm (identity if it is folded into the weights), ReLU6."""
 
     def __init__(self, *, folded: bool) -> None:
         self.folded = folded
@@ -187,7 +187,7 @@ class _ConvolutionBuilder:
 
 
 def _divisible(channels: float, divisor: int = 8) -> int:
-    """The nearest multiple of 8, but at least nine tenths of the wanted number, as published."""
+    """Returns the nearest multiple of 8, but at least nine tenths of the requested number, as in the published model."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * channels else rounded + divisor
 

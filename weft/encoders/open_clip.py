@@ -1,6 +1,6 @@
 """Models in the layout of open_clip: open_clip_config.json beside safetensors.
 
-Its own vision transformers and text transformers become ours, and the vision towers of SigLIP that it takes
+open_clip's own vision and text transformers become weft modules, and so do the SigLIP vision towers that it takes
 from timm. Names of settings and weights are those of open_clip 3.
 """
 
@@ -16,7 +16,7 @@ from weft.encoders.weight_names import patch_rule
 from weft.layers.transformer import Activation
 
 NORM_EPS, TIMM_EPS = 1e-5, 1e-6
-# Settings that change nothing in evaluation, or that are read elsewhere (the tokenizer's).
+# Settings that have no effect in evaluation, or that are read elsewhere (the tokenizer's).
 _VISION_IGNORED = ("patch_dropout", "output_tokens", "timm_drop", "timm_drop_path")
 _TEXT_IGNORED = (
     "hf_tokenizer_name",
@@ -31,7 +31,7 @@ _INIT = ("init_logit_scale", "init_logit_bias", "nonscalar_logit_scale")
 
 @dataclass(frozen=True)
 class TimmTower:
-    """A vision tower of SigLIP in timm: its name without the picture size, and its sizes."""
+    """A SigLIP vision tower in timm: its name without the picture size, and its sizes."""
 
     name: str
     patch: int
@@ -58,7 +58,7 @@ TIMM_TOWERS = (
 
 
 class _Settings:
-    """Some settings of open_clip; each is taken once, and what nobody took is refused."""
+    """Settings of open_clip. Each is read once; unread ones are refused."""
 
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self._values, self._where = dict(values), where
@@ -68,16 +68,16 @@ class _Settings:
         return otherwise if value is None else value
 
     def refuse_others(self, ignored: tuple[str, ...] = ()) -> None:
-        """Raises ValueError where a setting is left that says something."""
+        """Raises ValueError if an unread setting has a value with an effect."""
         for name, value in self._values.items():
             if value not in (None, False) and name not in ignored:
                 raise ValueError(f"{self._where}.{name} is {value!r:.60}, which weft does not read")
 
 
 def describe(config: Mapping[str, Any], pad_id: int) -> DualEncoder:
-    """The parts of the model with this `model_cfg`. pad_id: of its tokenizer.
+    """Returns the parts of the model with this `model_cfg`. pad_id: of its tokenizer.
 
-    Raises ValueError where it has parts that weft lacks.
+    Raises ValueError if it has parts that weft lacks.
     """
     whole = _Settings(config, "model_cfg")
     embedding, vision, text, quick, own_text = (whole.take(setting) for setting in _MODEL)
@@ -165,7 +165,7 @@ def _text(
     pooling, end = settings.take("pool_type", "argmax"), settings.take("eos_id", 2)
     if pooling not in ("argmax", "eos", "last"):
         raise ValueError(f"text_cfg.pool_type is '{pooling}', which weft does not read")
-    settings.take("final_ln_after_pool")  # of one token it is the same
+    settings.take("final_ln_after_pool")  # has no effect on a single token
     biased = bool(settings.take("proj_bias", False))
     if settings.take("proj_type", "linear") != "linear" or (biased and embedding != width):
         raise ValueError("text_cfg has a projection that weft lacks")
@@ -178,7 +178,7 @@ def _text(
         max_length=settings.take("context_length", 77),
         causal=not settings.take("no_causal_mask", False),
         pooling="eos",
-        # The end of a text has the highest id, or its own; "last" reads what fills the text up.
+        # A text ends with the highest id, or its own one; "last" reads the padding's last token.
         eos_id={"argmax": vocabulary - 1, "eos": end, "last": None}[pooling],
         filled_with=pad_id if pooling == "last" else None,
         pooler=biased,

@@ -1,4 +1,4 @@
-"""A video as the vectors of its frames, and what is learned over time: a transformer, an LSTM, or their mean."""
+"""Encodes a video by its frame vectors and a network over time: a transformer, an LSTM or GRU, or the mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from weft.layers.transformer import TransformerConfig
 
 
 class OverTime(nn.Module):
-    """Tokens of an encoder in order of time, normalised and mapped to `dim` -> tokens that know each other.
+    """Tokens of an encoder in order of time, normalised and projected to `dim` -> tokens with context over time.
 
-    pooled: the mean over time; of an LSTM or GRU in one direction the last state.
+    pooled: the mean over time; for an LSTM or GRU in one direction the last state.
     """
 
     def __init__(self, config: "OverTimeConfig", encoder: nn.Module) -> None:
@@ -71,7 +71,7 @@ class OverTime(nn.Module):
 
 
 class CachedOverTime(OverTime):
-    """The same over an encoder that is frozen at least partly: what that gives of the frames can be kept."""
+    """The same over a partly or wholly frozen encoder, whose frame features can be cached."""
 
     def forward(self, field: Field) -> Features:
         return self.trainable(self.frozen(field))
@@ -91,23 +91,23 @@ class OverTimeConfig(Config[Encoder]):
     """An encoder of frames or of sound, and a network over time."""
 
     encoder: Config[Encoder]
-    """One that gives tokens in order of time: `PicturesEncoderConfig` of any picture encoder, one token a frame,
-    frozen as a whole so that features of frames can be cached; or an encoder of sound."""
+    """An encoder whose tokens are in order of time: `PicturesEncoderConfig` with any picture encoder, one token a
+    frame, wholly frozen so that frame features can be cached; or an encoder of sound."""
     dim: int = 128
     """Width of the result."""
     kind: Literal["transformer", "lstm", "gru", "mean"] = "transformer"
-    """What is learned over time; mean: nothing but the map of each token."""
+    """Network over time; mean: only the projection of each token."""
     depth: int = 2
-    """Its layers."""
+    """Number of its layers."""
     heads: int = 4
-    """Of a transformer."""
+    """Attention heads of a transformer."""
     bidirectional: bool = True
-    """Of an LSTM or GRU: both directions, each of half the width."""
+    """Of an LSTM or GRU: use both directions, each with half the width."""
     input_norm: bool = True
-    """Whether each token is normalised first; not where its size says something, as that of frames which have been
+    """Whether each token is normalised first. Turn it off if the magnitude carries information, as in frames
     normalised over the whole recording."""
     dropout: float = 0.0
-    """Of the mapped tokens, and in the blocks of a transformer."""
+    """Dropout of the projected tokens, and in the blocks of a transformer."""
 
     def __post_init__(self) -> None:
         require(self, dim=COUNT, depth=at_least(1), dropout=SHARE_BELOW_1)

@@ -1,4 +1,4 @@
-"""A tower of a pretrained model as one of our own modules, where we have its architecture."""
+"""A tower of a pretrained model as a weft module, if weft has its architecture."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from weft.encoders.weights import load_tensors, read_folder
 from weft.hub import is_open_clip, loading, read_settings
 
 _OPTIONAL = ("pooler.", "attention_pool.")
-"""Parts that are left out where another pooling is asked for than the model's own."""
+"""Parts that are left out if the pooling differs from the model's own."""
 
 
 @dataclass(frozen=True)
 class OwnTower:
-    """Its config, and what reads its weights under our names."""
+    """Its config, and the function that reads its weights under weft's names."""
 
     config: TextTransformerConfig | ViTConfig
     read: Callable[[], dict[str, Tensor]]
     where: str
 
     def build(self, config: TextTransformerConfig | ViTConfig, *, weights: bool) -> nn.Module:
-        """The tower of `config`, which may pool in another way, with its weights or random ones."""
+        """Builds the tower of `config`, whose pooling may differ, with its weights or random ones."""
         if not weights:
             return config.build()
         tensors = self.read()
@@ -43,10 +43,9 @@ class OwnTower:
 
 
 def own_tower(name: str, folder: Path, tower: str) -> OwnTower | None:
-    """The tower of the model in `folder`; None where weft has no module with its outputs.
+    """Returns the tower of the model in `folder`; None if weft has no module with the same outputs.
 
-    tower: auto, or which one of a model with two, vision or text. Raises WeftError where the model has no
-    such tower.
+    tower: auto, or for a model with two: vision or text. Raises WeftError if the model has no such tower.
     """
     dual = read_dual(name, folder)
     if dual is not None:
@@ -65,7 +64,7 @@ def own_tower(name: str, folder: Path, tower: str) -> OwnTower | None:
 
 
 def tower_settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
-    """The full settings of one tower as JSON values."""
+    """Returns the full settings of one tower as JSON values."""
     if is_open_clip(folder):
         raise WeftError(f"{name}: is a model of open_clip with towers that weft lacks")
     settings = read_settings(name, folder)
@@ -83,7 +82,7 @@ def tower_settings(name: str, folder: Path, tower: str) -> dict[str, Any]:
     if tower == "text":
         refuse_unknown_text(name, settings["model_type"], chosen["model_type"])
     if chosen["model_type"] in FILLED_UP:
-        # The tokenizer knows better than config.json, which often leaves it at the default.
+        # The tokenizer is more reliable than config.json, which often has only the default.
         chosen["pad_token_id"] = pad_id(folder, chosen["pad_token_id"])
     return chosen
 

@@ -1,4 +1,4 @@
-"""A square grid of tokens, averaged over a few square parts: where things are, at the price of a few tokens."""
+"""Averages a square grid of tokens over a few square parts: keeps coarse positions with few tokens."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from weft.core.records import Features, Field
 
 
 class PartedGrid(nn.Module):
-    """The tokens of a grid (B, S * S, D), row by row -> the means of its parts (B, P * P, D), P to a side.
+    """The tokens of a grid (B, S * S, D), row by row -> the means of its parts (B, P * P, D), P along each side.
 
-    pooled is that of the encoder. Parts overlap where P does not divide S, as in adaptive average pooling.
+    pooled is the encoder's. Parts overlap if P does not divide S, as in adaptive average pooling.
     """
 
     def __init__(self, config: "PartedGridConfig") -> None:
@@ -27,7 +27,7 @@ class PartedGrid(nn.Module):
         self.dim = cast(Encoder, self.encoder).dim
 
     def forward(self, field: Field) -> Features:
-        """Raises ValueError where the tokens are no square grid."""
+        """Raises ValueError if the tokens are not a square grid."""
         features: Features = self.encoder(field)
         rows, cells, width = features.tokens.shape
         side = math.isqrt(cells)
@@ -44,9 +44,9 @@ class PartedGridConfig(Config[Encoder]):
     """The grid of an encoder of square pictures, averaged over parts."""
 
     encoder: Config[Encoder]
-    """Whose tokens are a square grid, row by row."""
+    """Encoder whose tokens are a square grid, row by row."""
     parts: int = 3
-    """Parts to a side: 3 makes 9 tokens."""
+    """Parts along each side: 3 gives 9 tokens."""
 
     def __post_init__(self) -> None:
         require(self, parts=COUNT)

@@ -1,7 +1,7 @@
-"""Pictures by small patches that are like those of the training pictures: one layer, learned without labels.
+"""Encodes pictures by the similarity of small patches to learned centroids: one layer, trained without labels.
 
-After A. Coates, H. Lee and A. Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning",
-AISTATS 2011.
+After A. Coates, H. Lee and A. Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning", AISTATS
+2011.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,22 +19,21 @@ from weft.core.shapes import check_shape
 from weft.encoders.values import vector_features
 
 QUARTERS = 2
-"""Responses are summed in each of 2 x 2 parts of the picture (section 3.2.2)."""
+"""Parts along each side of the picture in which responses are summed (section 3.2.2)."""
 CONTRAST = 10 / 255
-"""Added to a patch's standard deviation before it is divided by it (section 3.1.1)."""
+"""Added to a patch's standard deviation before the division by it (section 3.1.1)."""
 WHITENING = 0.1
 """Added to the eigenvalues of the patches' covariance."""
 LEARNED_FROM = 40_000
-"""Patches, of as many pictures as there are."""
+"""Total number of patches for learning, from all pictures."""
 ROUNDS = 12
 
 
 class Patches(nn.Module):
-    """uint8 (B, 3, H, W) -> pooled (B, 4 K): how like each of K centroids the patches of each quarter are.
+    """uint8 (B, 3, H, W) -> pooled (B, 4 K): similarity of the patches in each quarter to each of K centroids.
 
-    A patch is brought to mean 0 and variance 1, whitened, and compared with the centroids by the triangle
-    function max(0, mean distance - distance) (section 3.2.1, equation 2). `learn` finds whitening and centroids
-    by k-means.
+    A patch is normalised to mean 0 and variance 1, whitened, and compared with the centroids by the triangle function
+    max(0, mean distance - distance) (section 3.2.1, equation 2). `learn` computes whitening and centroids by k-means.
     """
 
     mean: Tensor
@@ -65,7 +64,7 @@ class Patches(nn.Module):
 
     @torch.no_grad()
     def learn(self, fields: Callable[[], Iterable[Field]]) -> None:
-        """Learns from patches of these pictures, drawn by the seed; the same pictures give the same."""
+        """Learns from patches of these pictures, drawn by the seed. The same pictures give the same result."""
         generator = torch.Generator().manual_seed(self.config.seed)
         pictures = sum(len(field) for field in fields())
         each = max(1, -(-LEARNED_FROM // max(1, pictures)))
@@ -79,7 +78,7 @@ class Patches(nn.Module):
         self._cluster(self._whitened(patches_ND), generator)
 
     def _cluster(self, patches_ND: Tensor, generator: torch.Generator) -> None:
-        """k-means from patches that are drawn; a centroid without patches takes a drawn one."""
+        """Runs k-means from randomly drawn patches. A centroid without patches is replaced by a drawn patch."""
         count = self.config.centroids
         order = torch.randperm(len(patches_ND), generator=generator)
         self.centroids.copy_(patches_ND[order.repeat(-(-count // len(order)))[:count]])
@@ -99,7 +98,7 @@ class Patches(nn.Module):
             )
 
     def _patches(self, pixels_B3HW: Tensor, stride: int | None = None) -> tuple[Tensor, int]:
-        """(B, P, D) patches of mean 0 and variance 1, and how many there are along a side."""
+        """(B, P, D) patches of mean 0 and variance 1, and their number along a side."""
         step = stride or self.config.stride
         unfolded_BDP = F.unfold(pixels_B3HW.float() / 255, self.config.size, stride=step)
         patches_BPD = unfolded_BDP.transpose(1, 2)
@@ -108,7 +107,7 @@ class Patches(nn.Module):
         return away_BPD / scale_BP1, (pixels_B3HW.shape[2] - self.config.size) // step + 1
 
     def _drawn(self, pixels_B3HW: Tensor, each: int, generator: torch.Generator) -> Tensor:
-        """`each` patches of each picture, (B * each, D)."""
+        """Draws `each` patches from each picture, (B * each, D)."""
         patches_BPD, _ = self._patches(pixels_B3HW)
         there = patches_BPD.shape[1]
         chosen = torch.randint(there, (len(patches_BPD), each), generator=generator)
@@ -134,9 +133,9 @@ class PatchesConfig(Config[Encoder]):
     size: int = 6
     """Side of a patch in pixels."""
     stride: int = 2
-    """Pixels from a patch to the next."""
+    """Pixels from one patch to the next."""
     centroids: int = 256
-    """Centroids K; the pooled vector has four times as many numbers."""
+    """Number of centroids K. The pooled vector has four times as many elements."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions without normalisation over a batch, as a GAN's critic needs them: its score of a picture depends on no other."""
+"""Convolutions without batch statistics for a GAN's critic: the score of a picture does not depend on other pictures."""
 
 import itertools
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ MIDDLE = (0.5, 0.5, 0.5)
 
 
 class CriticStage(nn.Module):
-    """Two 3 x 3 convolutions around a residual, then half of both sides.
+    """Two 3 x 3 convolutions with a residual, then both sides are halved.
 
-    The second one begins as nothing (fixup initialisation, as in R3GAN: Huang et al. 2024, arXiv:2501.05441,
+    The second convolution starts at zero (fixup initialisation, as in R3GAN: Huang et al. 2024, arXiv:2501.05441,
     section 3.3).
     """
 
@@ -31,7 +31,7 @@ class CriticStage(nn.Module):
         self.skip = nn.Conv2d(width_in, width, 1, bias=False)
 
     def begin_as_nothing(self) -> None:
-        """The branch beside the skip is zero at first."""
+        """Initialises the residual branch to zero."""
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, grid_BCHW: Tensor) -> Tensor:
@@ -41,13 +41,13 @@ class CriticStage(nn.Module):
 
 
 class PictureCritic(nn.Module):
-    """Pictures (B, 3, H, W) -> tokens: the last grid (B, T, D), row by row; pooled: a linear map of the whole grid and of its
-    maximum over the places.
+    """Pictures (B, 3, H, W) -> tokens: the last grid (B, T, D), row by row; pooled: a linear map of the whole grid
+    and of its maximum over positions.
 
-    The maximum learns a shape at all places at once; the whole grid sees where things are, without which a generator
-    draws them always in one place.
+    The maximum learns a shape at all positions together. The whole grid keeps positions; without it, a generator
+    always draws objects at the same position.
 
-    Pixels are uint8, or floats of 0 to 255 that were drawn, with their gradient.
+    Pixels are uint8, or generated floats from 0 to 255, with their gradient.
     """
 
     def __init__(self, config: "PictureCriticConfig") -> None:
@@ -81,7 +81,7 @@ class PictureCritic(nn.Module):
         places_BK = torch.cat([grid.flatten(1), tokens_BTD.amax(1)], dim=1)
         pooled_BD = F.leaky_relu(self.last(places_BK), 0.2)
         mask_BT = torch.ones(tokens_BTD.shape[:2], dtype=torch.bool, device=tokens_BTD.device)
-        if tokens_BTD.shape[2] != self.dim:  # tokens and pooled vector have one width
+        if tokens_BTD.shape[2] != self.dim:  # tokens and pooled vector must have the same width
             tokens_BTD, mask_BT = pooled_BD[:, None], mask_BT[:, :1]
         return Features(tokens_BTD, mask_BT, pooled_BD)
 

@@ -1,4 +1,4 @@
-"""Several pictures a row, each by the same encoder."""
+"""Encodes several pictures in each row with the same encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from weft.layers.pooling import pool
 
 
 class EachPicture(nn.Module):
-    """Pictures (B, N, 3, H, W) -> the tokens of all pictures of a row, one picture after another.
+    """Pictures (B, N, 3, H, W) -> the tokens of all pictures of a row, concatenated.
 
-    Pictures that the mask leaves out are not encoded. pooled: the mean of the pooled vectors of a row's
-    pictures. Without `tokens` these vectors are the tokens, one a picture.
+    Masked pictures are not encoded. pooled: the mean of the pooled vectors of a row's pictures. Without `tokens`,
+    these vectors are the tokens, one for each picture.
     """
 
     def __init__(self, encoder: nn.Module, *, tokens: bool) -> None:
@@ -31,7 +31,7 @@ class EachPicture(nn.Module):
         self.dim = cast(Encoder, encoder).dim
 
     def forward(self, field: Field) -> Features:
-        """Field of uint8 (B, N, 3, H, W), mask (B, N) or None where all are there."""
+        """Field of uint8 (B, N, 3, H, W), mask (B, N) or None if all are real."""
         check_shape(field.values, "B N C H W", "pictures")
         rows, number = field.values.shape[:2]
         mask_BN = field.mask
@@ -57,7 +57,7 @@ class EachPicture(nn.Module):
 
 
 class EachFrozenPicture(EachPicture):
-    """The same with an encoder that never learns, so that the features of a row can be computed once."""
+    """The same with a frozen encoder, so that the features of a row can be cached."""
 
     def frozen(self, field: Field) -> Features:
         return self.forward(field)
@@ -74,9 +74,9 @@ class PicturesEncoderConfig(Config[Encoder]):
     """Each picture of a row by the same encoder."""
 
     encoder: Config[Encoder]
-    """Of one picture."""
+    """Encoder of one picture."""
     tokens: bool = False
-    """Keep all tokens of each picture; otherwise its pooled vector is its one token."""
+    """If true, keep all tokens of each picture; otherwise its pooled vector is its one token."""
 
     def build(self) -> EachPicture:
         encoder = build(self.encoder)

@@ -1,4 +1,4 @@
-"""Objects as points (Zhou et al. 2019, arXiv:1904.07850): a token for each thing that is seen."""
+"""Objects as points (Zhou et al. 2019, arXiv:1904.07850): one token for each detected object."""
 
 import math
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ _STRIDE = 4
 
 
 class Points(nn.Module):
-    """Panels of a picture -> one token for each object found in them; pooled is their mean.
+    """Panels of a picture -> one token for each object detected in them; pooled is their mean.
 
-    A small convolutional network looks at every panel alone and says of each cell of a grid whether it
-    holds the centre of an object. Those that do, at most `max_objects` a panel, become tokens: their features,
-    with the place of the cell and the number of the panel. Only an objective that calls `look` and
-    `classify` teaches the network; what reads the tokens changes nothing below them.
+    A small convolutional network processes every panel separately and predicts for each cell of a grid whether it
+    holds the centre of an object. Detected cells, at most `max_objects` in a panel, become tokens: their features,
+    with the position of the cell and the number of the panel. The network is trained only by an objective that calls
+    `look` and `classify`; gradients from later layers stop here.
     """
 
     def __init__(self, config: "PointsConfig") -> None:
@@ -36,7 +36,7 @@ class Points(nn.Module):
         self.config = config
         self.dim = config.dim
         first, second, last = config.widths
-        # Outside of a panel is 0, which is a middle grey: a wall that convolutions see.
+        # Padding is 0, a middle grey, which convolutions see as a border.
         self.normalize = Normalize((0.5,) * 3, (0.25,) * 3)
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, first, 7, stride=2, padding=3),
@@ -62,7 +62,7 @@ class Points(nn.Module):
     def forward(self, field: Field) -> Features:
         """Panels (B, P, 3, S, S) uint8 -> tokens (B, P + P * max_objects, D).
 
-        First one token a panel, which is always there; then the objects, those of a panel together.
+        First one token for each panel, always present; then the objects, grouped by panel.
         """
         rows, panels = field.values.shape[:2]
         cell_BPM, found_BPM, hidden_BPMC = self.find(field)
@@ -77,7 +77,8 @@ class Points(nn.Module):
 
     @torch.no_grad()
     def find(self, field: Field) -> tuple[Tensor, Tensor, Tensor]:
-        """The hottest cells of each panel (B, P, M), whether there is something, features (B, P, M, C)."""
+        """Returns the cells with the highest heat in each panel (B, P, M), whether each holds an object, and features
+        (B, P, M, C)."""
         grid_BTC, heat_BT = self.look(field)
         shape = (*field.values.shape[:2], self.config.grid**2)
         score_BPM, cell_BPM = heat_BT.view(shape).topk(self.config.max_objects, dim=2)
@@ -89,7 +90,7 @@ class Points(nn.Module):
     def look(self, field: Field) -> tuple[Tensor, Tensor]:
         """Panels (B, P, 3, S, S) -> features (B, T, C) and heat (B, T) of the T = P * grid * grid cells.
 
-        Panel by panel and row by row. Heat is the logit of holding the centre of an object.
+        Cells are ordered panel by panel and row by row. Heat is the logit that a cell holds the centre of an object.
         """
         check_shape(field.values, "B P 3 H W", "panels", H=self.config.size, W=self.config.size)
         panels, most = field.values.shape[1], self.config.panels
@@ -102,7 +103,7 @@ class Points(nn.Module):
         return grid_BTC, self.heat(grid_BTC)[..., 0].float()
 
     def classify(self, cells_SC: Tensor) -> Tensor:
-        """Features (S, C) of cells -> logits (S, classes) of what they hold."""
+        """Features (S, C) of cells -> logits (S, classes) of their content."""
         logits: Tensor = self.kinds(self.hidden(cells_SC))
         return logits
 
@@ -115,13 +116,13 @@ class PointsConfig(Config[Encoder]):
     """Kinds of objects that a cell may hold."""
     dim: int = 128
     size: int = 50
-    """Side of a panel in pixels; the grid has a cell for every four."""
+    """Side of a panel in pixels. The grid has one cell for every four."""
     panels: int = 3
-    """Most panels of a picture."""
+    """Maximum number of panels in a picture."""
     max_objects: int = 8
-    """Most objects of a panel."""
+    """Maximum number of objects in a panel."""
     prior: float = 0.02
-    """Share of cells that are thought to hold something before anything is learned."""
+    """Initial probability that a cell holds an object."""
     widths: tuple[int, int, int] = (16, 32, 96)
     """Channels of the three convolutions."""
 

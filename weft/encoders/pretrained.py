@@ -75,7 +75,7 @@ class PretrainedConfig(Config[Encoder]):
         require(self, mean=FINITE, std=POSITIVE, silence=FINITE)
 
     def architecture(self) -> Config[Encoder]:
-        """The config without the files: of our own modules, or this one with its definition."""
+        """Returns the config without files: of a weft module, or this one with its definition."""
         if self.definition is not None:
             return self
         folder = fetched(self.name, weights=False)
@@ -92,12 +92,12 @@ class PretrainedConfig(Config[Encoder]):
         return described.replace(mean=mean, std=std)
 
     def build(self) -> Encoder:
-        """The tower, a CacheableEncoder where its first layers or all are frozen."""
+        """Builds the tower; a CacheableEncoder if it is partly or wholly frozen."""
         tower = self._own() if self.definition is None else None
         return cast(Encoder, self._in_mode(self._wrapped() if tower is None else tower))
 
     def _own(self) -> nn.Module | None:
-        """The tower as a module of ours; None where it must be wrapped."""
+        """Builds the tower as a weft module; None if it must be wrapped."""
         folder = fetched(self.name, weights=not self.random)
         own = own_tower(self.name, folder, self.tower)
         if own is None:
@@ -113,14 +113,14 @@ class PretrainedConfig(Config[Encoder]):
         if self.definition is None and not self.random:
             source = fetched(self.name, weights=True)
         with loading(self.name):
-            if convertible(settings):  # of a run that was saved with its definition
+            if convertible(settings):  # for a run that was saved with its definition
                 return cast(nn.Module, self._own_config(own_config(settings)).build())
             return _wrapped_tower(described, settings, source)
 
     def _own_config(
         self, config: TextTransformerConfig | ViTConfig, folder: Path | None = None
     ) -> TextTransformerConfig | ViTConfig:
-        """With the pooling that is asked for, and the statistics of pictures."""
+        """Returns the config with the chosen pooling, and the statistics of pictures."""
         if isinstance(config, TextTransformerConfig):
             if self.pooling == "auto":
                 return config
@@ -132,7 +132,7 @@ class PretrainedConfig(Config[Encoder]):
         return config.replace(pooling=pooling, mean=mean or HALF, std=std or HALF)
 
     def _statistics(self, folder: Path) -> tuple[RGB, RGB]:
-        """Mean and std of pixels: those that were set, else the model's own."""
+        """Returns mean and std of pixels: the configured ones, else the model's own."""
         processor = read_processor(folder)
         mean, std = self.mean or processor.mean, self.std or processor.std
         if mean is None or std is None:
@@ -140,7 +140,7 @@ class PretrainedConfig(Config[Encoder]):
         return mean or HALF, std or HALF
 
     def _with_sound(self, folder: Path) -> "PretrainedConfig":
-        """With rate and silence: those that were set, else the model's own."""
+        """Returns the config with rate and silence: the configured ones, else the model's own."""
         found = read_sound_processor(folder)
         if found is None:
             log.warning("%s does not say how it reads sounds", self.name)
@@ -162,7 +162,7 @@ class PretrainedConfig(Config[Encoder]):
         return tower
 
     def _in_mode_config(self, tower: Config[Encoder]) -> Config[Encoder]:
-        """What `_in_mode` makes of one of our towers, as a config."""
+        """Returns the config of what `_in_mode` makes of a weft tower."""
         if self.mode == "frozen":
             return FrozenConfig(tower, tokens=self.tokens)
         if self.mode == "partial":

@@ -1,7 +1,7 @@
-"""Towers of Hugging Face transformers, built from their settings and filled from safetensors.
+"""Towers of Hugging Face transformers, built from their settings with weights from safetensors.
 
-Settings are data: what would make transformers run or fetch code (auto_map, kernels of the hub), or
-read other files than the model's own (adapters, quantised weights), is refused or left out.
+Settings are only data. Those that would make transformers run or fetch code (auto_map, kernels of the hub), or read
+other files than the model's own (adapters, quantised weights), are refused or removed.
 """
 
 import inspect
@@ -18,8 +18,8 @@ from weft.encoders.weights import read_folder
 from weft.hub import quiet
 
 TextPooling = Literal["own", "cls"]
-# Text towers of models with two towers, and which vector of theirs the model compares with pictures or
-# sounds: that which the tower pools itself, or the first token.
+# Text towers of models with two towers, and which of their vectors the model compares with pictures
+# or sounds: the tower's own pooled vector, or the first token.
 DUAL_TEXT: dict[str, TextPooling] = {
     "siglip_text_model": "own",
     "siglip2_text_model": "own",
@@ -30,7 +30,7 @@ DUAL_TEXT: dict[str, TextPooling] = {
 }
 OUR_DUAL_TEXT = "clip_text_model"
 FILLED_UP = ("siglip_text_model", "siglip2_text_model")
-"""They were trained on texts that padding fills up to the full length, and read it."""
+"""These were trained on texts padded to the full length, and attend to the padding."""
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation")
 _INPUTS = ("input_ids", "pixel_values")
 SOUNDS = {
@@ -41,19 +41,18 @@ SOUNDS = {
         ("data2vec-audio", "hubert", "sew", "unispeech", "wav2vec2", "wavlm"), "waveform"
     ),
 }
-"""Towers of sounds, and what they read."""
+"""Sound towers, and their input."""
 VIDEOS = {"timesformer": "cls", "videomae": "mean", "vivit": "cls"}
-"""Towers of videos, and which of their tokens a classifier reads."""
+"""Video towers, and the tokens that a classifier reads."""
 _WITHOUT_POOLER = ("vivit", *(kind for kind, how in DUAL_TEXT.items() if how == "cls"))
-"""Their pooler's output is of no use, and some files lack its weights."""
+"""Their pooler's output is useless, and some files lack its weights."""
 
 
 def read_tower(settings: Mapping[str, Any], source: Path | None, tower: str = "auto") -> nn.Module:
-    """The tower of these settings with the weights in `source`, random ones where it is None.
+    """Builds the tower of these settings with the weights in `source`, or random ones if it is None.
 
-    tower: which one of a model with two. Of an encoder and a decoder the encoder. Only safetensors are
-    read. Raises WeftError where weights are missing, or the model reads something else than texts, pictures, sounds or
-    videos.
+    tower: which one of a model with two. Of an encoder-decoder, the encoder. Only safetensors are read. Raises
+    WeftError if weights are missing, or the model reads anything other than texts, pictures, sounds or videos.
     """
     with quiet():
         model = _read(settings, source, tower)
@@ -83,13 +82,13 @@ def _read(settings: Mapping[str, Any], source: Path | None, tower: str) -> Any:
 def _filled(
     config: Any, tower_class: Any, source: Path, tensors: Mapping[str, Tensor], tower: str
 ) -> Any:
-    """The tower with its weights. Raises WeftError where some are missing."""
+    """Loads the tower's weights. Raises WeftError if some are missing."""
     files = {"use_safetensors": True, "local_files_only": True}
     model, report = tower_class.from_pretrained(
         source, config=config, output_loading_info=True, **files
     )
     if report["missing_keys"] and tower != "auto":
-        # Not every class knows under which name its weights stand in a model with two towers.
+        # Not every class knows the prefix of its weights in a model with two towers.
         start = f"{tower}_model."
         its_own = {
             name.removeprefix(start): tensor
@@ -115,7 +114,7 @@ def _filled(
 
 
 def refuse_unknown_text(name: str, kind: str, tower: str) -> None:
-    """Raises WeftError for the text tower of a model with two towers whose pooling is not known here."""
+    """Raises WeftError for the text tower of a two-tower model whose pooling is unknown to weft."""
     known = [OUR_DUAL_TEXT, *DUAL_TEXT]
     if tower not in known:
         models = ", ".join(sorted(one.removesuffix("_text_model") for one in known))
@@ -126,7 +125,7 @@ def refuse_unknown_text(name: str, kind: str, tower: str) -> None:
 
 
 def _described(settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The config and the class of the tower."""
+    """Returns the config and the class of the tower."""
     import transformers
     from transformers import AutoConfig, AutoModel
 
@@ -134,7 +133,7 @@ def _described(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     if values.get("quantization_config"):
         raise WeftError(f"a '{kind}' model has quantised weights, expected weights of floats")
     config = AutoConfig.for_model(kind, **values)
-    # Towers of models with two of them have a class, but are not in AutoModel's list.
+    # Towers of two-tower models have a class, but are not in AutoModel's list.
     named = type(config).__name__.removesuffix("Config") + "Model"
     if hasattr(transformers, named) and type(config) not in AutoModel._model_mapping:
         return config, getattr(transformers, named)
@@ -144,7 +143,7 @@ def _described(settings: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _only_data(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without those that name code."""
+    """Returns the settings without those that name code."""
     left_out = ("model_type", "auto_map", *_IMPLEMENTATIONS, *(f"_{n}" for n in _IMPLEMENTATIONS))
     return {
         key: _only_data(value) | _kind(value) if isinstance(value, Mapping) else value
@@ -158,8 +157,8 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_input(tower: nn.Module, settings: Mapping[str, Any]) -> None:
-    """Raises WeftError unless it reads a batch of token ids or of pictures, sounds or videos that weft knows, the same
-    way each time."""
+    """Raises WeftError unless the tower reads batches of token ids or of pictures, sounds or videos in a way that
+    weft supports, the same way each time."""
     if settings["model_type"] in SOUNDS:
         return
     kind, reads = settings["model_type"], getattr(tower, "main_input_name", None)

@@ -19,9 +19,8 @@ from weft.layers.recurrence import Recurrence, recur
 class Recurrent(nn.Module):
     """Token ids -> hidden states of the top layer, and one vector from them.
 
-    tokens: (B, T, D), zero in the padding; D is twice the hidden width if bidirectional. pooled:
-    the state after the last real token (backwards: after the first), or the mean or maximum of all.
-    Zeros for a row without tokens.
+    tokens: (B, T, D), zero in the padding; D is twice the hidden width if bidirectional. pooled: the state after the
+    last real token (backwards: after the first), or the mean or maximum of all; zeros for a row without tokens.
     """
 
     def __init__(self, config: "RecurrentConfig") -> None:

@@ -1,4 +1,4 @@
-"""The pooled vector of a frozen encoder, mapped to its first principal directions."""
+"""Projects the pooled vector of a frozen encoder to its first principal directions."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -15,10 +15,10 @@ from weft.encoders.values import vector_features
 
 
 class Reduced(nn.Module):
-    """pooled (B, D) of the encoder -> pooled @ directions - shift, (B, K). Nothing of it learns by gradients.
+    """pooled (B, D) of the encoder -> pooled @ directions - shift, (B, K). Nothing is trained by gradients.
 
-    Of TF-IDF these are the directions of latent semantic analysis (S. Deerwester et al., JASIS 41(6), 1990),
-    without a shift; else those of principal components.
+    For TF-IDF these are the directions of latent semantic analysis (S. Deerwester et al., JASIS 41(6), 1990), without
+    a shift; otherwise principal components.
     """
 
     directions: Tensor

@@ -1,4 +1,4 @@
-"""Regions of a picture: features of boxes that a detector found, and where the boxes are."""
+"""Regions of a picture: features of a detector's boxes, and the positions of the boxes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,10 +20,10 @@ CORNERS = 4
 
 
 class Regions(nn.Module):
-    """Boxes with features -> one token a region; pooled is their mean.
+    """Boxes with features -> one token for each region; pooled is their mean.
 
-    Blocks between the regions (LXMERT's object-relationship encoder, Tan & Bansal 2019,
-    arXiv:1908.07490, section 2.2) follow where the config has them.
+    Optionally blocks between the regions follow (LXMERT's object-relationship encoder, Tan & Bansal 2019,
+    arXiv:1908.07490, section 2.2).
     """
 
     def __init__(self, config: "RegionsConfig") -> None:
@@ -44,7 +44,7 @@ class Regions(nn.Module):
         return nn.LayerNorm(self.dim, eps=self.config.norm_eps)
 
     def forward(self, field: Field) -> Features:
-        """Values (B, R, 4 + F): corners in [0, 1], then features; mask True where there is a region."""
+        """Values (B, R, 4 + F): corners in [0, 1], then features; mask True for real regions."""
         width = CORNERS + self.config.feature_dim
         check_shape(field.values, "B R F", "regions (corners and features)", F=width)
         mask_BR = field.mask
@@ -65,14 +65,14 @@ class Regions(nn.Module):
         tokens_SD: Tensor = self.feature_norm(self.feature(features_SF))
         if self.position is not None:
             placed_SD = self.position_norm(self.position(self.geometry(box_S4)))
-            # Two normalised vectors are averaged, so that their sum keeps the scale of one.
+            # The mean of two normalised vectors keeps the scale of one.
             share = 0.5 if self.config.norm == "each" else 1.0
             tokens_SD = (tokens_SD + placed_SD) * share
         embedded_SD: Tensor = self.dropout(self.norm(tokens_SD))
         return embedded_SD
 
     def geometry(self, box_S4: Tensor) -> Tensor:
-        """The corners, and the share of the picture that the box covers where that is asked for."""
+        """Returns the corners, and if configured the share of the picture that the box covers."""
         if self.config.position != "box_area":
             return box_S4
         left, top, right, bottom = box_S4.unbind(dim=1)
@@ -87,14 +87,13 @@ class RegionsConfig(Config[Encoder]):
     """Width F of a region's features."""
     dim: int = 768
     position: Literal["none", "box", "box_area"] = "box"
-    """What a linear map makes a position of: nothing (VisualBERT), the four corners (LXMERT), or
-    corners and area (ViLBERT, Lu et al. 2019, arXiv:1908.02265, section 2.1)."""
+    """Input of the linear map for positions: none (VisualBERT), the four corners (LXMERT), or corners and area
+    (ViLBERT, Lu et al. 2019, arXiv:1908.02265, section 2.1)."""
     norm: Literal["none", "sum", "each"] = "sum"
-    """A norm on the sum of feature and position (ViLBERT), on each of them, which are then averaged
-    (LXMERT), or none."""
+    """Norm of the sum of feature and position (ViLBERT), or of each of them before averaging (LXMERT), or none."""
     norm_eps: float = 1e-12
     dropout: float = 0.0
-    """Of the embedded regions."""
+    """Dropout of the embedded regions."""
     transformer: TransformerConfig | None = None
     """Blocks between the regions."""
 

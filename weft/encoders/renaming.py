@@ -1,6 +1,6 @@
-"""Weights under the names of another library and under ours: rules that are read in both directions.
+"""Rules that map weights between the names of another library and weft's, in both directions.
 
-A published model is read, and a trained one written for the library that it came from, by the same rules.
+The same rules read a published model, and write a trained one for the library that it came from.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,14 +11,14 @@ from torch import Tensor
 
 Tensors = Sequence[Tensor]
 DEEPEST = 1000
-"""Blocks of a tower; its settings are data that may say anything."""
+"""Maximum number of blocks in a tower; its settings come from a file and may hold any number."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Some tensors of ours, and those of another library that hold the same numbers.
+    """Maps some tensors of weft to those of another library with the same numbers.
 
-    read: theirs -> ours. write: ours -> theirs.
+    read: theirs -> weft's. write: weft's -> theirs.
     """
 
     ours: tuple[str, ...]
@@ -31,7 +31,7 @@ Rules = list[Rule]
 
 
 def read(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Their tensors under our names. Raises KeyError for one that is not there."""
+    """Converts their tensors to weft's names. Raises KeyError for a missing one."""
     found: dict[str, Tensor] = {}
     for rule in rules:
         values = rule.read([tensors[name] for name in rule.theirs])
@@ -40,7 +40,7 @@ def read(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tens
 
 
 def write(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors under their names, each with memory of its own. Raises KeyError as `read` does."""
+    """Converts weft's tensors to their names, each with its own memory. Raises KeyError as `read` does."""
     found: dict[str, Tensor] = {}
     for rule in rules:
         values = rule.write([tensors[name] for name in rule.ours])
@@ -50,13 +50,14 @@ def write(rules: Iterable[Rule], tensors: Mapping[str, Tensor]) -> dict[str, Ten
 
 
 def unread(rules: Iterable[Rule], tensors: Iterable[str]) -> list[str]:
-    """The names of their tensors that no rule reads, in order; `position_ids` only count places."""
+    """Returns the names of their tensors that no rule reads, in order, except `position_ids`, which only count
+    positions."""
     known = {name for rule in rules for name in rule.theirs}
     return sorted(n for n in tensors if n not in known and not n.endswith("position_ids"))
 
 
 def inside(rules: Iterable[Rule], *, ours: str = "", theirs: str = "") -> Rules:
-    """The rules of a part, for a model that holds it below these prefixes."""
+    """Adds prefixes to the rules of a part, for a model that contains it."""
     return [
         replace(
             rule,
@@ -68,7 +69,7 @@ def inside(rules: Iterable[Rule], *, ours: str = "", theirs: str = "") -> Rules:
 
 
 def numbered(depth: int) -> range:
-    """The numbers of a stack of so many blocks. Raises ValueError where no model has as many."""
+    """Returns the indices of a stack of `depth` blocks. Raises ValueError for an implausible depth."""
     if not isinstance(depth, int) or not 0 <= depth <= DEEPEST:
         raise ValueError(f"a tower has {depth!r:.40} blocks, expected 0 to {DEEPEST}")
     return range(depth)
@@ -80,12 +81,12 @@ def same(ours: str, theirs: str) -> Rule:
 
 
 def transposed(ours: str, theirs: str) -> Rule:
-    """A matrix that theirs multiplies from the other side."""
+    """A matrix that is transposed in the other library."""
     return Rule((ours,), (theirs,), _turned, _turned)
 
 
 def shaped(ours: str, theirs: str, our_shape: Sequence[int], their_shape: Sequence[int]) -> Rule:
-    """The same numbers in another shape; in each of the two one side may be -1."""
+    """The same numbers in another shape. In each shape one side may be -1."""
     return Rule(
         (ours,),
         (theirs,),
@@ -95,9 +96,9 @@ def shaped(ours: str, theirs: str, our_shape: Sequence[int], their_shape: Sequen
 
 
 def regrouped(ours: Mapping[str, int], theirs: Mapping[str, int]) -> Rule:
-    """Equally many rows of several maps of the same input, joined in other ways: name -> how many of them.
+    """Maps the same rows in another grouping: name -> number of rows.
 
-    Such as query, key and value: three maps, or one; the order is the same on both sides.
+    For example query, key and value: three maps, or one. The order is the same on both sides.
     """
     parts = sum(ours.values())
     if parts != sum(theirs.values()):
@@ -117,7 +118,7 @@ def regrouped(ours: Mapping[str, int], theirs: Mapping[str, int]) -> Rule:
 
 
 def layer(ours: str, *theirs: str) -> Rules:
-    """Weight and bias of a linear map or a norm; of several maps of the same input, joined in ours."""
+    """Weight and bias of a linear map or a norm; several maps of the same input are joined in weft."""
     return [
         regrouped({f"{ours}.{part}": len(theirs)}, {f"{name}.{part}": 1 for name in theirs})
         for part in ("weight", "bias")

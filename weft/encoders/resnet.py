@@ -21,7 +21,7 @@ from weft.layers.convolution import (
     initialize_convolutions,
 )
 
-# Blocks a stage, table 1 of the paper; 26 is the bottleneck form with two blocks each.
+# Blocks in each stage, table 1 of the paper; 26 is the bottleneck form with two blocks each.
 STAGES = {
     18: (2, 2, 2, 2),
     26: (2, 2, 2, 2),
@@ -67,7 +67,7 @@ class ResNet(nn.Module):
         channels_last(self)
 
     def forward(self, field: Field) -> Features:
-        """Images (B, 3, H, W) uint8; 224 x 224 is what the published weights know."""
+        """Images (B, 3, H, W) uint8; the published weights were trained on 224 x 224."""
         pixels = self.normalize(field.values, self.conv1.weight.dtype)
         values = self.pool(self.bn1(self.conv1(by_pixel(pixels))).relu_())
         grid_BDHW = self.layer4(self.layer3(self.layer2(self.layer1(values))))
@@ -77,7 +77,7 @@ class ResNet(nn.Module):
 
 
 def _shortcut(before: int, after: int, stride: int) -> nn.Sequential | None:
-    """A projection where the shape changes (option B of section 3.3)."""
+    """Returns a projection if the shape changes (option B of section 3.3)."""
     if stride == 1 and before == after:
         return None
     return nn.Sequential(
@@ -86,7 +86,7 @@ def _shortcut(before: int, after: int, stride: int) -> nn.Sequential | None:
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut (figure 5, left)."""
+    """Two 3 x 3 convolutions with a shortcut (figure 5, left)."""
 
     expansion = 1
 
@@ -107,7 +107,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1 x 1, 3 x 3 and 1 x 1 convolutions (figure 5, right).
 
-    The stride is in the 3 x 3 one, as in torchvision, and not in the first as in the paper.
+    The 3 x 3 convolution has the stride, as in torchvision; in the paper the first one does.
     """
 
     expansion = 4

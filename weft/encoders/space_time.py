@@ -1,4 +1,4 @@
-"""What the transformers over the patches of videos share: their settings, and the numbers of frames."""
+"""Shared by transformers over video patches: their settings, and frame numbers."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ from weft.layers.transformer import Activation, TransformerConfig
 
 
 def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
-    """(B, F) the number of real frames before each, 0 in the padding. Raises WeftError for more than `longest`."""
+    """(B, F) the number of real frames before each, 0 in the padding. Raises WeftError for more than `longest`
+    frames."""
     frames = mask_BF.shape[1]
     if not is_padded():
         frames = int(mask_BF.sum(1).amax()) if mask_BF.numel() else 0
@@ -25,13 +26,13 @@ def frame_numbers(mask_BF: Tensor, longest: int) -> Tensor:
 
 @dataclass(frozen=True)
 class SpaceTimeSettings(WithWeights):
-    """Of a transformer over the patches of videos. The defaults are those that TimeSformer was published with."""
+    """Settings of a transformer over video patches. The defaults are those of the published TimeSformer."""
 
     image_size: int = 112
-    """Side in pixels for which positions are learned."""
+    """Picture side in pixels for which positions are learned."""
     patch_size: int = 16
     frames: int = 8
-    """The longest video, for which positions in time are learned."""
+    """Maximum number of frames, for which positions in time are learned."""
     dim: int = 192
     depth: int = 6
     heads: int = 3
@@ -42,7 +43,7 @@ class SpaceTimeSettings(WithWeights):
     attention_dropout: float = 0.0
     drop_path: float = 0.0
     mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
-    """Of pixels in [0, 1], as published."""
+    """Mean and standard deviation of pixels in [0, 1], as published."""
     std: tuple[float, float, float] = (0.225, 0.225, 0.225)
     weights: str | None = None
     """Safetensors file with the keys of the encoder, or none for random weights."""
@@ -57,7 +58,7 @@ class SpaceTimeSettings(WithWeights):
 
     @property
     def side(self) -> int:
-        """Patches along a side."""
+        """Number of patches along a side."""
         return self.image_size // self.patch_size
 
     def transformer(self) -> TransformerConfig:

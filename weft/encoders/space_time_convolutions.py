@@ -1,6 +1,6 @@
-"""Convolutions over space and time, for small moving pictures such as a mouth: one token a frame.
+"""Convolutions over space and time for small videos, such as of a mouth: one token a frame.
 
-The front of LipNet (Assael et al. 2016, arXiv:1611.01599, section 3.3), without its pooling.
+The front end of LipNet (Assael et al. 2016, arXiv:1611.01599, section 3.3), without its pooling.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from weft.layers.pooling import pool
 class SpaceTimeConvolutions(nn.Module):
     """Videos (B, F, 3, S, S) uint8 -> tokens (B, F, D), one a frame; pooled: their mean.
 
-    Each layer is a convolution over 3 frames and `kernel` x `kernel` pixels with a stride of 2 in space, batch norm, ReLU
-    and dropout of whole channels. A token is the whole of its last grid, so that it says where something is;
-    without any layer it is the pixels themselves.
+    Each layer is a convolution over 3 frames and `kernel` x `kernel` pixels with a spatial stride of 2, batch norm,
+    ReLU and dropout of whole channels. A token is the whole last grid of its frame, so it keeps positions. Without
+    layers it is the pixels themselves.
     """
 
     def __init__(self, config: "SpaceTimeConvolutionsConfig") -> None:
@@ -51,7 +51,7 @@ class SpaceTimeConvolutions(nn.Module):
         initialize_convolutions(self)
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, F), or None where all frames are real."""
+        """Mask (B, F), or None if all frames are real."""
         size = self.config.size
         check_shape(field.values, "B F 3 H W", "frames of videos", H=size, W=size)
         mask_BF = field.real
@@ -71,13 +71,13 @@ class SpaceTimeConvolutionsConfig(WithWeights, Config[Encoder]):
     """A stack of convolutions over the pictures of a small video and over time."""
 
     size: int
-    """Pixels of a side."""
+    """Side of the video in pixels."""
     widths: tuple[int, ...] = (16, 32, 64)
-    """Channels of each layer, which halves the sides."""
+    """Channels of each layer. Each layer halves the sides."""
     kernel: int = 3
-    """Pixels of a side that a layer sees, an odd number."""
+    """Spatial kernel size of a layer, an odd number of pixels."""
     dropout: float = 0.0
-    """Of whole channels of each layer."""
+    """Dropout of whole channels in each layer."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 

@@ -20,11 +20,13 @@ from weft.layers.pooling import pool
 
 
 class SpectrogramCNN(nn.Module):
-    """Frames (B, T, M) -> tokens (B, T', D), one for each stretch of time; pooled: the mean and maximum of them.
+    """Frames (B, T, M) -> tokens (B, T', D), one for each stretch of time; pooled: their mean, their maximum, or the
+    sum of both.
 
-    A second channel at the input says which band it is, from -1 to 1. Each stage is one or more 3 x 3 convolutions
-    with batch norm and ReLU. Between stages two frames become their mean, and so do two bands while there are more
-    than one; the bands of the last grid are averaged. Padding is never read, and batch norm counts real frames alone.
+    A second input channel holds the position of the band, from -1 to 1. Each stage is one or more 3 x 3 convolutions
+    with batch norm and ReLU. Between stages pairs of frames are averaged, and so are pairs of bands while there are
+    more than one. The bands of the last grid are averaged. Padding is never read, and batch norm uses only real
+    frames.
     """
 
     def __init__(self, config: "SpectrogramCNNConfig") -> None:
@@ -46,7 +48,7 @@ class SpectrogramCNN(nn.Module):
         channels_last(self)
 
     def forward(self, field: Field) -> Features:
-        """Frames (B, T, M), mask (B, T) or None where all are real."""
+        """Frames (B, T, M), mask (B, T) or None if all are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram", M=self.config.mels)
         mask_BT = field.mask
         if mask_BT is not None and not is_padded() and bool(mask_BT.all()):
@@ -89,13 +91,13 @@ class SpectrogramCNNConfig(WithWeights, Config[Encoder]):
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of each stage."""
     convolutions: int = 2
-    """Of each stage."""
+    """Number of convolutions in each stage."""
     time_halvings: int = 3
-    """So many stages, from the second, begin with half of the frames; all halve the bands."""
+    """Number of stages, from the second, that halve the frames first; all of them halve the bands."""
     pooling: Literal["mean", "max", "both"] = "both"
-    """Over time; both: the sum of mean and maximum, as in PANNs."""
+    """Pooling over time; both: the sum of mean and maximum, as in PANNs."""
     dropout: float = 0.0
-    """Of the tokens."""
+    """Dropout of the tokens."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 

@@ -1,4 +1,4 @@
-"""A picture encoder that reads spectrograms (Palanisamy et al. 2020, arXiv:2007.11154: ImageNet weights for sounds)."""
+"""A picture encoder applied to spectrograms (Palanisamy et al. 2020, arXiv:2007.11154: ImageNet weights for sounds)."""
 
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -18,10 +18,10 @@ from weft.layers.pooling import pool
 
 
 class SpectrogramPicture(nn.Module):
-    """Frames (B, T, M) -> grey pictures (3, M, T), low frequencies at the bottom -> what the encoder gives.
+    """Frames (B, T, M) -> grey pictures (3, M, T) with low frequencies at the bottom -> the encoder's features.
 
-    The softest value of a sound becomes black, the loudest white. Each sound is a picture of its own length, so a
-    row is the same alone and in a padded batch; sounds of one length are encoded together.
+    The minimum of a sound becomes black, the maximum white. Each sound is a picture of its own length, so a row gives
+    the same result alone and in a padded batch. Sounds of one length are encoded together.
     """
 
     def __init__(self, config: "SpectrogramPictureConfig") -> None:
@@ -32,13 +32,13 @@ class SpectrogramPicture(nn.Module):
         self.dim = 2 * inner if config.pooling == "both" else inner
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, T), or None where all frames are real."""
+        """Mask (B, T), or None if all frames are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram")
         values = Field(field.values.float(), field.mask)
         return by_length(values, self._encoded, self.dim)
 
     def _encoded(self, values_BTM: Tensor) -> Features:
-        """Of sounds of one length."""
+        """Encodes sounds of one length."""
         config = self.config
         if config.shrink > 1 and len(values_BTM):
             values_BMT = F.avg_pool1d(values_BTM.transpose(1, 2), config.shrink, ceil_mode=True)
@@ -47,7 +47,8 @@ class SpectrogramPicture(nn.Module):
         high_B11 = values_BTM.amax((1, 2), keepdim=True) if len(values_BTM) else 1
         share_BTM = (values_BTM - low_B11) / torch.as_tensor(high_B11 - low_B11).clamp_min(1e-6)
         grey_BMT = (share_BTM * 255).to(torch.uint8).transpose(1, 2).flip(1)
-        # A sound of a few frames becomes black at its end: encoders halve the sides several times.
+        # A short sound is padded with black at its end, since encoders halve the sides several
+        # times.
         grey_BMT = F.pad(grey_BMT, (0, max(0, config.least - grey_BMT.shape[2])))
         pictures = grey_BMT[:, None].expand(-1, 3, -1, -1).contiguous()
         features: Features = self.encoder(Field(pictures))
@@ -64,13 +65,13 @@ class SpectrogramPictureConfig(Config[Encoder]):
     """A picture encoder over spectrograms."""
 
     encoder: Config[Encoder]
-    """Of pictures of any size, such as MobileNetV2 with its published weights."""
+    """Encoder for pictures of any size, such as MobileNetV2 with its published weights."""
     shrink: int = 1
-    """So many frames become their mean first."""
+    """Number of frames that are averaged first."""
     least: int = 32
-    """Least width of a picture."""
+    """Minimum width of a picture."""
     pooling: Literal["encoder", "both"] = "encoder"
-    """encoder: its own pooled vector; both: that, and the maximum over the picture behind it."""
+    """encoder: the encoder's pooled vector; both: that vector followed by the maximum over the picture."""
 
     def __post_init__(self) -> None:
         require(self, shrink=COUNT, least=COUNT)

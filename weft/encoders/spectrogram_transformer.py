@@ -20,8 +20,8 @@ from weft.layers.transformer import TransformerConfig
 class SpectrogramTransformer(nn.Module):
     """Frames (B, T, M) -> tokens: class tokens first, then square patches in order of time, low bands first.
 
-    pooled: the mean of the class tokens. Patches overlap where `stride` is smaller than `patch`; frames behind the
-    last whole patch are not seen, and a sound shorter than a patch is followed by zeros.
+    pooled: the mean of the class tokens. Patches overlap if `stride` is smaller than `patch`. Frames after the last
+    whole patch are ignored, and a sound shorter than a patch is padded with zeros.
     """
 
     def __init__(self, config: "SpectrogramTransformerConfig") -> None:
@@ -57,7 +57,9 @@ class SpectrogramTransformer(nn.Module):
         else:
             values_BTM = values_BTM.masked_fill(~field.mask[..., None], 0)
             lengths_B = field.mask.sum(1)
-        if not is_padded():  # the padded mode expects a patch or more: no shape depends on that
+        if (
+            not is_padded()
+        ):  # the padded mode requires at least one patch, since no shape may depend on it
             values_BTM = F.pad(values_BTM, (0, 0, 0, max(0, config.patch - frames)))
         patches_BTFPQ = values_BTM.unfold(1, config.patch, config.stride).unfold(
             2, config.patch, config.stride
@@ -84,17 +86,17 @@ class SpectrogramTransformerConfig(WithWeights, Config[Encoder]):
     mels: int = 128
     """Bands of the spectrogram."""
     frames: int = 1024
-    """The longest sound, for which positions are learned."""
+    """Maximum number of frames, for which positions are learned."""
     patch: int = 16
     """Frames and bands of a patch."""
     stride: int = 10
-    """Frames and bands from a patch to the next."""
+    """Frames and bands from one patch to the next."""
     dim: int = 192
     depth: int = 6
     heads: int = 3
     mlp: int | None = None
     class_tokens: int = 2
-    """Two as published: one is of distillation."""
+    """Number of class tokens; two as published: one is for distillation."""
     norm_eps: float = 1e-12
     dropout: float = 0.0
     attention_dropout: float = 0.0
@@ -113,7 +115,7 @@ class SpectrogramTransformerConfig(WithWeights, Config[Encoder]):
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Patches over the longest sound, and over the bands."""
+        """Number of patches along the longest sound, and along the bands."""
         return tuple((n - self.patch) // self.stride + 1 for n in (self.frames, self.mels))  # type: ignore[return-value]
 
     def transformer(self) -> TransformerConfig:

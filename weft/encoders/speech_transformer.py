@@ -21,8 +21,8 @@ from weft.layers.transformer import TransformerConfig
 class SpeechTransformer(nn.Module):
     """Frames (B, T, M) -> tokens (B, ceil(T / 2), D), pre-norm; pooled: their mean.
 
-    Padding is zero before each convolution, as silence is not: a sound of any length is the same alone and in
-    a batch. Whisper itself fills every sound up to 30 s and attends to that, too.
+    Padding is set to zero before each convolution (silence is not zero), so a sound of any length gives the same
+    result alone and in a batch. Whisper itself pads every sound to 30 s and attends to the padding.
     """
 
     def __init__(self, config: "SpeechTransformerConfig") -> None:
@@ -36,7 +36,7 @@ class SpeechTransformer(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, T), or None where all frames are real."""
+        """Mask (B, T), or None if all frames are real."""
         check_shape(field.values, "B T M", "frames of a spectrogram", M=self.config.mels)
         mask_BT = field.real
         values_BMT = field.values.to(self.conv1.weight.dtype).transpose(1, 2)

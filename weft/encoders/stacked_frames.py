@@ -1,4 +1,4 @@
-"""A sound as its frames, some at a time: tokens without anything learned, for a network over time."""
+"""Concatenates neighbouring frames of a sound to tokens without weights, for a network over time."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from weft.layers.pooling import pool
 
 
 class StackedFrames(nn.Module):
-    """Frames (B, T, M) -> tokens (B, ceil(T / stack), stack * M), each of `stack` frames one after another (Sak et al.
-    2015, arXiv:1507.06947, section 4); what is missing of the last one is 0. pooled: the mean of the tokens."""
+    """Frames (B, T, M) -> tokens (B, ceil(T / stack), stack * M), each of `stack` consecutive frames (Sak et al.
+    2015, arXiv:1507.06947, section 4); the last one is padded with 0. pooled: the mean of the tokens."""
 
     def __init__(self, config: "StackedFramesConfig") -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class StackedFrames(nn.Module):
         self.dim = config.bands * config.stack
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, T), or None where all frames are real; a token counts where its first frame does."""
+        """Mask (B, T), or None if all frames are real. A token is real if its first frame is."""
         stack = self.config.stack
         check_shape(field.values, "B T M", "frames of a sound", M=self.config.bands)
         values_BTM = field.values.float()
@@ -44,7 +44,7 @@ class StackedFramesConfig(Config[Encoder]):
     bands: int
     """Width of a frame: mel bands or cepstra."""
     stack: int = 4
-    """So many frames are one token."""
+    """Number of frames in a token."""
 
     def __post_init__(self) -> None:
         require(self, bands=COUNT, stack=COUNT)

@@ -20,11 +20,11 @@ DATE_PARTS = PARTS - 1
 
 
 class TableEncoder(nn.Module):
-    """Values (B, C, PARTS) of C columns, as `weft.modalities.table` makes them -> a token for each.
+    """Values (B, C, PARTS) of C columns, from `weft.modalities.table` -> one token for each column.
 
-    A number is multiplied by a learned vector of its column, a category has a learned vector, a date is
-    mapped linearly; the column's bias is added. A value that is missing has a learned vector, too. The
-    tokens then pass through a transformer; pooled is their mean.
+    A number is multiplied by a learned vector of its column, a category has a learned vector, a date is mapped
+    linearly; then the column's bias is added. A missing value also has a learned vector. The tokens pass through a
+    transformer; pooled is their mean.
     """
 
     def __init__(self, config: "TableEncoderConfig") -> None:
@@ -46,7 +46,7 @@ class TableEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, field: Field) -> Features:
-        """A column that the mask leaves out counts nothing, as if the table did not have it."""
+        """A masked column is ignored, as if the table did not have it."""
         columns = self.config.columns
         check_shape(field.values, "B C P", "values of columns", C=columns, P=PARTS)
         mask_BC = field.mask
@@ -61,7 +61,7 @@ class TableEncoder(nn.Module):
         return Features(tokens_BCD, mask_BC, pool(tokens_BCD, mask_BC, "mean"))
 
     def values(self, values_BCP: Tensor) -> Tensor:
-        """(B, C, D) of the values, where there are any."""
+        """(B, C, D) of the values that are present."""
         config = self.config
         sizes = [config.numbers, config.categories, config.dates]
         numbers_BCP, categories_BCP, dates_BCP = torch.split(values_BCP, sizes, dim=1)
@@ -84,20 +84,20 @@ class TableEncoderConfig(Config[Encoder]):
     """A token for each column of a table, and a transformer over the tokens."""
 
     numbers: int = 0
-    """Columns of numbers."""
+    """Number of number columns."""
     categories: int = 0
-    """Columns of categories."""
+    """Number of category columns."""
     dates: int = 0
-    """Columns of dates."""
+    """Number of date columns."""
     max_categories: int = 100
-    """Categories of a column, as many as the modality learns."""
+    """Maximum number of categories in a column, as many as the modality learns."""
     dim: int = 64
     """Width of a token."""
     depth: int = 1
-    """Blocks of the transformer."""
+    """Number of transformer blocks."""
     heads: int = 4
     dropout: float = 0.0
-    """Of the transformer's branches."""
+    """Dropout of the transformer's branches."""
 
     def __post_init__(self) -> None:
         require(self, numbers=at_least(0), categories=at_least(0), dates=at_least(0), dim=COUNT)
@@ -108,7 +108,7 @@ class TableEncoderConfig(Config[Encoder]):
 
     @property
     def columns(self) -> int:
-        """Of all kinds."""
+        """Number of columns of all kinds."""
         return self.numbers + self.categories + self.dates
 
     @property

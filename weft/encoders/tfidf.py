@@ -18,8 +18,8 @@ from weft.encoders.values import vector_features
 class Tfidf(nn.Module):
     """Ids (B, T) of n-grams -> pooled (B, V), unit length: (1 + ln count) times ln((1 + N) / (1 + n)) + 1.
 
-    n of the N training texts have the n-gram (G. Salton and C. Buckley, Information Processing and
-    Management 24(5), 1988, table 1, with the smoothing that scikit-learn has). `learn` counts them.
+    n is the number of the N training texts with the n-gram (G. Salton and C. Buckley, Information Processing and
+    Management 24(5), 1988, table 1, with scikit-learn's smoothing). `learn` counts them.
     """
 
     idf: Tensor
@@ -36,7 +36,7 @@ class Tfidf(nn.Module):
         return vector_features(F.normalize(weights_BV, dim=1))
 
     def learn(self, fields: Callable[[], Iterable[Field]]) -> None:
-        """Counts in how many of these texts each n-gram is."""
+        """Counts the texts that contain each n-gram."""
         texts, with_V = 0, torch.zeros(self.dim)
         for field in fields():
             texts += len(field)
@@ -54,7 +54,7 @@ class Tfidf(nn.Module):
 
 @dataclass(frozen=True)
 class TfidfConfig(Config[Encoder]):
-    """TF-IDF of `vocab_size` n-grams; the weights are learned by counting, without gradients."""
+    """TF-IDF of `vocab_size` n-grams. The weights are counted, not trained by gradients."""
 
     vocab_size: int
 

@@ -1,6 +1,7 @@
-"""Convolutions over time alone, which see every band at once: speech in windows of a few tenths of a second.
+"""Convolutions over time on all bands together: speech in windows of a few tenths of a second.
 
-The time-delay network of Waibel et al. 1989, with batch norm as in Collobert et al. 2016 (arXiv:1609.03193, section 2.1).
+The time-delay network of Waibel et al. 1989, with batch norm as in Collobert et al. 2016 (arXiv:1609.03193, section
+2.1).
 """
 
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from weft.layers.pooling import pool
 class TimeConvolutions(nn.Module):
     """Frames (B, T, M) -> tokens (B, T', D) in order of time; pooled: their mean.
 
-    Each layer is a convolution over `kernel` places, batch norm, ReLU and dropout; the first `halvings` of them keep
-    every second place. A token sees no more of the sound than its window, so that a whole sentence cannot be learned
-    by heart. Padding is zero before each layer and never counted.
+    Each layer is a convolution over `kernel` positions, batch norm, ReLU and dropout; the first `halvings` of them
+    have stride 2. A token sees only its window of the sound, so the network cannot memorise a whole sentence. Padding
+    is zeroed before each layer and never counted.
     """
 
     def __init__(self, config: "TimeConvolutionsConfig") -> None:
@@ -45,7 +46,7 @@ class TimeConvolutions(nn.Module):
         initialize_convolutions(self)
 
     def forward(self, field: Field) -> Features:
-        """Mask (B, T), or None where all frames are real."""
+        """Mask (B, T), or None if all frames are real."""
         check_shape(field.values, "B T M", "frames of a sound", M=self.config.bands)
         mask_BT = field.real
         dtype = next(self.parameters()).dtype
@@ -71,11 +72,11 @@ class TimeConvolutionsConfig(WithWeights, Config[Encoder]):
     widths: tuple[int, ...] = (128, 128, 128, 128)
     """Channels of each layer."""
     kernel: int = 5
-    """Places that a layer sees, an odd number."""
+    """Kernel size of a layer, an odd number of positions."""
     halvings: int = 2
-    """So many layers, from the first, keep every second place."""
+    """Number of layers, from the first, with stride 2."""
     dropout: float = 0.0
-    """Of each layer."""
+    """Dropout of each layer."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 

@@ -20,9 +20,10 @@ from weft.layers.transformer import Transformer, TransformerBlock, TransformerCo
 
 
 class VideoPacking:
-    """Where the real tokens of videos (B, F) lie: a class token first, then the patches of each frame.
+    """The positions of the real tokens of videos (B, F): a class token first, then the patches of each frame.
 
-    tokens: of whole videos. time: each patch through the frames. space: each frame with a class token.
+    tokens: packing of whole videos. time: of each patch position through the frames. space: of each frame with a
+    class token.
     """
 
     def __init__(self, mask_BF: Tensor, patches: int) -> None:
@@ -50,7 +51,7 @@ class VideoPacking:
 class DividedBlock(nn.Module):
     """Attention of each patch over time, attention within each frame, and an MLP (section 3: T+S).
 
-    The class token takes part in each frame; what the frames give it is averaged.
+    The class token takes part in each frame, and its results are averaged over the frames.
     """
 
     def __init__(self, config: TransformerConfig, drop_path: float) -> None:
@@ -70,7 +71,7 @@ class DividedBlock(nn.Module):
         return self.block.feed_forward(tokens_SD, video.tokens)
 
     def over_time(self, patches_BFPD: Tensor, video: VideoPacking) -> Tensor:
-        """What the patches (B, F, P, D) learn of the same place in other frames."""
+        """Returns the attention of the patches (B, F, P, D) to the same position in other frames."""
         rows, frames, patches, dim = patches_BFPD.shape
         tokens_SD = video.time.pack(patches_BFPD.transpose(1, 2).flatten(0, 1))
         added_SD = self.time_attention(self.time_norm(tokens_SD), video.time)
@@ -78,7 +79,7 @@ class DividedBlock(nn.Module):
         return video.time.unpack(added_SD).view(rows, patches, frames, dim).transpose(1, 2)
 
     def over_space(self, class_B1D: Tensor, patches_BFPD: Tensor, video: VideoPacking) -> Tensor:
-        """(B, F, 1 + P, D): what class token and patches learn of each other in each frame."""
+        """(B, F, 1 + P, D): the attention of class token and patches to each other within each frame."""
         rows, frames = patches_BFPD.shape[:2]
         class_BF1D = class_B1D[:, None].expand(-1, frames, -1, -1)
         frames_BFLD = torch.cat([class_BF1D, patches_BFPD], dim=2)
@@ -109,7 +110,7 @@ class TimeSformer(nn.Module):
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
 
     def forward(self, field: Field) -> Features:
-        """Frames (B, F, 3, H, W), mask (B, F) or None where all are real; H and W multiples of the patch size."""
+        """Frames (B, F, 3, H, W), mask (B, F) or None if all are real; H and W multiples of the patch size."""
         check_shape(field.values, "B F 3 H W", "videos")
         mask_BF = field.real
         grid = grid_of(field.values, self.config.patch_size)

@@ -55,7 +55,7 @@ class TextTransformer(nn.Module):
         return features if self.config.filled_with is None else _in_place(features, field)
 
     def lower(self, field: Field, layers: int) -> Features:
-        """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
+        """Returns tokens after the embedding and the first `layers` blocks, the input of `upper`."""
         tokens_SD, packing = self.embed(field)
         tokens_BTD = packing.unpack(self.transformer(tokens_SD, packing, slice(layers)))
         pooled_BD = pool(tokens_BTD, packing.mask, POOLINGS[self.config.pooling])
@@ -68,12 +68,12 @@ class TextTransformer(nn.Module):
         return self.finish(self.transformer(packed_SD, packing, slice(layers, None)), packing)
 
     def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
-        """What `lower` computes with."""
+        """Returns the modules that `lower` uses."""
         parts = [self.embedding, self.positions, self.input_norm, self.input_dropout]
         return [*parts, *self.transformer.blocks[:layers]]
 
     def embed(self, field: Field) -> tuple[Tensor, Packing]:
-        """(S, D) packed embeddings before the blocks, and where they lie."""
+        """(S, D) packed embeddings before the blocks, and their packing."""
         check_shape(field.values, "B T", "token ids")
         if self.config.filled_with is not None:
             field = self.filled(field)
@@ -83,13 +83,14 @@ class TextTransformer(nn.Module):
                 f"a text has {packing.longest} tokens, expected at most max_length, {self.config.max_length}"
             )
         ids_S = packing.pack(field.values)
-        # F.embedding adds up gradients in a fixed order; indexing does so as its threads arrive.
+        # F.embedding adds gradients in a fixed order; indexing adds them in the order of its
+        # threads.
         positions_SD = F.embedding(packing.positions(), self.positions)
         tokens_SD = self.embedding(ids_S) + positions_SD
         return self.input_dropout(self.input_norm(tokens_SD)), packing
 
     def filled(self, field: Field) -> Field:
-        """The real tokens of each row, then the token that fills it up to `max_length`, all of them real."""
+        """Returns the real tokens of each row, padded to `max_length` with the filling token; all count as real."""
         assert self.config.filled_with is not None
         mask_BT, length = self.text_mask(field), self.config.max_length
         longest = mask_BT.shape[1]
@@ -99,13 +100,14 @@ class TextTransformer(nn.Module):
             raise ValueError(f"a text has {longest} tokens, expected at most max_length, {length}")
         ids_BT = field.values.masked_fill(~mask_BT, self.config.filled_with)
         ids_BT = ids_BT.gather(1, _real_first(mask_BT))
-        # Filled, then cut to a length that does not depend on the text's, so that the exported graph is one.
+        # Filled, then cut to a length that does not depend on the text's, so that one exported
+        # graph fits all.
         ids_BT = F.pad(ids_BT, (0, length), value=self.config.filled_with)
         ids_BL = ids_BT.index_select(1, torch.arange(length, device=ids_BT.device))
         return Field(ids_BL, mask_BT.any(dim=1, keepdim=True).expand_as(ids_BL))
 
     def text_mask(self, field: Field) -> Tensor:
-        """(B, T) True where real. A text ends with its first end-of-text token, where one is set."""
+        """(B, T) True where real. A text ends with its first end-of-text token, if one is configured."""
         ids_BT = field.values
         mask_BT = torch.ones_like(ids_BT, dtype=torch.bool) if field.mask is None else field.mask
         if self.config.eos_id is None:
@@ -126,14 +128,14 @@ class TextTransformer(nn.Module):
 
 
 def _real_first(mask_BT: Tensor) -> Tensor:
-    """(B, T) places such that the real tokens of each row come first, in order."""
+    """(B, T) positions that move the real tokens of each row to the front, in order."""
     return (~mask_BT).long().argsort(dim=1, stable=True)
 
 
 def _in_place(features: Features, field: Field) -> Features:
-    """Features of filled texts, of which only the tokens of `field` are kept, where they lie in it."""
+    """Returns Features of filled texts with only the tokens of `field`, at their positions in it."""
     mask_BT = torch.ones_like(field.values, dtype=torch.bool) if field.mask is None else field.mask
-    # Padding, whose place may be behind the filled text, is cleared below.
+    # Padding may be beyond the filled text; it is cleared below.
     back_BT = _real_first(mask_BT).argsort(dim=1).clamp_max(features.tokens.shape[1] - 1)
     back_BTD = back_BT[:, :, None].expand(*back_BT.shape, features.tokens.shape[2])
     tokens_BTD = features.tokens.gather(1, back_BTD)

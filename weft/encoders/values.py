@@ -1,4 +1,4 @@
-"""Vectors as they are: what a modality has made of a cell of a table."""
+"""Passes vectors through: the values of table cells, as a modality prepared them."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from weft.core.shapes import check_shape
 
 
 class Values(nn.Module):
-    """(B, D) -> the same as pooled vector, and as the one token. There is nothing to learn."""
+    """(B, D) -> the same as pooled vector and as the one token. Nothing is learned."""
 
     def __init__(self, config: "ValuesConfig") -> None:
         super().__init__()
         self.dim = config.dim
 
     def forward(self, field: Field) -> Features:
-        """(B, D), mask True where a place counts; others are 0."""
+        """(B, D), mask True for real elements; others become 0."""
         check_shape(field.values, "B D", "the values of a cell", D=self.dim)
         values_BD = field.values.float()
         return vector_features(

@@ -20,11 +20,11 @@ from weft.layers.transformer import Activation, TransformerConfig
 
 
 class ViT(nn.Module):
-    """uint8 images -> tokens: class token first where there is one, then patches row by row.
+    """uint8 images -> tokens: the class token first if there is one, then patches row by row.
 
-    pooled: the class token, the mean of the patches or an attention over them, after the last norm, as all tokens are. With
-    depth 0 and without that norm it only embeds patches, for a fusion to compute with.
-    Images of another size than `image_size` get interpolated position embeddings.
+    pooled: the class token, the mean of the patches, or an attention over them, after the last norm, like all tokens.
+    With depth 0 and without that norm it only embeds patches, for a fusion to process. For images of another size
+    than `image_size`, position embeddings are interpolated.
     """
 
     def __init__(self, config: "ViTConfig") -> None:
@@ -60,12 +60,12 @@ class ViT(nn.Module):
         return self.finish(tokens_SD, packing)
 
     def lower(self, field: Field, layers: int) -> Features:
-        """Tokens after the embedding and the first `layers` blocks; `upper` takes it from there."""
+        """Returns tokens after the embedding and the first `layers` blocks, the input of `upper`."""
         tokens_BTD = self.embed(field)
         packing = Packing.dense(tokens_BTD.shape[0], tokens_BTD.shape[1], tokens_BTD.device)
         tokens_SD = self.transformer(packing.pack(tokens_BTD), packing, slice(layers))
         tokens_BTD = packing.unpack(tokens_SD)
-        # What the top layers make of the tokens is pooled; this vector only has its shape.
+        # Pooling happens after the top layers; this vector only has the right shape.
         return Features(tokens_BTD, packing.mask, pool(tokens_BTD, packing.mask, "mean"))
 
     def upper(self, features: Features, layers: int) -> Features:
@@ -76,7 +76,7 @@ class ViT(nn.Module):
         return self.finish(tokens_SD, packing)
 
     def lower_parts(self, layers: int) -> list[nn.Module | nn.Parameter]:
-        """What `lower` computes with."""
+        """Returns the modules that `lower` uses."""
         parts = [self.normalize, self.patch, self.positions, self.input_norm]
         if self.config.class_token:
             parts.append(self.class_token)
@@ -113,7 +113,7 @@ class ViT(nn.Module):
         return embedded
 
     def drop_patches(self, tokens_BTD: Tensor) -> Tensor:
-        """In training, a random part of each image's patches, in order, with their positions."""
+        """In training, keeps a random subset of each image's patches, in order, with their positions."""
         if not self.training or not self.config.drop_patches:
             return tokens_BTD
         special = int(self.config.class_token)
@@ -125,10 +125,10 @@ class ViT(nn.Module):
         return torch.cat([tokens_BTD[:, :special], patches_BTD], dim=1)
 
     def grid_positions(self, rows: int, columns: int) -> Tensor:
-        """(T, D) position embeddings for a grid, interpolated where it is not the trained one.
+        """(T, D) position embeddings for a grid, interpolated if it is not the trained one.
 
-        Section 3.2 of the paper: 2-D interpolation by place in the image. Bilinear: the outermost
-        patches keep their positions (ViLT).
+        Section 3.2 of the paper: 2-D interpolation by position in the image. Bilinear: the outermost patches keep
+        their positions (ViLT).
         """
         side = self.config.image_size // self.config.patch_size
         special = int(self.config.class_token)
@@ -164,14 +164,13 @@ class ViTConfig(WithWeights, Config[Encoder]):
     attention_dropout: float = 0.0
     drop_path: float = 0.0
     interpolation: Interpolation = "bicubic"
-    """Of the position embeddings, for images of another size."""
+    """Interpolation of the position embeddings, for images of another size."""
     drop_partial_patches: bool = False
-    """Pixels at the right and bottom that are no whole patch are left out (SigLIP with 384 pixels and patches of
-    14), instead of refused."""
+    """If true, pixels at the right and bottom that form no whole patch are dropped (SigLIP with 384 pixels and
+    patches of 14). If false, such images are refused."""
     drop_patches: float = 0.0
-    """Share of the patches that training leaves out, others for every image (FLIP, Li et al. 2023,
-    arXiv:2212.00794, section 3). Saves that share of the work but is not exact: the gradient is that
-    of the patches that stay. Evaluation sees all."""
+    """Share of the patches that are dropped at random in training (FLIP, Li et al. 2023, arXiv:2212.00794, section
+    3). It saves that share of the work, but the gradient covers only the kept patches. Evaluation uses all."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     weights: str | None = None

@@ -21,7 +21,7 @@ from weft.layers.transformer import Activation
 class ViViT(nn.Module):
     """Videos of uint8 frames -> tokens: class token first, then the tubelets of each stretch of time, row by row.
 
-    A tubelet is the patch at one place in `tubelet` frames one after another (section 3.2). Where a video ends within one,
+    A tubelet is the patch at one position in `tubelet` consecutive frames (section 3.2). If a video ends within one,
     its last frame is repeated. pooled: the class token.
     """
 
@@ -41,7 +41,7 @@ class ViViT(nn.Module):
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
 
     def forward(self, field: Field) -> Features:
-        """Frames (B, F, 3, H, W), mask (B, F) or None where all are real; H and W multiples of the patch size."""
+        """Frames (B, F, 3, H, W), mask (B, F) or None if all are real; H and W multiples of the patch size."""
         check_shape(field.values, "B F 3 H W", "videos")
         mask_BF = field.real
         frame_numbers(mask_BF, self.config.frames)
@@ -78,7 +78,8 @@ class ViViT(nn.Module):
         return tokens_BTD, mask_BT
 
     def places(self, times: int, grid: tuple[int, int]) -> Tensor:
-        """(T, P, D) position embeddings, interpolated in space for another grid; behind the last one it is repeated."""
+        """(T, P, D) position embeddings, interpolated in space for another grid. Beyond the last one in time, it is
+        repeated."""
         side = self.config.side
         positions_TPD: Tensor = self.positions
         if grid != (side, side):
@@ -90,10 +91,10 @@ class ViViT(nn.Module):
 
 
 def filled_up(mask_BF: Tensor, tubelet: int) -> Tensor:
-    """(B, F') numbers of frames, real ones first and then the last of them, F' a multiple of `tubelet`."""
+    """(B, F') frame indices: the real ones, then the last of them repeated, F' a multiple of `tubelet`."""
     frames = mask_BF.shape[1]
     longest = -(-frames // tubelet) * tubelet
-    # A video without frames takes what stands in its first place, which the mask of tubelets hides.
+    # A video without frames uses its first position, which the mask of tubelets hides.
     last_B1 = (mask_BF.sum(1, keepdim=True) - 1).clamp_min(0)
     numbers_F = torch.arange(longest, device=mask_BF.device)
     return (~mask_BF).long().argsort(dim=1, stable=True).gather(1, numbers_F.minimum(last_B1))
@@ -104,7 +105,7 @@ class ViViTConfig(SpaceTimeSettings, Config[Encoder]):
     """ViViT: a transformer over tubelets, pre-norm."""
 
     frames: int = 16
-    """The longest video, for which positions in time are learned: a multiple of `tubelet`."""
+    """Maximum number of frames, for which positions in time are learned: a multiple of `tubelet`."""
     activation: Activation = "gelu_tanh"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)

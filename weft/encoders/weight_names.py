@@ -1,6 +1,6 @@
-"""Under which names the files of Hugging Face keep the weights of a tower, as rules that go both ways.
+"""Names of a tower's weights in Hugging Face files, as rules for both directions.
 
-The names are those of the files that `save_pretrained` writes.
+The names are those of files written by `save_pretrained`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ Settings = Mapping[str, Any]  # config.json of a tower, defaults filled in
 
 @dataclass(frozen=True)
 class BlockNames:
-    """Where a checkpoint keeps the parts of one block, below the name of the block."""
+    """Names of the parts of one block in a checkpoint, below the name of the block."""
 
     blocks: str
     query_key_value: tuple[str, ...]
@@ -75,12 +75,12 @@ CLIP_BLOCK = BlockNames(
 
 
 def is_siglip(settings: Settings) -> bool:
-    """Whether these are the settings of a tower of SigLIP or SigLIP 2."""
+    """Whether these are the settings of a SigLIP or SigLIP 2 tower."""
     return settings["model_type"] in SIGLIP_TYPES
 
 
 def below(tensors: Mapping[str, Tensor], prefixes: Sequence[str], first: str) -> dict[str, Tensor]:
-    """The tensors below whichever of `prefixes` the file puts before the name `first`."""
+    """Returns the tensors below the one of `prefixes` that the file puts before the name `first`."""
     for prefix in prefixes:
         if any(name.startswith(prefix + first) for name in tensors):
             return {
@@ -92,7 +92,7 @@ def below(tensors: Mapping[str, Tensor], prefixes: Sequence[str], first: str) ->
 
 
 def tower_rules(settings: Settings) -> Rules:
-    """Under which names a tower of these settings keeps what; the pooler of SigLIP's towers included."""
+    """Returns the rules for a tower with these settings, including the pooler of SigLIP's towers."""
     kind = settings["model_type"]
     if kind in BERT_TYPES:
         return _bert(settings)
@@ -102,12 +102,12 @@ def tower_rules(settings: Settings) -> Rules:
 
 
 def _bert(settings: Settings) -> Rules:
-    # RoBERTa counts positions from padding_idx + 1 on: the rows before are never used.
+    # RoBERTa counts positions from padding_idx + 1 on; earlier rows are never used.
     unused = 0 if settings["model_type"] == "bert" else settings["pad_token_id"] + 1
     types = settings["type_vocab_size"]
 
     def positions(values: Tensors) -> Tensors:
-        # A Field is one segment: token type 0 is the same at every position and joins it.
+        # A Field is one segment, so token type 0 is added at every position and is merged into it.
         return [values[0][unused:] + values[1][0]]
 
     def positions_and_types(values: Tensors) -> Tensors:
@@ -174,7 +174,7 @@ def _clip_vision(settings: Settings) -> Rules:
 
 
 def _attention_pool() -> Rules:
-    """SigLIP's vector of a picture, which one learned query makes of its patches."""
+    """SigLIP's attention pooling of patches with one learned query."""
     maps = [
         regrouped(
             {f"query.{part}": 1, f"key_value.{part}": 2},
@@ -193,7 +193,7 @@ def _attention_pool() -> Rules:
 
 
 def patch_rule(theirs: str, size: int) -> Rule:
-    """The map of patches, with them a convolution (D, 3, size, size)."""
+    """The map of patches, which is a convolution (D, 3, size, size) there."""
     return shaped("patch.weight", f"{theirs}.weight", (-1, 3 * size**2), (-1, 3, size, size))
 
 

@@ -1,4 +1,4 @@
-"""Weights from safetensors files into encoders, and configs that no longer need those files."""
+"""Loads weights from safetensors files into encoders, and makes configs that no longer need those files."""
 
 import dataclasses
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Settings)
 M = TypeVar("M", bound=nn.Module)
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-NAMED = 3  # keys that an error message lists
+NAMED = 3  # number of keys that an error message lists
 
 
 @runtime_checkable
@@ -27,31 +27,31 @@ class Sourced(Protocol):
     """A config that reads files when it builds."""
 
     def architecture(self) -> Settings:
-        """The same config without its sources: builds the same modules, reads no file."""
+        """Returns the same config without its sources: it builds the same modules, but reads no file."""
         ...
 
 
 class WithWeights(Settings):
-    """A config whose part can begin with the weights of a safetensors file, which its setting `weights` names."""
+    """A config whose part can be initialised from the safetensors file in its setting `weights`."""
 
     weights: str | None
 
     def architecture(self) -> Self:
-        """The same config without the file."""
+        """Returns the same config without the file."""
         return self.replace(weights=None)
 
     def filled(self, part: M, *, ignore: Sequence[str] = ()) -> M:
-        """`part` with the weights of the file where one is named; see `load_weights`."""
+        """Loads the weights of the configured file, if any, into `part`; see `load_weights`."""
         if self.weights is not None:
             load_weights(part, self.weights, ignore=ignore)
         return part
 
 
 def architecture(config: C) -> C:
-    """`config`, and every config inside it, without its sources.
+    """Returns `config`, and every config inside it, without its sources.
 
-    A run saves this beside its weights: `architecture(config).build()` and `load_state_dict` give
-    the trained model back on a machine that has none of the files it was started from.
+    A run saves this beside its weights. `architecture(config).build()` and `load_state_dict` then restore the trained
+    model on a machine without the files from which it started.
     """
     stripped = cast(C, config.architecture()) if isinstance(config, Sourced) else config
     changes = {
@@ -75,8 +75,8 @@ def _strip(value: Any) -> Any:
 def load_weights(module: nn.Module, path: str | Path, *, ignore: Sequence[str] = ()) -> None:
     """Loads the safetensors file at `path` into `module`.
 
-    Keys that start with one of `ignore` may be absent on either side. Raises WeftError that names
-    the file and the keys that are missing, unexpected or of another shape.
+    Keys that start with one of `ignore` may be absent on either side. Raises WeftError with the file and the keys
+    that are missing, unexpected or of another shape.
     """
     load_tensors(module, read_safetensors(path), where=str(path), ignore=ignore)
 
@@ -88,7 +88,7 @@ def load_tensors(
     expected = module.state_dict()
     prefixes = tuple(ignore)
     given = {k: v for k, v in tensors.items() if k in expected or not k.startswith(prefixes)}
-    # BatchNorm's counter of batches steers nothing here, and older files lack it.
+    # BatchNorm's batch counter is unused here, and older files lack it.
     missing = [
         key
         for key in expected.keys() - given.keys()
@@ -140,7 +140,7 @@ def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise WeftError(f"{path}: no such file, expected safetensors weights")
     try:
-        open_file(path).close()  # not a pipe, at which safetensors would wait
+        open_file(path).close()  # refuses a pipe, at which safetensors would wait
         with safetensors.safe_open(path, framework="pt") as file:
             yield file
     except (safetensors.SafetensorError, OSError) as error:

@@ -16,10 +16,10 @@ from weft.layers.pooling import pool
 
 
 class WordVectors(nn.Module):
-    """Token ids -> their vectors; pooled: the mean of those that are words.
+    """Token ids -> their vectors; pooled: the mean over tokens that are words.
 
-    Padding and the ignored ids (begin and end of text, say) are left out of the mean, and out of
-    the mask of the tokens. A text without words gives zeros.
+    Padding and ignored ids (such as begin and end of text) are excluded from the mean and from the mask of the
+    tokens. A text without words gives zeros.
     """
 
     ignored: torch.Tensor
