@@ -222,7 +222,7 @@ def block_rules(names: BlockNames, theirs: str, ours: str) -> Rules:
 def blocks(
     tensors: Mapping[str, Tensor], names: BlockNames, depth: int, ours: str = "transformer.blocks"
 ) -> dict[str, Tensor]:
-    """A stack of `depth` blocks under the names of `weft.layers.transformer`, below `ours`."""
+    """Returns the tensors of `depth` blocks under the names of `weft.layers.transformer`, below `ours`."""
     return read(stack_rules(names, depth, ours), tensors)
 
 
