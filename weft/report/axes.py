@@ -12,7 +12,7 @@ from weft.report.html import Html, format_cell, text
 WIDTH, HEIGHT = 480, 260
 TOP, RIGHT, BOTTOM = 10, 14, 40
 CHARACTER = 6.8  # width of an average glyph at the 12.5 px of charts on a narrow screen
-WIDE = 1.35  # how much wider a capital or an m is
+WIDE = 1.35  # relative width of a capital or an m
 COLOURS = 6
 
 
@@ -34,7 +34,7 @@ class Scale:
 def span(
     values: Sequence[float], *, zero: bool = False, slack: float = 0.04
 ) -> tuple[float, float]:
-    """Lowest and highest finite value with a little air; from zero where `zero` is set."""
+    """Returns the lowest and highest finite value with a margin; from zero if `zero` is set."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
@@ -46,7 +46,7 @@ def span(
 
 
 def tick_label(value: float, marks: Sequence[float]) -> str:
-    """A tick's number with the decimals that the step between the ticks asks for."""
+    """Formats a tick's number with as many decimals as the step between the ticks needs."""
     step = min((abs(b - a) for a, b in itertools.pairwise(marks)), default=abs(value))
     largest = max((abs(mark) for mark in marks), default=0.0)
     if largest and (largest < 1e-3 or largest >= 1e7):
@@ -56,7 +56,7 @@ def tick_label(value: float, marks: Sequence[float]) -> str:
 
 
 def label_width(labels: Sequence[str]) -> float:
-    """Pixels that the widest label takes; wide (Chinese, Japanese, Korean) characters count double."""
+    """Returns the width of the widest label in pixels; wide (Chinese, Japanese, Korean) characters count double."""
     return CHARACTER * max((sum(map(_glyph, label)) for label in labels), default=0)
 
 
@@ -67,7 +67,7 @@ def _glyph(character: str) -> float:
 
 
 def x_axis(scale: Scale, bottom: float, top: float, label: str, *, grid: bool = False) -> str:
-    """Tick marks, numbers and name of a horizontal axis whose line lies at `bottom`."""
+    """Draws the tick marks, numbers and name of a horizontal axis at `bottom`."""
     parts = []
     for mark in scale.ticks:
         x = scale(mark)
@@ -85,7 +85,7 @@ def x_axis(scale: Scale, bottom: float, top: float, label: str, *, grid: bool = 
 
 
 def y_axis(scale: Scale, left: float, right: float, label: str) -> str:
-    """Grid lines, numbers and name of a vertical axis."""
+    """Draws the grid lines, numbers and name of a vertical axis."""
     parts = []
     for mark in scale.ticks:
         y = scale(mark)
@@ -108,10 +108,10 @@ def plane(
     whole_y: bool = False,
     top: float = TOP,
 ) -> tuple[Scale, Scale, float]:
-    """Scales of an ordinary chart and its left margin, wide enough for the numbers on the y axis.
+    """Returns the scales of an ordinary chart, and its left margin, which fits the numbers on the y axis.
 
-    whole_x, whole_y: the values are whole numbers (steps, counts), and so are the ticks. top: where the y
-    axis ends.
+    whole_x, whole_y: the values are whole numbers (steps, counts), and so are the ticks. top: upper end of the y
+    axis.
     """
     y_ticks = round_numbers(*ys, count=5, whole=whole_y)
     left = 10 + label_width([tick_label(mark, y_ticks) for mark in y_ticks])
@@ -123,7 +123,7 @@ def plane(
 def drawing(
     title: str, names: Sequence[str], body: str, height: float = HEIGHT, note: str = ""
 ) -> Html:
-    """The SVG with its title above and, where there are several series, a legend. note: stands below."""
+    """Returns the SVG with its title and, for several series, a legend. note: below the chart."""
     keys = "".join(
         f'<span><i style="background:{colour(i)}"></i>{text(say(name))}</span>'
         for i, name in enumerate(names)
@@ -137,21 +137,21 @@ def drawing(
 
 
 def colour(index: int) -> str:
-    """The index-th series' colour (Okabe and Ito's palette: told apart by colour-blind readers)."""
+    """Returns the colour of a series (Okabe and Ito's palette, which colour-blind readers can distinguish)."""
     return f"var(--s{index % COLOURS})"
 
 
 def dash(index: int) -> str:
-    """Series beyond the palette's length are told apart by dashes."""
+    """Returns the dash pattern of a series; it differs for series beyond the length of the palette."""
     turn = index // COLOURS
     return f' stroke-dasharray="{6 / turn:g} 3"' if turn else ""
 
 
 def tip(content: str) -> str:
-    """What a reader sees when pointing at a mark."""
+    """Returns the tooltip of a mark."""
     return f"<title>{text(content)}</title>"
 
 
 def shown(value: float) -> str:
-    """A value as the charts print it: whole numbers without decimals."""
+    """Formats a value for charts: whole numbers without decimals."""
     return format_cell(int(value)) if float(value).is_integer() else format_cell(value)

@@ -1,4 +1,4 @@
-"""The data card: what `weft data check` found, as a page and as JSON."""
+"""The data card: the findings of `weft data check`, as a page and as JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from weft.report import charts, html
 
 OPEN_ROWS, SHOWN_ROWS = 10, 50
 OPEN_PAIRS, SHOWN_PAIRS = 4, 24
-"""Rows and pairs that are shown at once, and those that are there."""
+"""Number of rows and pairs shown unfolded, and in total."""
 
 SOUND = "Every row could be read, and none looks wrong."
 UNSUSPICIOUS = "No duplicates and nothing that the splits share was found."
@@ -39,7 +39,7 @@ def write_card(report: DataReport, folder: Path | str) -> Path:
 
 
 def card_sections(report: DataReport) -> list[html.Html]:
-    """The card's sections, for a page of one's own."""
+    """Returns the card's sections, for use in another page."""
     sections = [_overview(report)]
     if report.shown:
         sections.append(html.section("Contact sheet", html.grid(_sheet(report), width=80)))
@@ -58,7 +58,7 @@ def card_sections(report: DataReport) -> list[html.Html]:
 
 
 def _lead(report: DataReport) -> html.Html:
-    """What the data hold, in what state they are, and what to be careful about."""
+    """Summarises the data, their state and the cautions."""
     counts = {what: count for what, count in report.counts(report.total).items() if count}
     rows = ", ".join(f"{name} {counted.rows:,}" for name, counted in report.splits.items())
     splits = f", in the splits: {rows}" if len(report.splits) > 1 else ", not divided into splits"
@@ -82,7 +82,7 @@ def _lead(report: DataReport) -> html.Html:
 
 
 def _cautions(report: DataReport) -> list[str]:
-    """What may spoil a measurement."""
+    """Lists facts that may distort a measurement."""
     found = []
     if report.leaks:
         found.append(
@@ -171,7 +171,7 @@ def _leakage(report: DataReport) -> html.Html:
 
 
 def _media(report: DataReport) -> str:
-    """What of the data is compared with each other, in words."""
+    """Names the kinds of media that are compared with each other."""
     return ", ".join(f"{NOUNS[kind]}s" for kind in report.total.media) or "pictures"
 
 
@@ -234,7 +234,7 @@ def _captions(report: DataReport) -> html.Html:
 
 
 def lengths(of: Recordings) -> str:
-    """How long they are, in words."""
+    """Describes the lengths in words."""
     return (
         f"{of.shortest:.2f} s to {of.longest:.2f} s, median {of.median:.2f} s, "
         f"{of.total / 3600:.2f} h together"
@@ -274,7 +274,7 @@ def _metadata(report: DataReport) -> list[html.Html]:
 
 
 def _histograms(report: DataReport, names: Sequence[str], *others: html.Html) -> list[html.Html]:
-    """What is equal everywhere in sentences, the rest in charts, and other charts beside them."""
+    """Describes constant quantities in sentences, and draws charts of the others, with further charts beside them."""
     found = {name: report.histograms[name] for name in names}
     equal = [name for name, one in found.items() if len(one.edges) == 2]
     lines = [f"{_label(name)}: {sum(found[name].edges) / 2:g} everywhere." for name in equal]
@@ -305,7 +305,7 @@ def _kinds(kinds: dict[str, int]) -> str:
 
 
 def _kind(kind: str) -> str:
-    """What a column holds, in words."""
+    """Describes in words what a column holds."""
     several = kind.removeprefix(ALTERNATIVES)
     return say(kind if several == kind else f"several {several}s")
 

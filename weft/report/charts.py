@@ -29,12 +29,12 @@ from weft.report.html import Html, text
 
 Point = tuple[float, float]
 
-MAX_POINTS = 400  # more than the chart has pixels to show
+MAX_POINTS = 400  # more than the chart has pixels
 MARKED_POINTS = 40  # up to this many points, each gets a dot with its numbers
-ROW = 22  # height of a row of a bar or interval chart
+ROW = 22  # height of a row in a bar or interval chart
 THIN = 14  # height of one bar of several
 MAX_LABEL = 200.0
-MARK = 12  # height of the strip above the curves that holds the name of a marked place
+MARK = 12  # height of the strip above the curves with the name of a marked position
 
 
 def line_chart(
@@ -46,9 +46,9 @@ def line_chart(
     marked: float | None = None,
     mark: str = "",
 ) -> Html:
-    """One line a series. Values that are not finite break the line; long series are thinned.
+    """Draws one line for each series. Values that are not finite interrupt the line; long series are thinned.
 
-    marked: where on the x axis a dashed line stands, called `mark`.
+    marked: position on the x axis of a dashed line with the name `mark`.
     """
     thinned = {name: _thin(points) for name, points in series.items()}
     finite = [p for points in thinned.values() for p in points if _finite(p)]
@@ -91,10 +91,10 @@ def histogram(
     x_label: str,
     y_label: str = "count",
 ) -> Html:
-    """Counts between edges, one outline a series. `weft.core.histogram.bin_values` makes
-    both from raw values.
+    """Draws counts between edges, one outline for each series. `weft.core.histogram.bin_values` computes both from
+    raw values.
 
-    counts: series -> N counts. edges: N + 1 increasing numbers. Raises ValueError where they disagree.
+    counts: series -> N counts. edges: N + 1 increasing numbers. Raises ValueError if their lengths disagree.
     """
     for name, heights in counts.items():
         if len(heights) + 1 != len(edges):
@@ -132,7 +132,7 @@ def histogram(
 def bar_chart(
     rows: Sequence[tuple[str, float]], title: str, x_label: str = "", note: str = ""
 ) -> Html:
-    """A horizontal bar a row with its value at the end."""
+    """Draws a horizontal bar for each row, with its value at the end."""
     return grouped_bars([(name, (value,)) for name, value in rows], [], title, x_label, note)
 
 
@@ -143,7 +143,7 @@ def grouped_bars(
     x_label: str = "",
     note: str = "",
 ) -> Html:
-    """For each row a horizontal bar a series, with its value at the end; none where it is None."""
+    """Draws a horizontal bar for each row and series, with its value at the end; none for None."""
     if not rows:
         return _empty(title)
     each = max(len(values) for _, values in rows)
@@ -176,9 +176,9 @@ def interval_chart(
     reference: float | None = None,
     note: str = "",
 ) -> Html:
-    """A dot with its confidence interval a row.
+    """Draws a dot with its confidence interval for each row.
 
-    rows: (label, value, low, high). reference: where to draw a dashed line, such as chance.
+    rows: (label, value, low, high). reference: position of a dashed line, such as chance.
     """
     marks = [v for _, *numbers in rows for v in numbers] + (
         [] if reference is None else [reference]
@@ -220,7 +220,7 @@ def _row_name(name: str, left: float, y: float, height: float = ROW) -> str:
 
 
 def shortened(name: str, width: float) -> str:
-    """The name, or as much of its beginning as fits `width` pixels."""
+    """Returns the name, shortened to `width` pixels if necessary."""
     short = name
     while label_width([short]) > width:
         short = short[:-2] + "…"
@@ -239,7 +239,7 @@ def _path(points: Sequence[Point], x_scale: Scale, y_scale: Scale) -> str:
 
 
 def _thin(points: Sequence[Point]) -> list[Point]:
-    """At most MAX_POINTS: of each stretch the lowest and the highest, so that no spike is hidden."""
+    """Returns at most MAX_POINTS points: the lowest and the highest of each stretch, so that no spike is lost."""
     if len(points) <= MAX_POINTS:
         return list(points)
     kept: list[Point] = []

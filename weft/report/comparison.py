@@ -1,4 +1,4 @@
-"""Several systems beside each other on one page: numbers, differences, curves."""
+"""A page that compares several systems: numbers, differences, curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from weft.report.summary import amount, amount_of, listed, strongest, verdict
 
 @dataclass(frozen=True)
 class System:
-    """A system's numbers. log: lines of its first run's log. difference: against the best system."""
+    """A system's numbers. log: lines of its first run's log. difference: to the best system."""
 
     name: str
     estimate: Estimate
@@ -29,8 +29,8 @@ class System:
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """What the page shows. systems: the best first. baselines: name -> value. facts: how it was done.
-    correction: how the choice of the best is allowed for."""
+    """The content of the page. systems: the best first. baselines: name -> value. facts: details of the procedure.
+    correction: how the intervals account for the choice of the best."""
 
     title: str
     task: str
@@ -80,7 +80,7 @@ def render(report: ComparisonReport) -> str:
 
 
 def _lead(report: ComparisonReport) -> html.Html:
-    """What was compared, which system is the best, and which are not told apart from it."""
+    """States what was compared, which system is the best, and which do not differ clearly from it."""
     metric, (best, *others) = report.metric, report.systems
     ties = [one.name for one in others if one.difference is None or not one.difference.clear]
     names = listed([system.name for system in report.systems])
@@ -111,7 +111,7 @@ def _lead(report: ComparisonReport) -> html.Html:
 
 
 def row(system: System, metric: Metric) -> list[html.Cell]:
-    """A system as a row under HEADER."""
+    """Returns a system's row for the table with HEADER."""
     digits = metric.digits
     difference: list[html.Cell] = ["", "", ""]
     if system.difference is not None:
@@ -134,7 +134,7 @@ def row(system: System, metric: Metric) -> list[html.Cell]:
 
 
 def _curves(report: ComparisonReport) -> list[html.Html]:
-    """The validation metric and the loss of every system's first run by step."""
+    """Draws the validation metric and the loss of every system's first run by step."""
     parts = []
     measured = f"validation/{report.task}/{report.metric.name}"
     for title, name, unit in (

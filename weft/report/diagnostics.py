@@ -1,4 +1,4 @@
-"""What stands behind a task's scores, drawn: confused classes, calibration, class counts, slices, residuals."""
+"""Charts of a task's diagnostics: confused classes, calibration, class counts, slices, residuals."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ MOST_BARS = 12
 
 
 def diagnostic_charts(found: Diagnostics) -> list[Html]:
-    """The charts of all rows, the most telling first."""
+    """Returns the charts over all rows, the most informative first."""
     parts: list[Html] = []
     if found.confusion is not None:
         parts.append(confusion_matrix(found.confusion, "Confusion matrix"))
@@ -37,7 +37,7 @@ def diagnostic_charts(found: Diagnostics) -> list[Html]:
 
 
 def slice_charts(found: Diagnostics) -> list[Html]:
-    """A chart for each column by whose values the errors are told."""
+    """Returns a chart for each column by which errors are split."""
     return [_slices(one) for one in found.slices]
 
 

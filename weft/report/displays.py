@@ -1,4 +1,4 @@
-"""Values as a person sees them, with the weights of their parts, as HTML."""
+"""Values as HTML for people, with the weights of their parts."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ from weft.report.html import Html
 from weft.report.recordings import recording
 
 LINE = np.array([255.0, 120.0, 0.0])
-"""The colour of the line around what matters most."""
+"""Colour of the outline around the most important parts."""
 LINE_PIXELS = 3
 DARKEST = 0.3
-"""The brightness that is left of what does not matter."""
+"""Remaining brightness of unimportant parts."""
 DARK = (
     "dark: does not matter; bright: matters; inside the orange line: more than half as much as the part that "
     "matters most"
 )
 DRAWN_SIDE = 320
-"""Pixels of the longer side of a picture with weights."""
+"""Longer side of a picture with weights, in pixels."""
 
 
 def figures(display: Display, caption: str, width: int, *, played: bool = True) -> Html:
-    """The pictures, `width` CSS pixels wide; what does not matter of those that have weights is dark.
+    """Returns the pictures, `width` CSS pixels wide. In pictures with weights, unimportant parts are dark.
 
-    Sounds and videos are drawn, with a player where `played`.
+    Sounds and videos are drawn, with a player if `played`.
     """
     found = [html.figure(drawn(p), caption, width) for p in display.pictures]
     found += [recording(one, caption, width, played=played) for one in display.recordings]
@@ -37,12 +37,12 @@ def figures(display: Display, caption: str, width: int, *, played: bool = True) 
 
 
 def originals(display: Display, caption: str, width: int) -> Html:
-    """The pictures as they are."""
+    """Returns the pictures without weights."""
     return Html("".join(html.figure(p.pixels, caption, width) for p in display.pictures))
 
 
 def words(display: Display) -> Html:
-    """The words, each with a weight on a ground as strong as it."""
+    """Returns the words, each with a background as strong as its weight."""
     return Html(
         " ".join(
             html.text(word.text)
@@ -54,7 +54,7 @@ def words(display: Display) -> Html:
 
 
 def legend(pictures: bool, texts: bool, found: str) -> Html:
-    """What brightness, line and colour mean, if any of it is on the page. found: how it was found."""
+    """Explains brightness, outline and colour, if they occur on the page. found: how the weights were computed."""
     keys = []
     if pictures:
         ground = "linear-gradient(90deg,#2b2b2b,#fff)"
@@ -70,14 +70,14 @@ def legend(pictures: bool, texts: bool, found: str) -> Html:
 
 
 def shown(pictures: Sequence[str], told: Sequence[str]) -> Html:
-    """One row of the data: its pictures, and what is told of it beside them."""
+    """Shows one row of the data: its pictures, with its facts beside them."""
     before = f'<div class="pictures">{"".join(pictures)}</div>' if any(pictures) else ""
     return Html(f'<div class="shown">{before}<div class="told">{"".join(told)}</div></div>')
 
 
 def drawn(picture: Picture) -> np.ndarray | Media:
-    """The picture. With weights (H, W, 3) uint8: in its own colours, darker where it does not matter, with a
-    line around what weighs more than half of the most."""
+    """Returns the picture. With weights, it is (H, W, 3) uint8 in its own colours, with unimportant parts dark and an
+    outline around parts above half of the maximum weight."""
     if picture.weights is None:
         return picture.pixels
     if isinstance(picture.pixels, Media):
@@ -92,7 +92,7 @@ def drawn(picture: Picture) -> np.ndarray | Media:
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width with DRAWN_SIDE as the longer one, so that the line is thin."""
+    """Returns height and width with DRAWN_SIDE as the longer side, so that the outline is thin."""
     scale = DRAWN_SIDE / max(shape)
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
@@ -104,7 +104,7 @@ def _resized(values_CHW: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _edge(inside_HW: np.ndarray) -> np.ndarray:
-    """The inner edge of (H, W) bool, LINE_PIXELS wide; nothing where the picture ends."""
+    """Returns the inner edge of (H, W) bool, LINE_PIXELS wide, without edges at the picture's border."""
     core = inside_HW
     for _ in range(LINE_PIXELS):
         padded, left = np.pad(core, 1, mode="edge"), core.copy()

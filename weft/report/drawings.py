@@ -1,4 +1,4 @@
-"""What was drawn: each value beside what it was drawn from, the real one, and the training row most like it."""
+"""Generated values beside their inputs, the real value, and the most similar training row."""
 
 import base64
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ STRIP_WIDTH, ANIMATION_WIDTH = 640, 320
 
 
 def drawings(found: Sequence[Drawing], rows: Rows, first: int) -> list[Html]:
-    """The `first` of them, the others folded."""
+    """Shows the `first` of them; the others are folded."""
     return folded([_drawing(one, rows) for one in found], first, "drawn")
 
 
@@ -35,12 +35,12 @@ def _drawing(drawing: Drawing, rows: Rows) -> Html:
 
 
 def strip(pixels: np.ndarray) -> Html:
-    """From one noise to another, for one input."""
+    """Shows a strip of pictures between two noises, for one input."""
     return html.figure(pixels, say("from one noise to another, the same input"), STRIP_WIDTH)
 
 
 def animated(content: bytes) -> Html:
-    """The same inputs while the run was trained."""
+    """Shows the animation of the same inputs during training."""
     source = base64.b64encode(content).decode()
     told = html.text(say("the same inputs and noise, after each validation of the training"))
     return Html(

@@ -1,6 +1,6 @@
-"""The map of embeddings: a point a row, which shows the row when it is pointed at, tapped or chosen by keys.
+"""The map of embeddings: one point for each row, which shows the row on hover, tap or by keyboard.
 
-The points are a group of radio buttons, so that it needs no script, and the arrow keys go from point to point.
+The points are a group of radio buttons, so the map needs no script, and the arrow keys move between points.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from weft.report.examples import Rows
 from weft.report.html import Html
 
 THUMBNAIL = 56
-"""CSS pixels; a page holds many."""
+"""CSS pixels; small, because a page holds many."""
 LONGEST = 160
-"""Characters of a text beside a point."""
+"""Maximum characters of a text beside a point."""
 MARGIN = 3.0
-"""Percent of the map that is left free at each edge."""
+"""Margin at each edge, in percent of the map."""
 ASPECT = 1.35
 
 
 @dataclass(frozen=True)
 class MapPoint:
-    """A row's embedding. stream: whose it is, empty where it is that of all streams. group: what gives the
-    colour, such as the row's class."""
+    """A row's embedding. stream: of the embedding, empty for one of all streams. group: determines the colour, such
+    as the row's class."""
 
     row: int
     stream: str
@@ -39,7 +39,7 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """points: those of a row beside each other. groups: in the order of their colours. note: how it was made."""
+    """points: those of a row are adjacent. groups: in the order of their colours. note: how the map was computed."""
 
     points: Sequence[MapPoint]
     groups: Sequence[str]
@@ -48,14 +48,14 @@ class EmbeddingMap:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """A measured row, and the training rows that are most like it: (row, cosine), the nearest first."""
+    """A measured row and the most similar training rows: (row, cosine), the nearest first."""
 
     row: int
     found: Sequence[tuple[int, float]]
 
 
 def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name: str) -> Html:
-    """The map with its legend. streams: shown of each row. name: of this map on its page."""
+    """Draws the map with its legend. streams: shown for each row. name: of this map on its page."""
     shown = list(drawn.groups[: COLOURS - 1])
     rest = len(drawn.groups) > len(shown)
     keys = [
@@ -83,7 +83,7 @@ def embedding_map(drawn: EmbeddingMap, rows: Rows, streams: Sequence[str], name:
 
 
 class _Scale:
-    """Places of points in percent of the map's width."""
+    """Positions of points in percent of the map's width."""
 
     def __init__(self, points: Sequence[MapPoint]) -> None:
         self._x, self._y = [p.x for p in points], [p.y for p in points]
@@ -96,7 +96,7 @@ class _Scale:
 
 
 def _percent(value: float, values: Sequence[float]) -> float:
-    """Half the value and half its rank: far distances mean nothing, and points that lie close can be told apart."""
+    """Averages the value and its rank: large distances mean nothing, and close points stay distinguishable."""
     low, high = min(values), max(values)
     if high == low:
         return 50.0
@@ -114,7 +114,7 @@ def _of_row(
     scale: _Scale,
     name: str,
 ) -> str:
-    """The row's points, and what is shown of it."""
+    """Draws the row's points and its card."""
     said, card = row_card(rows, row, streams)
     group = points[0].group
     told = f"<div><small>{html.text(group)}</small></div>" if group not in streams else ""
@@ -131,7 +131,7 @@ def _of_row(
 
 
 def row_card(rows: Rows, row: int, streams: Sequence[str]) -> tuple[str, Html]:
-    """What a row says, and its pictures and words, small."""
+    """Returns the row as text, and its pictures and words in small size."""
     sample = rows.dataset[row]
     displays = []
     for stream in streams:
@@ -160,7 +160,7 @@ def neighbour_rows(
     streams: Sequence[str],
     column: str | None = None,
 ) -> list[Html]:
-    """A measured row, and beside it the training rows that are most like it. column: is shown, too."""
+    """Shows a measured row beside the most similar training rows. column: is also shown."""
     parts = []
     for one in found:
         cards = [(say("measured row"), one.row, rows)]

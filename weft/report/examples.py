@@ -1,4 +1,4 @@
-"""Retrieved examples as pictures and captions, the right ones marked."""
+"""Retrieved examples as pictures and captions, with the right ones marked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,18 +19,18 @@ from weft.report.html import Html
 QUERY_WIDTH = 170
 ANSWER_WIDTH = 120
 FIRST = 2
-"""So many examples of a kind are shown at once, the others are folded."""
+"""Number of examples of a kind shown unfolded."""
 
 
 class Rows:
-    """The rows of a data set, each value as its modality shows it."""
+    """The rows of a data set, displayed by their modalities."""
 
     def __init__(self, dataset: Dataset, modalities: Mapping[str, Modality]) -> None:
         self.dataset = dataset
         self._modalities = modalities
 
     def display(self, entry: Entry | str) -> Display:
-        """An entry of the data set, of several alternatives the one that it names; or a label."""
+        """Displays a label, or an entry of the data set with the alternative that it names."""
         if isinstance(entry, str):
             return Display(words=(Word(entry),))
         raw = self.value(entry.row, entry.stream)
@@ -39,18 +39,18 @@ class Rows:
         return shown_by(self._modalities.get(entry.stream)).show(raw)
 
     def value(self, row: int, stream: str) -> Any:
-        """What the stream reads of the row; None where it lacks the stream."""
+        """Returns the raw value of the row's stream; None if the row lacks it."""
         return value_of(self.dataset[row], stream, self._modalities.get(stream))
 
     def all_of(self, row: int, stream: str) -> list[Display]:
-        """Every alternative of the row's stream; nothing where it lacks the stream."""
+        """Displays every alternative of the row's stream; empty if the row lacks it."""
         raw = self.value(row, stream)
         values = raw if isinstance(raw, Alternatives) else () if raw is None else (raw,)
         return [shown_by(self._modalities.get(stream)).show(value) for value in values]
 
 
 def examples(found: Sequence[Example], rows: Rows, first: int = FIRST) -> list[Html]:
-    """Queries whose right answer came first, and others: the `first` of each, the others folded."""
+    """Shows queries with and without a right first answer: the `first` of each, the others folded."""
     parts: list[Html] = []
     for title, right in (("Right answer not first", False), ("Right answer first", True)):
         some = [_example(example, rows) for example in found if (example.rank == 1) is right]
@@ -61,12 +61,12 @@ def examples(found: Sequence[Example], rows: Rows, first: int = FIRST) -> list[H
 
 
 def worst_examples(found: Sequence[Example], rows: Rows) -> list[Html]:
-    """The queries whose right answers rank last, the first one shown at once."""
+    """Shows the queries whose right answers rank last; only the first one is unfolded."""
     return folded([_example(example, rows) for example in found], 1, "worst errors")
 
 
 def folded(parts: Sequence[Html], first: int, what: str) -> list[Html]:
-    """The first ones, and the others where somebody asks."""
+    """Shows the first parts; the others are folded."""
     rest = parts[first:]
     return [*parts[:first], *([html.details(f"{len(rest)} more: {what}", *rest)] if rest else [])]
 
@@ -113,7 +113,7 @@ def _listed_answers(answers: Sequence[tuple[Answer, Display]], missed: Sequence[
 
 
 def _missed(example: Example, rows: Rows) -> list[Display]:
-    """What was right, from the query's own row, if none of the answers shown is."""
+    """Returns the right answers in the query's own row, if none of the displayed answers is right."""
     first = example.answers[0].entry
     if isinstance(first, str) or any(answer.right for answer in example.answers):
         return []

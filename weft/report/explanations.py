@@ -1,4 +1,4 @@
-"""What a decision rests on: pictures in which the rest is dark, marked words, and the answer without a stream."""
+"""Explanations of decisions: pictures with unimportant parts dark, marked words, and the answer without a stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Weighed:
-    """A stream as the model sees it, with the weight of each part, and how that was found."""
+    """A stream as the model reads it, with the weight of each part, and how the weights were computed."""
 
     stream: str
     method: str
@@ -29,13 +29,13 @@ class Weighed:
 
     @property
     def words(self) -> str:
-        """How the weights were found, in words."""
+        """How the weights were computed, in words."""
         return METHODS.get(self.method, self.method)
 
 
 @dataclass(frozen=True)
 class Without:
-    """The answer without a stream, and what is left of the score of the answer with it."""
+    """The answer without a stream, and the remaining score of the original answer."""
 
     stream: str
     answer: str
@@ -44,8 +44,8 @@ class Without:
 
 @dataclass(frozen=True)
 class Explained:
-    """The explanation of one decision. score: empty where the answer says it. note: what a reader must
-    know of the marks, or nothing."""
+    """The explanation of one decision. score: empty if the answer contains it. note: caveat about the marks, or
+    empty."""
 
     answer: str
     score: str = ""
@@ -61,7 +61,7 @@ class Explained:
         return "\n".join([self.title, *strongest, *self.lines()])
 
     def _repr_html_(self) -> str:
-        """In a frame of its own, so that the page's style changes nothing around it."""
+        """Renders in a separate frame, so that the style does not change the page around it."""
         content = html.page(self.title, [explained_html(self)])
         return (
             f'<iframe style="width:100%;height:420px;border:0" srcdoc="{escape(content)}"></iframe>'
@@ -72,7 +72,7 @@ class Explained:
         return f"{self.answer} ({self.score})" if self.score else self.answer
 
     def lines(self) -> list[str]:
-        """What is said without each stream, and the note."""
+        """Returns the answers without each stream, and the note."""
         found = [
             f"{say(f'without the {plain(one.stream)}')}: {one.answer}"
             + (f", {self.answer} {one.score}" if one.score else "")
@@ -82,7 +82,7 @@ class Explained:
 
 
 def evidence_pictures(explained: Explained) -> list[Html]:
-    """Each picture that was weighed, darker where it does not matter."""
+    """Shows each weighted picture, with unimportant parts dark."""
     return [
         figures(part.display, f"{say(plain(part.stream))}: {say('what matters')}", WIDTH)
         for part in explained.parts
@@ -90,7 +90,7 @@ def evidence_pictures(explained: Explained) -> list[Html]:
 
 
 def evidence_words(explained: Explained) -> list[Html]:
-    """The marked words of each text, and what is said without each stream."""
+    """Shows the marked words of each text, and the answers without each stream."""
     marked = [
         Html(f'<div class="marked">{words(part.display)}</div>')
         for part in explained.parts
@@ -102,7 +102,7 @@ def evidence_words(explained: Explained) -> list[Html]:
 
 
 def explained_legend(explained: Sequence[Explained]) -> Html:
-    """What the marks of these explanations mean."""
+    """Explains the marks of these explanations."""
     parts = [part for one in explained for part in one.parts]
     ways = dict.fromkeys(f"{say(plain(part.stream))}: {say(part.words)}" for part in parts)
     return legend(
@@ -113,7 +113,7 @@ def explained_legend(explained: Sequence[Explained]) -> Html:
 
 
 def explained_html(explained: Explained) -> Html:
-    """One decision: each picture as the model sees it, beside it what matters; marked words; ablations."""
+    """Shows one decision: each picture as the model reads it, beside the weighted one; marked words; ablations."""
     pictures = [
         Html(originals(part.display, say(f"{plain(part.stream)} as it is read"), WIDTH) + drawn)
         for part, drawn in zip(explained.parts, evidence_pictures(explained), strict=True)

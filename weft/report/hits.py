@@ -1,4 +1,4 @@
-"""What a search has found, as a page: the query, and each entry with its picture or its words."""
+"""The page of search results: the query, and each entry with its picture or words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ WIDTH = 200
 
 @dataclass(frozen=True)
 class Found:
-    """An entry: its score, its id, where it lies, and what is shown of it where it could be read."""
+    """An entry: its score, id and place, and its display if it could be read."""
 
     score: float
     id: str

@@ -1,4 +1,4 @@
-"""The one box that says whether measured rows are also training rows, for all tasks together."""
+"""One box for all tasks that states whether measured rows are also training rows."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from weft.report.records import Measured
 
 
 def leakage_box(measured: Sequence[Measured]) -> Html:
-    """The worst verdict in a sentence; what was compared is folded."""
+    """Shows the worst verdict in a sentence; the comparisons are folded."""
     if not measured:
         return Html("")
     audits: dict[str, Leakage] = {}
@@ -42,12 +42,13 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
 
 
 def _gravity(leakage: Leakage) -> int:
-    """The gravest first."""
+    """Returns a sort key: the most serious first."""
     return [leakage.shared, leakage.suspected, not leakage.clean, True].index(True)
 
 
 def _said(leakage: Leakage) -> list[str]:
-    """The verdict, and what was found: each is said by itself, since numbers of one may look like words of the next."""
+    """Returns the verdict and the findings, each translated separately, since numbers of one may look like words of
+    the next."""
     verdict = leakage.verdict[0].upper() + leakage.verdict[1:]
     found = [
         f"{f.found:,} of {f.total:,} {what}" for what, f in leakage.findings().items() if f.found

@@ -1,4 +1,4 @@
-"""Predictions as pictures and words: what was seen, answered and right, and what the answer rests on."""
+"""Predictions as pictures and words: inputs, answer, right answer, and explanation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,10 +28,9 @@ def predictions(
     missing: str = "",
     first: int = FIRST,
 ) -> list[Html]:
-    """Wrong and right predictions: the `first` of each, the others folded.
+    """Shows wrong and right predictions: the `first` of each, the others folded.
 
-    explained: number of a prediction -> what it rests on. missing: why there are none of these, or
-    nothing.
+    explained: number of a prediction -> its explanation. missing: the reason if there are none, else empty.
     """
     known = explained or {}
     parts: list[Html] = [html.paragraph(missing)] if missing else []
@@ -50,13 +49,13 @@ def predictions(
 
 
 def worst_predictions(found: Sequence[Prediction], rows: Rows) -> list[Html]:
-    """The worst errors, the first one shown at once."""
+    """Shows the worst errors; only the first one is unfolded."""
     shown = folded([_prediction(one, rows, None) for one in found], 1, "worst errors")
     return [weighed_legend(found), *shown] if shown else []
 
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
-    """One row, its explanation beside it. A text whose words are all marked is shown once."""
+    """Shows one row with its explanation. A text whose words are all marked is shown only once."""
     has = [i for i in prediction.inputs if rows.value(i.row, i.stream) is not None]
     lacks = [entry.stream for entry in prediction.inputs if entry not in has]
     displays = [rows.display(entry) for entry in has]
@@ -82,7 +81,7 @@ def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None)
 
 
 def _answer(prediction: Prediction) -> list[str]:
-    """What was answered, what would have been right, and what came next."""
+    """Returns the answer, the right answer, and the next most probable ones."""
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
     sign = {True: '<span class="yes">✓</span> ', False: '<span class="no">✗</span> ', None: ""}
     said = weighed_words(prediction.words) if prediction.words else prediction.predicted

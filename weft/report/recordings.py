@@ -1,4 +1,4 @@
-"""Sounds and videos in a page: what can be seen of them, and a player. Everything is inside the page."""
+"""Sounds and videos in a page: a picture of them, and a player. All data are embedded in the page."""
 
 import base64
 import html as escaping
@@ -20,18 +20,18 @@ from weft.report.html import Html
 
 RATE = 16_000
 LONGEST = 20.0
-"""Seconds of a sound that a page holds, from its start."""
+"""Maximum seconds of a sound in a page, from its start."""
 LARGEST_VIDEO = 400_000
-"""Bytes of the largest video that a page holds; of others it has frames alone."""
+"""Maximum bytes of a video in a page. Larger ones are shown only as frames."""
 FRAMES, FRAME_SIDE = 4, 120
 CONTAINERS = {"mp4": "mp4", "m4v": "mp4", "webm": "webm"}
-"""Suffix -> the kind of video that browsers play."""
+"""Suffix -> media type of videos that browsers play."""
 
 
 def recording(found: Recording, caption: str, width: int, *, played: bool = True) -> Html:
-    """A spectrogram or some frames, `width` CSS pixels wide, and a player below where `played`.
+    """Shows a spectrogram or some frames, `width` CSS pixels wide, with a player below if `played`.
 
-    One that cannot be decoded becomes an empty frame that says so, or which package is missing.
+    A recording that cannot be decoded becomes an empty frame with the reason, such as a missing package.
     """
     try:
         sound = found.media.kind != "video"
@@ -54,7 +54,7 @@ def spectrogram(media: Media) -> np.ndarray:
 
 
 def strip(media: Media) -> np.ndarray:
-    """(H, W, 3) uint8: frames at even distances, side by side. Raises WeftError."""
+    """(H, W, 3) uint8: evenly spaced frames, side by side. Raises WeftError."""
     seconds = min(video_facts(media).seconds, 3600.0)
     times = [(n + 0.5) * seconds / FRAMES for n in range(FRAMES)]
     frames = read_frames(media, times, min_side=FRAME_SIDE)
@@ -62,7 +62,7 @@ def strip(media: Media) -> np.ndarray:
 
 
 def audio(media: Media) -> Html:
-    """A player of the first LONGEST seconds, as MP3, which every browser plays."""
+    """Returns a player for the first LONGEST seconds as MP3, which every browser plays."""
     require("soundfile", "writing sound")
     import soundfile
 
@@ -76,7 +76,7 @@ def audio(media: Media) -> Html:
 
 
 def video(media: Media) -> Html:
-    """A player of a small video that browsers know; nothing of any other."""
+    """Returns a player for a small video that browsers support; empty for any other."""
     kind = CONTAINERS.get(media.suffix)
     size = media.place.size()
     if kind is None or size is None or size > LARGEST_VIDEO:

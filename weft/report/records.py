@@ -1,4 +1,4 @@
-"""What a run's report is drawn from: the runs, what was measured of them, and the data's card."""
+"""The input of a run's report: the runs, their results, and the data card."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ from weft.report.explanations import Explained
 from weft.training.log import LOG
 
 VALIDATION = "validation/"
-"""Stands in the log before what validation measured."""
+"""Prefix of validation results in the log."""
 LogLine = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
 class Averaged:
-    """The choice of `weft average`. metric: TASK/METRIC. alpha: the chosen share of the fine-tuned weights.
-    points: (alpha, value of the metric on the validation split), by alpha."""
+    """The result of `weft average`. metric: TASK/METRIC. alpha: the chosen share of the fine-tuned weights. points:
+    (alpha, value of the metric on the validation split), by alpha."""
 
     metric: str
     alpha: float
@@ -42,11 +42,11 @@ class Averaged:
 class RunRecord:
     """One training run.
 
-    recipe: the whole recipe as JSON values. streams: what the model reads. data: what it was trained on,
-    in words. rows: how many, if that is known. log: lines of log.jsonl (see `read_log`). validation: what
-    the log's validation numbers are, TASK/METRIC. chosen: the step whose weights are kept. steps: that the
-    recipe asks for. facts: what else should be known, such as parameters, seed, versions. averaged: how its
-    weights were averaged, where they were. notes: what should be known of the rows, in sentences.
+    recipe: the whole recipe as JSON values. streams: the model's streams. data: description of the training data.
+    rows: their number, if known. log: lines of log.jsonl (see `read_log`). validation: metrics of the log's
+    validation numbers, TASK/METRIC. chosen: the step whose weights are kept. steps: in the recipe. facts: further
+    ones, such as parameters, seed, versions. averaged: how its weights were averaged, if they were. notes: remarks
+    about the rows, in sentences.
     """
 
     name: str
@@ -64,18 +64,18 @@ class RunRecord:
 
     @property
     def last(self) -> LogLine:
-        """The last line of the log; empty where there is none."""
+        """The last line of the log; empty if there is none."""
         return self.log[-1] if self.log else {}
 
     @property
     def trained(self) -> int | None:
-        """The steps that were trained, as far as the log says."""
+        """The number of trained steps, according to the log."""
         step = self.last.get("step")
         return None if step is None else int(step)
 
     @property
     def evaluations(self) -> list[int]:
-        """The steps at which validation measured something."""
+        """The steps with validation results."""
         return [
             int(line["step"] or 0)
             for line in self.log
@@ -85,13 +85,13 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation: what it came to, the rows from which examples are shown, and what shows them.
+    """One evaluation: its result, the rows for examples, and the modalities that display them.
 
-    modalities: stream -> its modality. explained: number of a prediction -> what it rests on. missing:
-    why none is explained, or nothing. map: of the rows' embeddings. nearest: the training rows most like some
-    rows, of `training`, among `searched` of which they were looked for. column: what is predicted, if it is
-    a column. without_streams: the numbers where streams are missing, if they were measured. strip: pictures
-    drawn on the way from one noise to another. animation: what was drawn while the run was trained, as WebP.
+    modalities: stream -> its modality. explained: number of a prediction -> its explanation. missing: the reason if
+    there are none, else empty. map: of the rows' embeddings. nearest: the most similar rows in `training` for some
+    rows, among `searched` rows. column: the predicted column, if there is one. without_streams: results with missing
+    streams, if they were measured. strip: generated pictures between two noises. animation: values generated during
+    training, as WebP.
     """
 
     title: str
@@ -111,13 +111,13 @@ class Measured:
 
     @property
     def rows(self) -> Rows:
-        """The measured rows, as they are shown."""
+        """The measured rows, for display."""
         return Rows(self.dataset, self.modalities)
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """Everything that the page shows. runs, measured: the most important first. card: of the data."""
+    """The content of the page. runs, measured: the most important first. card: of the data."""
 
     name: str
     runs: Sequence[RunRecord]
@@ -126,7 +126,7 @@ class RunReport:
 
 
 def read_log(folder: Path | str) -> list[dict[str, float | None]]:
-    """The lines of a run's log.jsonl; what is unfinished or no number is left out."""
+    """Reads the lines of a run's log.jsonl; unfinished lines and values that are not numbers are left out."""
     path = Path(folder) / LOG
     if not path.exists():
         return []
@@ -144,9 +144,9 @@ def read_log(folder: Path | str) -> list[dict[str, float | None]]:
 def chosen_step(
     log: Sequence[LogLine], monitor: str | None, metrics: Sequence[Metric]
 ) -> int | None:
-    """The step whose weights were kept: that of the first best validation number, or the last step.
+    """Returns the step whose weights were kept: the first with the best validation result, or the last step.
 
-    monitor: TASK/METRIC that chose, the first of the log if not given. metrics: what may be measured.
+    monitor: TASK/METRIC for the choice, by default the first in the log. metrics: those that may occur.
     """
     if not log:
         return None
@@ -165,7 +165,7 @@ def chosen_step(
 
 
 def _is_number(value: object) -> bool:
-    """A finite number, as the log holds them: none is beyond what a float can hold."""
+    """Whether it is a finite number within the range of a float, as the log holds."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) < sys.float_info.max

@@ -1,6 +1,6 @@
-"""A run's report: one self-contained page with what was measured, shown and done.
+"""A run's report: one self-contained page with results, examples and the recipe.
 
-The page is a pure function of a `RunReport`: first three sentences, then what was found, the rest folded.
+The page is a pure function of a `RunReport`: first three sentences, then the results; the rest is folded.
 """
 
 import json
@@ -43,7 +43,7 @@ def render(report: RunReport) -> str:
 
 
 def _recipe(run: RunRecord) -> html.Html:
-    """Everything that the run's result depends on, folded."""
+    """Shows the recipe and everything else that determines the result, folded."""
     facts: list[list[html.Cell]] = [
         [say(name), html.said(value)] for name, value in run.facts.items()
     ]

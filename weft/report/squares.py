@@ -24,17 +24,17 @@ from weft.report.charts import shortened
 from weft.report.html import Html, text
 from weft.report.summary import amount
 
-SIDE = 330  # of a plot whose axes are alike
+SIDE = 330  # of a plot with equal axes
 LEFT = 64
 LABEL = 120.0
 LARGEST_CELL, NUMBERED_CELL = 46.0, 21.0
 
 
 def confusion_matrix(found: Confusion, title: str) -> Html:
-    """A cell is as strong as its share of the row: of the rows with that right class."""
+    """Draws the matrix. The strength of a cell is its share of the row: of the rows with that right class."""
     labels = [shortened(label, LABEL) for label in found.labels]
     left = 26 + label_width(labels)
-    # At 45 degrees, above the matrix and beyond its last column.
+    # Labels at 45 degrees, above the matrix and beyond its last column.
     slanted = label_width(labels) * 0.72 + 8
     cell = min(LARGEST_CELL, (WIDTH - left - slanted) / max(1, len(labels)))
     top = 22 + slanted
@@ -87,7 +87,7 @@ def _cell(found: Confusion, row: int, column: int, x: float, y: float, side: flo
 
 
 def reliability_diagram(found: Reliability, title: str) -> Html:
-    """The share that is right, by the probability that the model gave; on the diagonal both are equal."""
+    """Draws the share of right predictions by predicted probability. On the diagonal both are equal."""
     body, x_scale, y_scale = _square((0.0, 100.0), "probability given, %", "share right, %")
     most = max((one.count for one in found.bins), default=1)
     for one in found.bins:
@@ -114,7 +114,7 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
 
 
 def scatter(found: Residuals, title: str) -> Html:
-    """Predicted against right numbers; on the diagonal both are equal."""
+    """Draws predicted against right numbers. On the diagonal both are equal."""
     points = [p for p in found.points if all(map(math.isfinite, p))]
     ends = span([value for point in points for value in point])
     unit = f", {found.unit}" if found.unit else ""

@@ -1,4 +1,5 @@
-"""The one style sheet of all reports: light and dark, narrow screens, paper. The page of the server has its colours."""
+"""The style sheet of all reports, for light and dark mode, narrow screens and paper. The server's page uses its
+colours."""
 
 LIGHT = """
   --bg: #ffffff; --panel: #f5f6f8; --ink: #1c2127; --soft: #5c6670; --line: #d9dee4; --grid: #e9ecef;

@@ -1,4 +1,4 @@
-"""What to read first: what was trained on what, how good it is, and what to be careful about."""
+"""The summary of a report: what was trained on which data, how good it is, and the cautions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ SOUND = "Nothing was found that speaks against the numbers."
 
 
 def summary(report: RunReport) -> Html:
-    """The three sentences of a report."""
+    """Returns the three sentences of a report."""
     careful = cautions(report)
     said = ". ".join(careful) + "." if careful else SOUND
     return html.lead(
@@ -28,7 +28,7 @@ def summary(report: RunReport) -> Html:
 
 
 def trained(report: RunReport) -> str:
-    """What was trained on what."""
+    """Describes what was trained on which data."""
     sentences = [_trained(run) for run in report.runs[:1]]
     others = [run.name for run in report.runs[1:]]
     if others:
@@ -61,7 +61,7 @@ def _good(report: RunReport) -> str:
 
 
 def sentence(result: TaskResult) -> str:
-    """How good it is: the first headline with its interval, against the strongest baseline."""
+    """States the first headline with its interval, compared with the strongest baseline."""
     shown = headlines(result)
     if not shown:
         return "No number was measured."
@@ -80,21 +80,21 @@ def sentence(result: TaskResult) -> str:
 
 
 def amount(score: Score) -> str:
-    """The number with its unit."""
+    """Formats the number with its unit."""
     return amount_of(score.metric, score.value)
 
 
 def amount_of(metric: Metric, value: float) -> str:
-    """A value in the metric's unit, with the unit."""
+    """Formats a value in the metric's unit, with the unit."""
     shown, unit = metric.shown(value), metric.unit
     if unit == PERCENT:
         return f"{shown}%"
-    # A sum of percentages may be above 100: with a % behind it, it would read as a share.
+    # A sum of percentages may be above 100; with a % sign it would look like a share.
     return shown if unit.endswith(PERCENT) else f"{shown} {say(unit)}".strip()
 
 
 def verdict(score: Score, baseline: float) -> str:
-    """Whether the number and its interval are beyond a baseline's."""
+    """States whether the number, with its interval, is better or worse than a baseline."""
     higher = score.metric.better == "higher"
     worst, best = (score.low, score.high) if higher else (score.high, score.low)
     if score.metric.better_than(worst, baseline):
@@ -105,7 +105,7 @@ def verdict(score: Score, baseline: float) -> str:
 
 
 def headlines(result: TaskResult) -> list[tuple[str, Score]]:
-    """What is shown large, by name: the headlines, or the first number where there are none."""
+    """Returns the numbers displayed large, by name: the headlines, or the first number if there are none."""
     found = [(n, score) for n, score in result.metrics.items() if score.metric.headline]
     return found or list(result.metrics.items())[:1]
 
@@ -113,13 +113,13 @@ def headlines(result: TaskResult) -> list[tuple[str, Score]]:
 def strongest(
     baselines: Mapping[str, Mapping[str, float]], name: str, metric: Metric
 ) -> tuple[str, float] | None:
-    """The baseline that is hardest to beat in a metric, and its value; a person is none, nor are real values."""
+    """Returns the best baseline in a metric, and its value. Humans and real values do not count as baselines."""
     found = [(b, v[name]) for b, v in baselines.items() if name in v and b not in HOPED]
     return min(found, key=lambda one: metric.best_first(one[1]), default=None)
 
 
 def measured_on(result: TaskResult) -> str:
-    """The sizes of what was measured, in words."""
+    """Describes how much was measured."""
     protocol = result.protocol
     counts = [
         say(f"{value:,} {plain(name)}")
@@ -131,14 +131,14 @@ def measured_on(result: TaskResult) -> str:
 
 
 def _counts(name: str) -> bool:
-    """Whether an entry of the protocol says how much was measured."""
+    """Whether an entry of the protocol is a count of measured items."""
     return not name.startswith(
         ("models", "left", "views", "templates", "answers", "labels", "classes")
     )
 
 
 def cautions(report: RunReport) -> list[str]:
-    """What to be careful about, the gravest first."""
+    """Lists the cautions, the most serious first."""
     found: list[str] = []
     for measured in report.measured:
         found += _leakage(measured)
@@ -194,6 +194,6 @@ def _of_training(run: RunRecord) -> list[str]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The names in a sentence."""
+    """Joins the names for a sentence."""
     *first, last = names or [""]
     return f"{', '.join(first)} {say('and')} {last}" if first else last

@@ -1,4 +1,4 @@
-"""One task on the page: its numbers, charts and examples, all in one section."""
+"""One section of the page for each task: its numbers, charts and examples."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,19 @@ from weft.report.summary import amount, headlines, sentence, strongest
 
 RANK_BINS = ((1, 1), (2, 5), (6, 10), (11, 50), (51, 100), (101, 500), (501, None))
 MOST_SCORES = 12
-"""Numbers in a chart; the table has all."""
+"""Maximum numbers in a chart; the table has all."""
 OPEN_CHARTS = 4
-"""Charts that are shown at once; the others are folded."""
+"""Number of charts shown unfolded."""
 MOST_ROWS = 200
 FEW_TASKS = 2
-"""On a page of more tasks fewer blocks are open, and of all but the first one a sentence alone."""
+"""With more tasks than this, fewer blocks are unfolded, and every task after the first shows only a sentence."""
 
 
 def task_section(measured: Measured, number: int, tasks: int) -> html.Section:
-    """The numbers, and below them charts, map and examples; folded where it is not the first task, number 0,
-    of so many."""
+    """Shows the numbers, then charts, map and examples. The details are folded except for the first task.
+
+    number: index of the task, from 0. tasks: how many there are.
+    """
     first, result = number == 0, measured.result
     title = measured.title[:1].upper() + measured.title[1:]
     parts: list[str] = [] if first else [html.paragraph(sentence(result))]
@@ -60,7 +62,7 @@ def _tile(result: TaskResult, name: str) -> str:
 
 
 def _charts(result: TaskResult) -> list[Html]:
-    """The most telling first: of all rows, then by slice."""
+    """Returns the charts, the most informative first: over all rows, then by slice."""
     parts: list[Html] = diagnostic_charts(result.diagnostics)
     certain = [score for score in result.metrics.values() if score.interval]
     for axis, scores in same_unit(certain).items():
@@ -75,7 +77,7 @@ def _charts(result: TaskResult) -> list[Html]:
 
 
 def _rank_chart(way: str, queries: Queries) -> Html:
-    """In which stretch the best right answer ranks, in percent of the queries."""
+    """Draws the share of queries in percent for each range of ranks of the best right answer."""
     bars = []
     for low, high in RANK_BINS:
         inside = (queries.rank >= low) & (queries.rank <= (high or queries.rank.max()))
@@ -87,8 +89,8 @@ def _rank_chart(way: str, queries: Queries) -> Html:
 
 
 def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
-    """Each kind of example in a block that can be folded. all_open: show the worst errors and their nearest rows,
-    too, and not the first kind alone."""
+    """Shows each kind of example in a foldable block. all_open: also unfold the worst errors and their nearest rows,
+    not only the first kind."""
     result, rows = measured.result, measured.rows
     first = FIRST if all_open else 1
     blocks: list[tuple[str, Sequence[Html]]] = [
@@ -140,7 +142,7 @@ def _map(measured: Measured, number: int) -> list[Html]:
 
 
 def _missing_streams(table: MissingTable | None) -> list[Html]:
-    """The numbers where streams are missing: a chart of what is left without a filling, and all of them."""
+    """Shows the results with missing streams: a chart without fillers, and a table of all."""
     if table is None:
         return []
     of_all = [(label, scores[0]) for label, scores in table.rows()]
@@ -165,7 +167,7 @@ def _searched(searched: int, rows: int) -> str:
 
 
 def _streams(measured: Measured) -> list[str]:
-    """What is shown of a row."""
+    """Returns the streams that are displayed for a row."""
     return list(measured.modalities)
 
 

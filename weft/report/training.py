@@ -1,4 +1,4 @@
-"""A run's training as curves, and what it cost."""
+"""Training curves of a run, and its cost."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from weft.report.html import Html
 from weft.report.records import VALIDATION, Averaged, LogLine, RunRecord, RunReport
 
 COST = ("run", "steps", "chosen step", "time", "memory", "rows a second", "parameters", "device")
-"""Columns of the table; those that nothing is known of are left out."""
+"""Columns of the table. Columns without data are left out."""
 
 
 def training_section(report: RunReport) -> list[html.Section]:
-    """Curves and cost of the first run; those of other runs are folded. Of averaged weights how they were chosen."""
+    """Shows curves and cost of the first run, those of other runs folded, and the choice of averaged weights."""
     parts = [_averaging(run, run.averaged) for run in report.runs if run.averaged is not None]
     runs = [run for run in report.runs if run.log]
     if runs:
@@ -26,7 +26,8 @@ def training_section(report: RunReport) -> list[html.Section]:
 
 
 def _averaging(run: RunRecord, found: Averaged) -> Html:
-    """A metric on the validation split by the share of the fine-tuned weights, with both ends and the chosen one."""
+    """Draws a metric on the validation split by the share of the fine-tuned weights, with both ends and the chosen
+    one."""
     ends = {"as it started": 0.0, "fine-tuned": 1.0}
     series = {say(plain(found.metric)): list(found.points)}
     series |= {
@@ -47,11 +48,11 @@ def _averaging(run: RunRecord, found: Averaged) -> Html:
 
 
 def curves(run: RunRecord) -> Html:
-    """Validation, losses and what is right in the training batch by step, the chosen step marked."""
+    """Draws validation metrics, losses and training accuracy by step, with the chosen step marked."""
     names = list(dict.fromkeys(name for line in run.log for name in line if name != "step"))
     own = [name for name in names if not name.startswith(VALIDATION)]
     losses = [name for name in own if name.rpartition("/")[2] == "loss"]
-    if len(losses) == 2:  # a loss of one term is that term
+    if len(losses) == 2:  # a loss with only one term equals that term
         losses = losses[:1]
     shares = [name for name in own if name.rpartition("/")[2] == ACCURACY]
     charted = [
@@ -75,7 +76,7 @@ def curves(run: RunRecord) -> Html:
 
 
 def cost(runs: Sequence[RunRecord]) -> Html:
-    """What each run cost: time, memory, speed."""
+    """Shows the cost of each run: time, memory, speed."""
     rows: list[list[html.Cell]] = [
         [
             run.name,
@@ -116,7 +117,7 @@ def _rate(value: float | None) -> str | None:
 
 
 def _validated(names: Sequence[str], measured: Sequence[Metric]) -> dict[str, list[str]]:
-    """Axis -> the names in the log of headlines that share it."""
+    """Returns axis -> names of headline metrics in the log that can share it."""
     found: dict[str, list[str]] = {}
     for metric in measured:
         name = f"{VALIDATION}{metric.name}"

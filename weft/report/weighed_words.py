@@ -1,4 +1,4 @@
-"""Recognised words, each with how far every stream was believed while it was said."""
+"""Recognised words, each with the weight of every stream while it was spoken."""
 
 import html as escaping
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from weft.report.html import Html
 
 
 def weighed_words(words: Sequence[WeighedWord]) -> Html:
-    """The words side by side, below each a bar of the streams' weights and the weights in percent."""
+    """Shows the words in a row, each above a bar of the streams' weights and the weights in percent."""
     return Html(f'<span class="weighed">{"".join(map(_word, words))}</span>')
 
 
 def weighed_legend(found: Sequence[Prediction]) -> Html:
-    """What the bars mean; nothing where no prediction has any."""
+    """Explains the bars; empty if no prediction has any."""
     streams = next((tuple(word.weights) for one in found for word in one.words), ())
     if not streams:
         return Html("")
