@@ -1,4 +1,4 @@
-"""What the fusions share whose streams stay apart and attend to each other."""
+"""Shared by fusions in which separate streams attend to each other."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FirstOrMean = Literal["first", "mean"]
 
 @dataclass(frozen=True)
 class Context:
-    """What a stream attends to: packed tokens (S, D) of another one, and which of them are whose."""
+    """What a stream attends to: packed tokens (S, D) of another stream, and the pairing of their rows."""
 
     tokens: Tensor
     pairing: Pairing
@@ -27,7 +27,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tokens of every stream of a batch lie, and how those of any two are paired."""
+    """The positions of the tokens of every stream in a batch, and the pairings of any two streams."""
 
     packings: Mapping[str, Packing]
     pairings: Mapping[tuple[str, str], Pairing]
@@ -45,7 +45,7 @@ class Places:
         return cls(packings, pairings)
 
     def contexts(self, target: str, tokens: Mapping[str, Tensor]) -> dict[str, Context]:
-        """What that stream attends to: the packed `tokens` of each other one."""
+        """Returns the contexts of that stream: the packed `tokens` of each other one."""
         return {
             source: Context(tokens[source], self.pairings[target, source])
             for source in tokens
@@ -54,9 +54,9 @@ class Places:
 
 
 class CrossAttentions(nn.Module):
-    """A stream attends to each of several others by an attention of its own; the results add up.
+    """A stream attends to each of several other streams with a separate attention; the results are added.
 
-    With one other stream this is plain cross-attention. A stream that is missing adds nothing.
+    With one other stream this is plain cross-attention. A missing stream adds nothing.
     """
 
     def __init__(self, sources: Mapping[str, CrossAttention]) -> None:
@@ -67,7 +67,7 @@ class CrossAttentions(nn.Module):
         self, tokens_SD: Tensor, packing: Packing, contexts: Mapping[str, Context]
     ) -> Tensor:
         """(S, D) packed tokens and the contexts by their stream -> (S, D)."""
-        del packing  # the pairings know it
+        del packing  # the pairings contain it
         return added(
             (self.sources[name](tokens_SD, c.tokens, c.pairing) for name, c in contexts.items()),
             tokens_SD,
@@ -75,7 +75,7 @@ class CrossAttentions(nn.Module):
 
 
 def added(parts: Iterable[Tensor], like: Tensor) -> Tensor:
-    """The sum of all parts, zeros like that tensor where there is none."""
+    """Returns the sum of all parts, or zeros like `like` if there are none."""
     total: Tensor | None = None
     for part in parts:
         total = part if total is None else total + part
@@ -85,7 +85,7 @@ def added(parts: Iterable[Tensor], like: Tensor) -> Tensor:
 def unpacked(
     tokens: Mapping[str, Tensor], places: Places, pooling: FirstOrMean
 ) -> dict[str, Features]:
-    """Packed tokens of the streams as their Features, pooled by the first token or the mean."""
+    """Returns packed tokens of the streams as their Features, pooled by the first token or the mean."""
     found: dict[str, Features] = {}
     for stream, tokens_SD in tokens.items():
         packing = places.packings[stream]

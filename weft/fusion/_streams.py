@@ -1,4 +1,4 @@
-"""What the fusions share: which streams a batch has, and maps that bring them to one width."""
+"""Shared by the fusions: checks of a batch's streams, and projections to one width."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -17,7 +17,7 @@ Widths = Mapping[str, int]
 
 @runtime_checkable
 class FusionConfig(Protocol):
-    """What the config of every fusion says: the width of each stream, and that of JOINT's pooled."""
+    """Settings of every fusion: the width of each stream, and that of JOINT's pooled vector."""
 
     @property
     def widths(self) -> Widths: ...
@@ -29,7 +29,7 @@ class FusionConfig(Protocol):
 
 
 def check_widths(widths: Widths) -> None:
-    """Raises ValueError unless these are the widths of one stream or more."""
+    """Raises ValueError unless these are the widths of at least one stream."""
     if not widths or min(widths.values()) < 1:
         raise ValueError(f"widths are {dict(widths)}, expected a stream or more, at least 1 wide")
     if JOINT in widths:
@@ -39,9 +39,9 @@ def check_widths(widths: Widths) -> None:
 
 
 def in_order(streams: Mapping[str, Features], widths: Widths) -> dict[str, Features]:
-    """The streams that are there, in the order of `widths`.
+    """Returns the present streams in the order of `widths`.
 
-    Raises WeftError for a stream that the fusion does not know, ValueError for none or a wrong width.
+    Raises WeftError for a stream unknown to the fusion, ValueError for no stream or a wrong width.
     """
     for stream, features in streams.items():
         if stream not in widths:
@@ -53,7 +53,7 @@ def in_order(streams: Mapping[str, Features], widths: Widths) -> dict[str, Featu
 
 
 def linear(in_dim: int, out_dim: int) -> nn.Linear:
-    """A linear map that keeps the variance of normalised features, without a shift at first."""
+    """Returns a linear map that keeps the variance of normalised features; its bias starts at zero."""
     made = nn.Linear(in_dim, out_dim)
     nn.init.normal_(made.weight, std=in_dim**-0.5)
     nn.init.zeros_(made.bias)
@@ -61,12 +61,12 @@ def linear(in_dim: int, out_dim: int) -> nn.Linear:
 
 
 def map_tokens(module: nn.Module, features: Features) -> Tensor:
-    """(B, T, D) tokens after `module`, which sees only the real ones; zero in the padding."""
+    """(B, T, D) tokens after `module`, which reads only real ones; zero in the padding."""
     packing = Packing.of(features.mask)
     return packing.unpack(module(packing.pack(features.tokens)))
 
 
 def joined(streams: Mapping[str, Features]) -> tuple[Tensor, Tensor]:
-    """Tokens (B, T, D) and mask (B, T) of the streams one after another."""
+    """Concatenates the streams: tokens (B, T, D) and mask (B, T)."""
     parts = list(streams.values())
     return torch.cat([p.tokens for p in parts], dim=1), torch.cat([p.mask for p in parts], dim=1)

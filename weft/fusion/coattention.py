@@ -1,7 +1,7 @@
-"""Co-attention: streams that stay apart, each looking at the others (ViLBERT).
+"""Co-attention: separate streams that attend to each other (ViLBERT).
 
-Lu et al. 2019, arXiv:1908.02265, section 3.1 and figure 2: the queries of one stream meet the keys and
-values of the other. With three or more streams each attends to every other one, and the results add up.
+Lu et al. 2019, arXiv:1908.02265, section 3.1 and figure 2: the queries of one stream attend to the keys and values of
+the other. With three or more streams, each attends to every other one, and the results are added.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Tokens = dict[str, Tensor]
 
 
 class CoAttentionBlock(nn.Module):
-    """Every stream attends to the others as they were before the block, then to itself."""
+    """Every stream attends to the inputs of the other streams, then to itself."""
 
     def __init__(self, config: "CoAttentionConfig") -> None:
         super().__init__()
@@ -63,11 +63,11 @@ class CoAttentionBlock(nn.Module):
 
 
 class CoAttention(nn.Module):
-    """Streams of any widths, `depth` blocks of co-attention.
+    """Streams of any widths with `depth` blocks of co-attention.
 
-    A stream's pooled vector is relu(linear(its first token)), (B, dim). JOINT: the pooled vectors of
-    the streams that the row has, multiplied (section 3.2, image-text alignment) or added; its tokens
-    are all tokens through the same poolers, (B, T, dim), in the order of the streams.
+    A stream's pooled vector is relu(linear(its first token)), (B, dim). JOINT: the product (section 3.2, image-text
+    alignment) or sum of the pooled vectors of the row's streams. JOINT's tokens are all tokens through the same
+    poolers, (B, T, dim), in the order of the streams.
     """
 
     def __init__(self, config: "CoAttentionConfig") -> None:
@@ -82,7 +82,7 @@ class CoAttention(nn.Module):
         self._recompute = False
 
     def recompute_activations(self) -> None:
-        """From now on a training step keeps of every block only its inputs."""
+        """From now on a training step stores only the inputs of every block and recomputes the rest."""
         self._recompute = True
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
@@ -98,7 +98,7 @@ class CoAttention(nn.Module):
         return self.pooled(tokens, places)
 
     def pooled(self, tokens: Tokens, places: Places) -> dict[str, Features]:
-        """The streams and JOINT from packed tokens."""
+        """Returns the streams and JOINT from packed tokens."""
         fused: dict[str, Features] = {}
         mapped: dict[str, Features] = {}
         for stream, tokens_SD in tokens.items():
@@ -110,7 +110,8 @@ class CoAttention(nn.Module):
         return {**fused, JOINT: Features(*joined(mapped), self.merge(mapped))}
 
     def merge(self, mapped: Mapping[str, Features]) -> Tensor:
-        """(B, dim) of all streams; one that the row lacks changes nothing, without any it is zero."""
+        """(B, dim) combines all streams. A stream that the row lacks has no effect; without any stream the result is
+        zero."""
         parts_MBD = torch.stack([features.pooled for features in mapped.values()])
         if self.config.merge == "sum":
             return parts_MBD.sum(dim=0)
@@ -124,18 +125,18 @@ class CoAttentionConfig(Config[Fusion]):
     """Co-attention: streams stay apart and attend to each other in every block (ViLBERT)."""
 
     streams: dict[str, TransformerConfig]
-    """Stream -> its blocks: their width is that of its tokens, their depth says how many blocks of the
-    stream's own follow each co-attention (1 in the paper), norm is post."""
+    """Stream -> its blocks. The width is that of the stream's tokens, the depth is the number of the stream's own
+    blocks after each co-attention (1 in the paper), norm is post."""
     dim: int
-    """Width of the queries, keys and values that meet, and of JOINT."""
+    """Width of queries, keys and values in the co-attention, and of JOINT."""
     depth: int
-    """Blocks of co-attention."""
+    """Number of co-attention blocks."""
     heads: int
-    """Of co-attention."""
+    """Attention heads of the co-attention."""
     pooling: FirstOrMean = "first"
-    """What a stream's pooled vector is made of: its first token, or all after the pooler."""
+    """Pooling of a stream: its first token, or all tokens after the pooler."""
     merge: Literal["product", "sum"] = "product"
-    """How JOINT's pooled vector comes from those of the streams."""
+    """How the streams' pooled vectors are combined to JOINT's."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

@@ -37,7 +37,7 @@ from weft.layers.transformer import (
 class GroundedBlock(nn.Module):
     """Self-attention, cross-attention to the contexts, MLP.
 
-    A row without context passes as through a block without cross-attention.
+    For a row without context it is a block without cross-attention.
     """
 
     def __init__(self, config: "CrossAttentionConfig") -> None:
@@ -68,7 +68,7 @@ class GroundedBlock(nn.Module):
         return self.block.feed_forward(tokens_SD, packing)
 
     def cross(self, tokens_SD: Tensor, packing: Packing, contexts: Mapping[str, Context]) -> Tensor:
-        """Cross-attention around a residual, where the row has any context."""
+        """Cross-attention with a residual, in rows with any context."""
 
         def attention(given_SD: Tensor) -> Tensor:
             attended: Tensor = self.across(given_SD, packing, contexts)
@@ -85,10 +85,10 @@ class GroundedBlock(nn.Module):
 
 
 class CrossAttentionFusion(nn.Module):
-    """One stream's tokens pass a transformer in which they attend to the streams of the others.
+    """A transformer in which one stream's tokens attend to the other streams.
 
-    The others come out as they went in. JOINT is the one stream, through the pooler where there is
-    one: without its tokens a row has nothing that could look at the rest, and JOINT is zero.
+    The other streams are returned unchanged. JOINT is the attending stream, after the pooler if there is one. In a
+    row without its tokens, JOINT is zero.
     """
 
     def __init__(self, config: "CrossAttentionConfig") -> None:
@@ -110,7 +110,7 @@ class CrossAttentionFusion(nn.Module):
         self._recompute = False
 
     def recompute_activations(self) -> None:
-        """From now on a training step keeps of every block only its inputs."""
+        """From now on a training step stores only the inputs of every block and recomputes the rest."""
         self._recompute = True
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
@@ -136,7 +136,7 @@ class CrossAttentionFusion(nn.Module):
         return {**given, queries: fused, JOINT: joint}
 
     def nothing(self, like: Features) -> Features:
-        """JOINT of a batch without the stream that asks: no tokens, zeros."""
+        """JOINT of a batch without the attending stream: no tokens, zeros."""
         rows = like.tokens.shape[0]
         tokens_BTD = like.tokens.new_zeros(rows, 0, self.dim)
         return Features(tokens_BTD, like.mask[:, :0], like.tokens.new_zeros(rows, self.dim))
@@ -149,15 +149,15 @@ class CrossAttentionConfig(Config[Fusion]):
     widths: dict[str, int]
     """Stream -> width of its tokens."""
     transformer: TransformerConfig
-    """The blocks of the stream that asks, whose width is that of the fusion."""
+    """The blocks of the attending stream. Their width is that of the fusion."""
     queries: str = "text"
-    """The stream that asks."""
+    """The attending stream."""
     first: int = 0
-    """Blocks before this one have no cross-attention (in ALBEF the lower half of BERT)."""
+    """Index of the first block with cross-attention. Earlier blocks have none (in ALBEF the lower half of BERT)."""
     pooling: FirstOrMean = "first"
-    """What JOINT's pooled vector is: the first token, or the mean of all."""
+    """Pooling of JOINT: the first token, or the mean of all."""
     pooler: bool = False
-    """A linear layer and tanh on JOINT's pooled vector."""
+    """If true, apply a linear layer and tanh to JOINT's pooled vector."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

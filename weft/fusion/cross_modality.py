@@ -1,8 +1,7 @@
 """Cross-modality transformer (LXMERT: Tan & Bansal 2019, arXiv:1908.07490, section 2.2).
 
-Each block is cross-attention, self-attention and feed-forward. As in the authors' model the same
-cross-attention serves both directions; here it serves every pair of streams, and what a stream gets
-from several others adds up.
+Each block is cross-attention, self-attention and feed-forward. As in the authors' model, both directions share the
+cross-attention. Here every pair of streams shares it, and a stream adds its results from several others.
 """
 
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ Tokens = dict[str, Tensor]
 
 
 class CrossModalityBlock(nn.Module):
-    """Every stream attends to the others as they were before the block, then to itself."""
+    """Every stream attends to the inputs of the other streams, then to itself."""
 
     def __init__(self, config: "CrossModalityConfig") -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class CrossModalityBlock(nn.Module):
         }
 
     def cross(self, tokens_SD: Tensor, packing: Packing, contexts: Mapping[str, Context]) -> Tensor:
-        """The shared cross-attention to all contexts, around a residual."""
+        """The shared cross-attention to all contexts, with a residual."""
 
         def attention(given_SD: Tensor) -> Tensor:
             parts = (self.attention(given_SD, c.tokens, c.pairing) for c in contexts.values())
@@ -65,10 +64,10 @@ class CrossModalityBlock(nn.Module):
 
 
 class CrossModality(nn.Module):
-    """Streams brought to one width, under blocks of cross-attention and self-attention.
+    """Streams projected to one width, with blocks of cross-attention and self-attention.
 
-    JOINT: all tokens one after another, in the order of `widths`; its pooled vector is that of the
-    first token (of the first stream that the row has) or the mean, through the pooler.
+    JOINT: the tokens of all streams, concatenated in the order of `widths`. Its pooled vector is the first token (of
+    the first stream that the row has) or the mean, after the pooler.
     """
 
     def __init__(self, config: "CrossModalityConfig") -> None:
@@ -86,7 +85,7 @@ class CrossModality(nn.Module):
         self._recompute = False
 
     def recompute_activations(self) -> None:
-        """From now on a training step keeps of every block only its inputs."""
+        """From now on a training step stores only the inputs of every block and recomputes the rest."""
         self._recompute = True
 
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
@@ -113,15 +112,15 @@ class CrossModalityConfig(Config[Fusion]):
     """Cross-modality transformer: cross-attention, then self-attention in every block (LXMERT)."""
 
     widths: dict[str, int]
-    """Stream -> width of its tokens. Of the first one that a row has comes JOINT's pooled vector."""
+    """Stream -> width of its tokens. JOINT's pooled vector comes from the first stream that a row has."""
     transformer: TransformerConfig
-    """The blocks, whose width is that of the fusion; norm is post."""
+    """The blocks. Their width is that of the fusion; norm is post."""
     maps: bool = True
-    """A linear map of each stream to the fusion's width; without, streams must have that width."""
+    """If true, project each stream to the fusion's width by a linear map. If false, streams must have that width."""
     pooling: FirstOrMean = "first"
-    """What pooled vectors are: the first token, or the mean of all."""
+    """Pooling: the first token, or the mean of all."""
     pooler: bool = True
-    """A linear layer and tanh on JOINT's pooled vector."""
+    """If true, apply a linear layer and tanh to JOINT's pooled vector."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

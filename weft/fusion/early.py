@@ -1,7 +1,7 @@
-"""Early fusion: one sequence of the tokens of all streams, under one transformer.
+"""Early fusion: the tokens of all streams form one sequence for one transformer.
 
-Under a deep transformer this is the single stream of VisualBERT (Li et al. 2019, arXiv:1908.03557,
-section 3.1) and ViLT (Kim et al. 2021, arXiv:2102.03334, section 3.1).
+With a deep transformer this is the single-stream model of VisualBERT (Li et al. 2019, arXiv:1908.03557, section 3.1)
+and ViLT (Kim et al. 2021, arXiv:2102.03334, section 3.1).
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from weft.layers.transformer import TransformerConfig
 
 
 class Early(nn.Module):
-    """Streams as one sequence, in the order of `widths`, each token with its stream's embedding.
+    """Streams as one sequence, in the order of `widths`; each token gets the embedding of its stream.
 
-    Only real tokens are computed: the joint sequence is packed over all streams. JOINT holds that
-    sequence, the class token first where there is one; a stream's tokens are its part of it.
+    Only real tokens are computed: the joint sequence is packed over all streams. JOINT holds that sequence, with the
+    class token first if there is one. A stream's tokens are its part of the sequence.
     """
 
     def __init__(self, config: "EarlyConfig") -> None:
@@ -58,7 +58,7 @@ class Early(nn.Module):
         return self.parted(packing.unpack(tokens_SD), mask_BT, embedded)
 
     def embed(self, stream: str, features: Features) -> Features:
-        """The stream's tokens in the width of the fusion, with the embedding of their stream."""
+        """Returns the stream's tokens in the width of the fusion, with the stream embedding added."""
         tokens_BTD = features.tokens
         if stream in self.maps:
             tokens_BTD = map_tokens(self.maps[stream], features)
@@ -66,7 +66,7 @@ class Early(nn.Module):
         return Features(tokens_BTD + type_D.to(tokens_BTD.dtype), features.mask, features.pooled)
 
     def with_class_token(self, tokens_BTD: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """The class token before the others, in every row that has any."""
+        """Prepends the class token in every row that has tokens."""
         if self.config.pooling != "class":
             return tokens_BTD, mask_BT
         class_B1D = self.class_token.to(tokens_BTD.dtype).expand(tokens_BTD.shape[0], 1, -1)
@@ -76,7 +76,7 @@ class Early(nn.Module):
     def parted(
         self, tokens_BTD: Tensor, mask_BT: Tensor, streams: Mapping[str, Features]
     ) -> dict[str, Features]:
-        """The joint sequence as JOINT, and its parts as the streams."""
+        """Returns the joint sequence as JOINT, and its parts as the streams."""
         first = self.config.pooling != "mean"
         pooled_BD = pool(tokens_BTD, mask_BT, "first" if first else "mean")
         if self.pooler is not None:
@@ -98,18 +98,18 @@ class EarlyConfig(Config[Fusion]):
     """Early fusion: the tokens of all streams as one sequence under a transformer (single stream)."""
 
     widths: dict[str, int]
-    """Stream -> width of its tokens, in the order in which they stand in the sequence."""
+    """Stream -> width of its tokens, in the order of the sequence."""
     transformer: TransformerConfig
-    """The blocks, whose width is that of the fusion."""
+    """The blocks. Their width is that of the fusion."""
     maps: bool = True
-    """A linear map of each stream to the fusion's width; without, streams must have that width."""
+    """If true, project each stream to the fusion's width by a linear map. If false, streams must have that width."""
     input_norm: bool = False
-    """A norm before the first block, as BERT has."""
+    """If true, apply a norm before the first block, as in BERT."""
     pooling: Literal["class", "first", "mean"] = "class"
-    """What JOINT's pooled vector is: a class token of the fusion's own, the first real token of the
-    sequence, or the mean. Streams are pooled by their first token with "first", else by the mean."""
+    """Pooling of JOINT: a class token of the fusion, the first real token of the sequence, or the mean. Streams are
+    pooled by their first token with "first", else by the mean."""
     pooler: bool = False
-    """A linear layer and tanh on JOINT's pooled vector."""
+    """If true, apply a linear layer and tanh to JOINT's pooled vector."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

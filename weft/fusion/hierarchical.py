@@ -1,5 +1,5 @@
-"""Hierarchical fusion: a tree of fusions, as in Majumder et al. 2018 (arXiv:1806.06228, section 3.3),
-where pairs of streams are fused first and then the pairs."""
+"""Hierarchical fusion: a tree of fusions, as in Majumder et al. 2018 (arXiv:1806.06228, section 3.3), where pairs of
+streams are fused first and then the pairs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from weft.fusion._streams import FusionConfig, check_widths, in_order
 
 
 class Hierarchical(nn.Module):
-    """Named inner nodes, each a fusion of streams and of nodes before it; the last one is the root.
+    """Named nodes, each a fusion of streams and of earlier nodes; the last node is the root.
 
-    A node reads streams as they came and other nodes as their JOINT. A node of whose inputs none is
-    there is not there either, so any stream may be missing. JOINT is the root's; a stream is
-    returned as the last node that reads it left it.
+    A node reads streams as they are in the input, and other nodes as their JOINT. A node without any present input is
+    absent too, so any stream may be missing. JOINT is the root's. A stream is returned in the state after the last
+    node that reads it.
     """
 
     def __init__(self, config: "HierarchicalConfig") -> None:
@@ -49,8 +49,8 @@ class HierarchicalConfig(Config[Fusion]):
     """Hierarchical fusion: a tree of named fusions of streams and of each other."""
 
     nodes: dict[str, Config[Fusion]]
-    """Node -> its fusion, inner ones first and the root last. The names in a fusion's `widths` are
-    streams, or nodes that stand before it with the `dim` of those."""
+    """Node -> its fusion, inner nodes first and the root last. The names in a fusion's `widths` are streams, or
+    earlier nodes with their `dim`."""
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -78,7 +78,7 @@ class HierarchicalConfig(Config[Fusion]):
         check_widths(self.widths)
 
     def fusions(self) -> dict[str, FusionConfig]:
-        """The nodes, known to be fusions."""
+        """The nodes, checked to be fusions."""
         for name, fusion in self.nodes.items():
             if not isinstance(fusion, FusionConfig):
                 raise ValueError(

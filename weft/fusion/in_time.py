@@ -1,4 +1,4 @@
-"""Fusion place by place in time: what is heard and what is seen at the same moment becomes one token."""
+"""Fusion at each time step: simultaneous sound and video become one token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from weft.layers.pooling import pool
 
 
 class InTime(nn.Module):
-    """At each place the sum of the streams' tokens, mapped to the fusion's width, by the weights of a gate, times the number
-    of streams that have a token there.
+    """Each time step is the gate-weighted sum of the streams' projected tokens, times the number of streams with a
+    token there.
 
-    The gate sees the tokens of all streams at the place and gives each stream a weight (a softmax over those that
-    have a token there; compare Arevalo et al. 2017, arXiv:1702.01992, section 3.1). Where the maps give logits, which
-    heads of each stream learn, the sum is a product of experts: log-probabilities are added by weights that change with
-    the place, as in a multi-stream HMM (Potamianos et al. 2003, Recent advances in the automatic recognition of
-    audiovisual speech, section IV). With even weights it is that of independent streams.
+    The gate reads the tokens of all streams at the time step and gives each stream a weight (a softmax over the
+    streams with a token there; compare Arevalo et al. 2017, arXiv:1702.01992, section 3.1). If the projections are
+    logits, trained by heads of each stream, the sum is a product of experts: log-probabilities are added with weights
+    that change over time, as in a multi-stream HMM (Potamianos et al. 2003, Recent advances in the automatic
+    recognition of audiovisual speech, section IV). Equal weights give the product for independent streams.
 
-    A row has as many places as its longest stream; a stream that it lacks gets no weight. JOINT's tokens are the
-    places; the streams are returned mapped; all pooled vectors are means.
+    A row has as many time steps as its longest stream. A missing stream gets no weight. JOINT's tokens are the time
+    steps; the streams are returned projected; all pooled vectors are means.
     """
 
     def __init__(self, config: "InTimeConfig") -> None:
@@ -57,12 +57,13 @@ class InTime(nn.Module):
         return {**mapped, JOINT: Features(fused_BPD, mask_BP, pool(fused_BPD, mask_BP, "mean"))}
 
     def place_weights(self, streams: Mapping[str, Features]) -> Tensor:
-        """(B, P, S) how much of each place comes from each stream, in the order of `widths`; 0 in the padding."""
+        """(B, P, S) weight of each stream at each time step, in the order of `widths`; 0 in the padding."""
         normed = self._normed(streams)
         return self._weights(normed, self._there(normed))
 
     def _normed(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """The streams in order, each token with mean 0 and variance 1, and dropout; 0 in the padding."""
+        """Returns the streams in order, each token normalised to mean 0 and variance 1, with dropout; 0 in the
+        padding."""
         found = {}
         for name, features in in_order(streams, self.config.widths).items():
             tokens_BTW = self.dropout(map_tokens(self.norms[name], features))
@@ -74,7 +75,8 @@ class InTime(nn.Module):
         return Features(tokens_BTD, features.mask, pool(tokens_BTD, features.mask, "mean"))
 
     def _there(self, normed: Mapping[str, Features]) -> Tensor:
-        """(B, P, S) where a stream has a token. One place at least, so that every parameter has a gradient on every rank."""
+        """(B, P, S) True if a stream has a token. At least one time step, so that every parameter has a gradient on
+        every rank."""
         masks = {
             name: features.mask.repeat_interleave(self._times(name), 1)
             for name, features in normed.items()
@@ -91,7 +93,7 @@ class InTime(nn.Module):
     def _places(
         self, name: str, streams: Mapping[str, Features], width: int, there_BPS: Tensor
     ) -> Tensor:
-        """(B, P, width) the token of a stream at each place, 0 where there is none."""
+        """(B, P, width) the token of a stream at each time step, 0 if there is none."""
         if name not in streams:
             some = next(iter(streams.values())).tokens
             return some.new_zeros(*there_BPS.shape[:2], width)
@@ -102,13 +104,13 @@ class InTime(nn.Module):
         return self.config.repeat.get(name, 1)
 
     def _weights(self, normed: Mapping[str, Features], there_BPS: Tensor) -> Tensor:
-        """(B, P, S) those of the gate."""
+        """(B, P, S) weights of the gate."""
         tokens = [self._places(s, normed, w, there_BPS) for s, w in self.config.widths.items()]
         tokens_BPW = torch.cat(tokens, 2)
         if self.training and self.config.gate_only:
             tokens_BPW = tokens_BPW.detach()
         scores_BPS: Tensor = self.gate(tokens_BPW).float()
-        # A place without any token gets an even share of nothing, not NaN.
+        # A time step without tokens gets equal weights of zeros, not NaN.
         none_BP1 = ~there_BPS.any(2, keepdim=True)
         shares_BPS = scores_BPS.masked_fill(~(there_BPS | none_BP1), -torch.inf).softmax(2)
         weights_BPS: Tensor = shares_BPS.masked_fill(~there_BPS, 0).to(tokens_BPW.dtype)
@@ -122,16 +124,17 @@ class InTimeConfig(Config[Fusion]):
     widths: dict[str, int]
     """Stream -> width of its tokens, which are in order of time."""
     dim: int
-    """Width to which every stream is mapped, and of the result; with a decoder that takes the tokens as they are, the
-    number of its outputs."""
+    """Width of the projected streams and of the result. With a decoder that reads tokens as logits, the number of its
+    outputs."""
     repeat: dict[str, int] = field(default_factory=dict)
-    """Stream -> at how many places each of its tokens stands (1 if not given), so that all streams have the same
-    number of places a second."""
+    """Stream -> number of time steps for which each of its tokens is repeated (default 1), so that all streams have
+    the same number of time steps a second."""
     dropout: float = 0.0
-    """Of the streams' tokens."""
+    """Dropout of the streams' tokens."""
     gate_only: bool = False
-    """What is learned from JOINT: the gate alone. Each stream then learns from heads of its own, as it would without
-    the others; else the one that is easier to learn from is believed, and the others learn little."""
+    """If true, gradients from JOINT train only the gate, and each stream is trained by heads of its own, as without
+    the others. If false, the fusion relies on the stream that is easier to learn from, and the others learn
+    little."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

@@ -1,4 +1,4 @@
-"""One latent of all streams: how a multimodal autoencoder joins what each stream says of it."""
+"""The joint posterior of a multimodal autoencoder: combines the latent distributions of all streams."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,23 +34,24 @@ class Gaussian(NamedTuple):
 
 
 class Experts(NamedTuple):
-    """What each of S streams says of the latent. each: (S, B, L). present: (S, B) False where a row lacks the stream."""
+    """The latent distributions of S streams. each: (S, B, L). present: (S, B) False if a row lacks the stream."""
 
     each: Gaussian
     present: Tensor
 
 
 class JointPosterior(nn.Module):
-    """{stream: Features} -> JOINT: the latent of what a row has; its one token and its pooled vector are the mean.
+    """{stream: Features} -> JOINT: the latent of a row's streams; its one token and its pooled vector are the mean.
 
     A stream's pooled vector is the mean of its own distribution, so that the embeddings of streams lie in the latent
-    space; the logarithm of its variance is a linear map of it. How they are joined:
-
-    mean: their mean, without variances, of a deterministic autoencoder. product: the product of the streams' distributions
-    and the prior (MVAE: Wu & Goodman 2018, arXiv:1802.05335, section 2.2). mixture: each alone, equally probable (MMVAE:
-    Shi et al. 2019, arXiv:1911.03393, section 3). mixture_of_products: the product of any set of streams, all sets equally
-    probable (MoPoE: Sutter et al. 2021, arXiv:2105.02470, section 3). total_correlation: the product of the streams (MVTCAE:
-    Hwang et al. 2021, NeurIPS, section 4).
+    space. The logarithm of its variance is a linear map of it. Methods of joining:
+    - mean: the mean of the means, without variances, for a deterministic autoencoder.
+    - product: the product of the streams' distributions and the prior (MVAE: Wu & Goodman 2018, arXiv:1802.05335,
+      section 2.2).
+    - mixture: each stream alone, with equal probability (MMVAE: Shi et al. 2019, arXiv:1911.03393, section 3).
+    - mixture_of_products: the products of all subsets of streams, with equal probability (MoPoE: Sutter et al. 2021,
+      arXiv:2105.02470, section 3).
+    - total_correlation: the product of the streams (MVTCAE: Hwang et al. 2021, NeurIPS, section 4).
     """
 
     def __init__(self, config: "JointPosteriorConfig") -> None:
@@ -63,7 +64,7 @@ class JointPosterior(nn.Module):
         )
 
     def experts(self, streams: Mapping[str, Features]) -> Experts:
-        """What each stream says; those that the batch lacks are present in no row."""
+        """Returns the distribution of each stream. Streams that the batch lacks are present in no row."""
         some = next(iter(streams.values())).pooled
         means, log_variances, present = [], [], []
         for stream in self.streams:
@@ -83,7 +84,7 @@ class JointPosterior(nn.Module):
         )
 
     def joined(self, experts: Experts, chosen_SB: Tensor) -> Gaussian:
-        """(B, L) of the chosen streams of each row together; the prior where a row has none of them."""
+        """(B, L) the joint distribution of the chosen streams of each row; the prior if a row has none of them."""
         chosen_SB1 = (chosen_SB & experts.present)[..., None].to(experts.each.mean.dtype)
         if self.config.joining == "mean":
             total = (experts.each.mean * chosen_SB1).sum(0)
@@ -112,13 +113,13 @@ class JointPosterior(nn.Module):
 
 
 def latent(values_BL: Tensor, there_B: Tensor) -> Features:
-    """A latent as the context of decoders: one token, and the pooled vector."""
+    """Returns a latent as the context of decoders: one token, and the pooled vector."""
     values_BL = values_BL.masked_fill(~there_B[:, None], 0)
     return Features(values_BL[:, None], there_B[:, None], values_BL)
 
 
 def _small(dim: int) -> nn.Linear:
-    """Begins as a variance of e ** -2 everywhere, so that decoders can learn something."""
+    """Returns a linear map that starts with a variance of e ** -2 everywhere, so that decoders can learn."""
     layer = nn.Linear(dim, dim)
     nn.init.zeros_(layer.weight)
     nn.init.constant_(layer.bias, -2.0)

@@ -1,4 +1,4 @@
-"""Late fusion: one vector from the pooled vectors of the streams, which never look at each other."""
+"""Late fusion: combines the pooled vectors of the streams, which do not attend to each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ Combine = Literal["concatenation", "sum", "product", "gated", "attention"]
 
 
 class Late(nn.Module):
-    """Each stream's pooled vector is mapped to the fusion's width; JOINT is what `how` makes of them.
+    """Projects each stream's pooled vector to the fusion's width; `how` combines them to JOINT.
 
-    Streams that a row lacks take no part, whatever the batch around it has: they are zeros of a
-    concatenation or a sum, ones of a product, and get no weight of a gate or of attention. The
-    streams are returned as they came. JOINT's tokens are the mapped vectors, one a stream.
+    Missing streams have no effect, whatever else is in the batch: they are zeros in a concatenation or sum and ones
+    in a product, and get no weight from a gate or attention. The streams are returned unchanged. JOINT's tokens are
+    the projected vectors, one for each stream.
     """
 
     def __init__(self, config: "LateConfig") -> None:
@@ -52,7 +52,7 @@ class Late(nn.Module):
         return {**given, JOINT: Features(tokens_BTD, present_BT, pooled_BD)}
 
     def mapped(self, stream: str, features: Features) -> Tensor:
-        """(B, D) the stream's pooled vector in the width of the fusion."""
+        """(B, D) the stream's pooled vector, projected to the width of the fusion."""
         pooled_BD = features.pooled
         if self.config.norm:
             pooled_BD = F.layer_norm(pooled_BD, pooled_BD.shape[1:])
@@ -65,7 +65,7 @@ class Late(nn.Module):
         return dropped_BD
 
     def combine(self, tokens_BTD: Tensor, present_BT: Tensor, streams: list[str]) -> Tensor:
-        """(B, D) from the vectors of the given streams, zero where a row lacks one."""
+        """(B, D) combines the vectors of the given streams, which are zero where a row lacks one."""
         combine = self.config.combine
         if combine == "sum":
             return tokens_BTD.sum(dim=1)
@@ -80,14 +80,14 @@ class Late(nn.Module):
             gates_BD = self.gates(self.in_slots(tokens_BTD, streams))
             slots = [list(self.config.widths).index(stream) for stream in streams]
             scores_BT1 = gates_BD.unflatten(1, (-1, self.dim))[:, slots]
-        # A row without any stream gets an even share of nothing, not NaN.
+        # A row without streams gets equal weights of zeros, not NaN.
         missing_BT1 = ~(present_BT | ~present_BT.any(dim=1, keepdim=True))[:, :, None]
         weights_BT1 = scores_BT1.masked_fill(missing_BT1, -torch.inf).float().softmax(dim=1)
         weighted_BD: Tensor = (weights_BT1.to(tokens_BTD.dtype) * tokens_BTD).sum(dim=1)
         return weighted_BD
 
     def in_slots(self, tokens_BTD: Tensor, streams: list[str]) -> Tensor:
-        """(B, streams * D) each stream's vector in its place, zeros for those not given."""
+        """(B, streams * D) concatenates each stream's vector at its position, with zeros for absent streams."""
         place = {stream: number for number, stream in enumerate(streams)}
         absent_BD = torch.zeros_like(tokens_BTD[:, 0])
         parts = [tokens_BTD[:, place[s]] if s in place else absent_BD for s in self.config.widths]
@@ -101,19 +101,19 @@ class LateConfig(Config[Fusion]):
     widths: dict[str, int]
     """Stream -> width of its pooled vector."""
     dim: int
-    """Width to which every stream is mapped, and of the result."""
+    """Width of the projected streams and of the result."""
     combine: Combine = "concatenation"
-    """concatenation: a linear map of the vectors side by side. product: elementwise, as in Antol et
-    al. 2015 (arXiv:1505.00468, section 4). gated: every element is a mixture of the streams, its
-    weights a softmax over the streams present (of two streams the unit of Arevalo et al. 2017,
-    arXiv:1702.01992, section 3.1). attention: one weight a stream (Bahdanau et al. 2015,
-    arXiv:1409.0473, appendix A.1.2, without a query)."""
+    """concatenation: a linear map of the concatenated vectors. product: elementwise, as in Antol et al. 2015
+    (arXiv:1505.00468, section 4). gated: every element is a weighted mean of the streams, with a softmax over the
+    present streams as weights (for two streams the unit of Arevalo et al. 2017, arXiv:1702.01992, section 3.1).
+    attention: one weight for each stream (Bahdanau et al. 2015, arXiv:1409.0473, appendix A.1.2, without a query)."""
     activation: Literal["none", "tanh", "relu"] = "none"
-    """Of the mapped vectors. Before a product, tanh makes every factor small: none learns faster."""
+    """Activation of the projected vectors. Before a product, tanh keeps every factor small, so that none dominates
+    learning."""
     norm: bool = False
-    """Bring each vector to mean 0 and variance 1 first, so that encoders of any scale fit."""
+    """If true, normalise each vector to mean 0 and variance 1 first, so that encoders of any scale fit."""
     dropout: float = 0.0
-    """Of the mapped vectors."""
+    """Dropout of the projected vectors."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)

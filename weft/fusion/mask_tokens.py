@@ -1,7 +1,7 @@
-"""Mask tokens: a learned vector stands for each stream that a row lacks.
+"""Mask tokens: a learned vector replaces each stream that a row lacks.
 
-The idea is that of the mask token of masked autoencoders (He et al. 2022, arXiv:2111.06377, section 3), for whole
-streams. The vectors learn from training rows that lack a stream, such as those of modality dropout.
+This applies the mask token of masked autoencoders (He et al. 2022, arXiv:2111.06377, section 3) to whole streams. The
+vectors are trained on rows that lack a stream, for example by modality dropout.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from weft.fusion._streams import FusionConfig, Widths, in_order
 
 
 class MaskToken(nn.Module):
-    """One vector: the only token of a stream that is not there, and its pooled vector."""
+    """One vector: the only token of a missing stream, and its pooled vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.vector = nn.Parameter(0.02 * torch.randn(width))
 
     def forward(self, features: Features, gap_B: Tensor) -> Features:
-        """The features, in which the rows of `gap_B`, which have no token, have this one."""
+        """Returns the features with this token in the rows of `gap_B`, which have no token."""
         tokens_BTD, mask_BT = features.tokens, features.mask
         if not tokens_BTD.shape[1]:
             tokens_BTD, mask_BT = F.pad(tokens_BTD, (0, 0, 0, 1)), F.pad(mask_BT, (0, 1))
@@ -42,10 +42,10 @@ class MaskToken(nn.Module):
 
 
 class MaskTokens(nn.Module):
-    """Another fusion, which sees a learned token in the place of each stream that a row lacks.
+    """Applies another fusion with a learned token for each stream that a row lacks.
 
-    A row without any stream stays without. Streams are returned as the fusion left them, without the tokens that stood
-    for them; JOINT holds all that the fusion saw.
+    A row without any stream gets no mask tokens. Streams are returned as the fusion gives them, without mask tokens.
+    JOINT includes the mask tokens.
     """
 
     def __init__(self, config: "MaskTokensConfig") -> None:
@@ -64,7 +64,7 @@ class MaskTokens(nn.Module):
         return {**own, JOINT: fused[JOINT]}
 
     def filled(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """All streams of the fusion: what rows have, and mask tokens in the place of what they lack."""
+        """Returns all streams of the fusion: those of the rows, with mask tokens for missing ones."""
         one = next(iter(streams.values()))
         some_B = torch.stack([features.present for features in streams.values()]).any(dim=0)
         found = {}
@@ -76,7 +76,7 @@ class MaskTokens(nn.Module):
         return found
 
     def token(self, stream: str) -> MaskToken:
-        """What stands for the stream where a row lacks it."""
+        """Returns the mask token of the stream."""
         return cast(MaskToken, self.tokens[stream])
 
 
@@ -85,7 +85,7 @@ class MaskTokensConfig(Config[Fusion]):
     """Puts a learned token in place of each missing stream, then applies another fusion."""
 
     fusion: Config[Fusion]
-    """How the streams are fused."""
+    """The fusion to apply."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.fusion, FusionConfig):
@@ -95,7 +95,7 @@ class MaskTokensConfig(Config[Fusion]):
 
     @property
     def of(self) -> FusionConfig:
-        """The fusion, known to be one."""
+        """The fusion, checked to be one."""
         return cast(FusionConfig, self.fusion)
 
     @property

@@ -1,4 +1,4 @@
-"""The pooled vectors of the streams one after another, as they are."""
+"""Concatenates the pooled vectors of the streams without learned weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from weft.fusion._streams import check_widths, in_order
 
 
 class SideBySide(nn.Module):
-    """JOINT: the pooled vectors in the order of `widths`, each with a 1 behind it where the row has the stream.
+    """JOINT: the pooled vectors in the order of `widths`, each followed by a 1 if the row has the stream.
 
-    Of a stream that a row lacks all are 0. There is nothing to learn: what reads JOINT sees the encoders'
-    own features. JOINT has one token, the pooled vector itself; the streams are returned as they came.
+    For a missing stream all are 0. Nothing is learned, so heads on JOINT read the encoders' own features. JOINT has
+    one token, the pooled vector itself; the streams are returned unchanged.
     """
 
     def __init__(self, config: "SideBySideConfig") -> None:
@@ -53,7 +53,7 @@ class SideBySideConfig(Config[Fusion]):
 
     @property
     def dim(self) -> int:
-        """The sum of the widths, and one for each stream."""
+        """The sum of the widths, plus one for each stream."""
         return sum(self.widths.values()) + len(self.widths)
 
     def build(self) -> SideBySide:

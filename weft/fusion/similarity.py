@@ -1,8 +1,8 @@
-"""Similarity fusion: what JOINT holds is how alike the streams are, word by word and as wholes.
+"""Similarity fusion: JOINT holds the similarity of the streams, for each token and for the whole.
 
-Diao et al. 2021 (SGRAF, arXiv:2101.01368): similarity vectors (section 3.2) of every token and what it
-attends to in the other stream (Lee et al. 2018, SCAN, arXiv:1803.08024, section 3.1), filtered by
-attention (section 3.4). It costs one product of tokens with tokens, where a transformer costs many.
+Diao et al. 2021 (SGRAF, arXiv:2101.01368): similarity vectors (section 3.2) between every token and its attended
+context in the other stream (Lee et al. 2018, SCAN, arXiv:1803.08024, section 3.1), filtered by attention (section
+3.4). It needs one product of tokens with tokens; a transformer needs many.
 """
 
 import math
@@ -23,12 +23,11 @@ from weft.layers.pooling import pool
 
 
 class Similarity(nn.Module):
-    """One stream's tokens, each against what it attends to in every other stream.
+    """Compares each token of one stream with its attended context in every other stream.
 
-    JOINT's tokens are unit similarity vectors: of the wholes (the means of the tokens), then of each
-    token of the stream that asks; with several others they add up. Its pooled vector is their mean,
-    weighted by a gate, of unit length. A row without the one or all the others is like nothing: zero.
-    The streams are returned as they came.
+    JOINT's tokens are unit similarity vectors: first of the wholes (the means of the tokens), then of each token of
+    the comparing stream; several other streams are added. Its pooled vector is their mean, weighted by a gate, with
+    unit length. A row without that stream, or without all others, gets zeros. The streams are returned unchanged.
     """
 
     def __init__(self, config: "SimilarityConfig") -> None:
@@ -37,7 +36,7 @@ class Similarity(nn.Module):
         self.dim = config.dim
         self.streams = tuple(config.widths)
         others = [stream for stream in config.widths if stream != config.queries]
-        # The paper has no map; there is one only where a stream has another width.
+        # The paper has no projection; it is used only if a stream has another width.
         self.maps = NamedModules(
             {s: linear(w, config.dim) for s, w in config.widths.items() if w != config.dim}
         )
@@ -77,9 +76,10 @@ class Similarity(nn.Module):
         return features.tokens.masked_fill(~features.mask[:, :, None], 0)
 
     def alike(self, stream: str, asking: Features, other: Features) -> Tensor:
-        """(B, 1 + T, dim) similarity vectors of the wholes and of each token; zero without the other."""
+        """(B, 1 + T, dim) similarity vectors of the wholes and of each token; zero without the other stream."""
         query_BTD, key_BKD = (F.normalize(f.tokens, dim=-1) for f in (asking, other))
-        # A row without keys is a softmax over nothing; it reads zeros, and is zeroed.
+        # A softmax over no keys is NaN, so a row without keys reads zeros, and its result is
+        # zeroed.
         seen_B1K = (other.mask | ~other.present[:, None])[:, None, :]
         logits_BTK = self.log_scale.exp() * (query_BTD @ key_BKD.transpose(1, 2))
         weights_BTK = logits_BTK.masked_fill(~seen_B1K, -torch.inf).softmax(dim=-1)
@@ -109,11 +109,11 @@ class SimilarityConfig(Config[Fusion]):
     widths: dict[str, int]
     """Stream -> width of its tokens."""
     dim: int = 256
-    """Width in which tokens meet, and of the similarity vectors."""
+    """Width of the projected tokens and of the similarity vectors."""
     queries: str = "text"
-    """The stream whose tokens are compared, each with what it attends to in the others."""
+    """The stream whose tokens are compared, each with its attended context in the others."""
     scale: float = 9.0
-    """By how much cosines are multiplied before the softmax of attention, at the start; learned."""
+    """Initial factor of the cosines before the softmax of the attention; it is learned."""
 
     def __post_init__(self) -> None:
         check_widths(self.widths)
