@@ -1,1 +1,1 @@
-"""What a decoder's numbers mean to a person; one file of this folder, one kind of output."""
+"""Outputs: the meaning of a decoder's numbers for people. Each file is one kind of output."""

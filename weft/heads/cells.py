@@ -18,8 +18,8 @@ from weft.heads.output import Output, Part, require_outputs
 
 @dataclass(frozen=True)
 class Found:
-    """attributes: such as shape and color. center: x from the left and y from the top, in [0, 1]. probability: that there is an
-    object, times those of its attributes."""
+    """attributes: such as shape and color. center: x from the left and y from the top, in [0, 1]. probability: that
+    there is an object, times the probabilities of its attributes."""
 
     attributes: Mapping[str, str]
     center: tuple[float, float]
@@ -64,7 +64,7 @@ class CellsOutput(Output):
         return Needs(targets=(self.target,))
 
     def cells(self, learned: Learned) -> Cells:
-        """The target. Raises WeftError where it is another kind."""
+        """The target. Raises WeftError if it is of another kind."""
         found = learned.targets.get(self.target)
         if not isinstance(found, Cells):
             raise WeftError(f"data.targets.{self.target} is no Cells, expected one")
@@ -78,8 +78,8 @@ class CellsOutput(Output):
         )
 
     def read(self, parts: Sequence[Part]) -> CellValues:
-        """The parts' probabilities are averaged. A cell whose first attribute is most probably nothing has no object; of
-        cells side by side that say the same, the most probable one has it."""
+        """Averages the parts' probabilities. A cell whose first attribute is most probably nothing has no object. Of
+        adjacent cells with the same prediction, only the most probable one has the object."""
         cells = self.cells(parts[0].learned)
         sizes = [len(names) + 1 for names in cells.classes.values()]
         chances = [

@@ -27,7 +27,7 @@ class ClassValues:
 
     @property
     def predicted(self) -> Tensor:
-        """(N,) the number of the most probable class."""
+        """(N,) index of the most probable class."""
         return self.probabilities.argmax(dim=1)
 
     @property
@@ -43,7 +43,7 @@ class ClassValues:
         return list(zip(names, found.values.tolist(), strict=True))
 
     def averaged(self, keys: Tensor) -> Self:
-        """Rows with the same key (N,) share the mean of their probabilities."""
+        """Averages the probabilities of rows with the same key (N,)."""
         _, place_N, size_K = torch.unique(keys, return_inverse=True, return_counts=True)
         sums_KV = self.probabilities.new_zeros(len(size_K), self.probabilities.shape[1])
         means_KV = sums_KV.index_add(0, place_N, self.probabilities) / size_K[:, None]
@@ -66,12 +66,12 @@ class ClassOutput(Output):
     """
 
     target: str | None = None
-    """Target whose classes they are, as learned from the training rows or given to it; or ..."""
+    """Target with the classes, learned from the training rows or given; or ..."""
     classes: tuple[str, ...] = ()
     """... the names of the classes in the order of the logits."""
     exclusive: bool = True
-    """Exactly one class of a row is right, and the probabilities add up to 1. False: any number of them
-    is, each with a probability of its own, as for answers of several annotators."""
+    """If true, exactly one class of a row is right, and the probabilities sum to 1. If false, any number may be
+    right, each with a probability of its own, as for answers of several annotators."""
 
     def __post_init__(self) -> None:
         if (self.target is None) != bool(self.classes):
@@ -85,7 +85,7 @@ class ClassOutput(Output):
         return Needs(targets=() if self.target is None else (self.target,))
 
     def names(self, learned: Learned) -> tuple[str, ...]:
-        """The classes in the order of the logits. Raises WeftError where none were learned."""
+        """The classes in the order of the logits. Raises WeftError if none were learned."""
         return self.classes if self.target is None else self._target(learned).classes
 
     def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
@@ -100,7 +100,7 @@ class ClassOutput(Output):
         require_outputs(decoder, len(names), of, where)
 
     def read(self, parts: Sequence[Part]) -> ClassValues:
-        """The mean of the parts' probabilities."""
+        """Returns the mean of the parts' probabilities."""
         names = self.names(parts[0].learned)
         for part in parts[1:]:
             others = self.names(part.learned)
@@ -112,7 +112,7 @@ class ClassOutput(Output):
         return ClassValues(mean([self._probabilities(self._logits(part)) for part in parts]), names)
 
     def scores(self, part: Part, said: Values) -> Scores:
-        """Of the most probable class: its logit and its probability."""
+        """Returns the logit and the probability of the most probable class."""
         if not isinstance(said, ClassValues):
             raise TypeError(f"said is {type(said).__name__}, expected ClassValues")
         logits_BV = self._logits(part)
@@ -121,7 +121,7 @@ class ClassOutput(Output):
         return Scores(*(one.gather(1, chosen_B1)[:, 0] for one in found))
 
     def _logits(self, part: Part) -> Tensor:
-        """(B, V) of the known classes; a decoder may have more outputs than there are classes."""
+        """(B, V) logits of the known classes; a decoder may have more outputs than classes."""
         found: Tensor = part.decoder(part.context)[:, : len(self.names(part.learned))]
         return found.float()
 
@@ -140,14 +140,14 @@ class ClassOutput(Output):
 
 
 MATCHING = ClassOutput(classes=("no match", "match"))
-"""Whether two streams belong together."""
+"""Output for whether two streams belong together."""
 MATCH = 1
-"""Which of its two logits says that they do."""
+"""Index of the logit that they belong together."""
 
 
 @runtime_checkable
 class ClassTarget(Protocol):
-    """A target of named classes: of one a row, or of a score for each where it is not exclusive."""
+    """A target of named classes: one for each row or, if not exclusive, a score for each."""
 
     classes: tuple[str, ...]
     exclusive: bool

@@ -1,4 +1,4 @@
-"""What outputs of drawn values share: pictures, sounds."""
+"""Shared by outputs of generated values: pictures, sounds."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,34 +20,34 @@ from weft.heads.output import Output, Part, Values
 
 @runtime_checkable
 class DrawnValues(Values, Protocol):
-    """Values that were drawn for N rows."""
+    """Values generated for N rows."""
 
     def whole(self) -> "DrawnValues":
-        """All as one value, such as a grid of pictures, where values can be joined; themselves otherwise."""
+        """Joins all to one value, such as a grid of pictures, if values can be joined; otherwise returns itself."""
         ...
 
     def field(self) -> Field:
-        """All, as an encoder of their stream reads them."""
+        """Returns all values as input of an encoder of their stream."""
         ...
 
     def media(self, row: int) -> Media:
-        """That of a row, as a row of data holds it."""
+        """Returns the value of a row as a Media, as in a data set."""
         ...
 
     def display(self, row: int) -> Display:
-        """That of a row, as a person is shown it."""
+        """Returns the value of a row for display."""
         ...
 
     def encoded(self, row: int) -> bytes:
-        """The content of a file of it, whose name ends with the output's `suffix`."""
+        """Returns the value as the content of a file with the output's `suffix`."""
         ...
 
 
 @dataclass(frozen=True)
 class DrawnOutput(Output):
-    """A value of a stream is drawn. Subclasses have the settings `stream` and `drawing`.
+    """A generated value of a stream. Subclasses have the settings `stream` and `drawing`.
 
-    suffix: of a file of one value. joined: whether several values can be one file.
+    suffix: of a file with one value. joined: whether several values can be one file.
     """
 
     suffix: ClassVar[str]
@@ -57,21 +57,22 @@ class DrawnOutput(Output):
 
     @abstractmethod
     def values_of(self, field: Field) -> Tensor:
-        """(B, *shape) the stream's values in the decoder's scale, as it is trained to draw them."""
+        """(B, *shape) the stream's values in the decoder's scale, its training target."""
 
     @abstractmethod
     def as_drawn(self, field: Field, learned: Learned) -> DrawnValues:
-        """True values of the stream, as its modality reads them, as if they had been drawn: what a perfect decoder gives."""
+        """Returns real values of the stream, read by its modality, as a perfect decoder would generate them."""
 
     @abstractmethod
     def field_of(self, values: Tensor) -> Field:
-        """The reverse, with its gradient, as an encoder of the stream reads it."""
+        """The reverse, with the gradient: input of an encoder of the stream."""
 
 
 def drawn(output: DrawnOutput, parts: Sequence[Part]) -> Tensor:
-    """(B, *shape) float32 values in the decoder's scale, of the one part.
+    """(B, *shape) float32 values in the decoder's scale, from the only part.
 
-    The noise of a row comes from its seed. Raises WeftError for several parts: an ensemble draws nothing in common.
+    The noise of a row comes from its seed. Raises WeftError for several parts: an ensemble cannot generate a common
+    value.
     """
     if len(parts) > 1:
         raise WeftError(

@@ -1,4 +1,4 @@
-"""A head of the model: a decoder, what it reads, and what its numbers mean."""
+"""A head of the model: a decoder, its context, and the meaning of its numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from weft.heads.output import Output
 
 
 class Head(nn.Module):
-    """The fused streams -> what the decoder makes of one of them. See `HeadConfig`."""
+    """Applies the decoder to one of the fused streams. See `HeadConfig`."""
 
     def __init__(
         self, decoder: nn.Module, output: Output, context: str = JOINT, views: int = 1
@@ -26,12 +26,12 @@ class Head(nn.Module):
         self.views = views
 
     def forward(self, fused: Mapping[str, Features], prefix: Field | None = None) -> Tensor:
-        """What the decoder makes of the context and, where it reads one, the prefix."""
+        """Returns the decoder's output for the context and, if it reads one, the prefix."""
         found: Tensor = self.decoder(self.reads(fused), prefix)
         return found
 
     def reads(self, fused: Mapping[str, Features]) -> Features:
-        """The context among the fused streams. Raises WeftError where it is not there."""
+        """Returns the context among the fused streams. Raises WeftError if it is absent."""
         if self.context not in fused:
             raise unknown_name("context of the head", self.context, fused)
         return fused[self.context]
@@ -39,19 +39,19 @@ class Head(nn.Module):
 
 @dataclass(frozen=True)
 class HeadConfig(Config[Head]):
-    """A decoder of the model, what it reads, and what its numbers mean to a person.
+    """A decoder of the model, its context, and the meaning of its numbers for people.
 
-    Objectives train it and tasks measure it by its name alone.
+    Objectives train it and tasks measure it by its name.
     """
 
     decoder: Config[Decoder]
-    """The part that makes numbers of the context."""
+    """The part that maps the context to numbers."""
     output: Output
-    """What the numbers mean: a class, a number, a text."""
+    """The meaning of the numbers: a class, a number, a text."""
     context: str = JOINT
-    """What the decoder reads: joint, or a stream after fusion."""
+    """The decoder's context: joint, or a stream after fusion."""
     views: int = 1
-    """Evaluation views of each row whose probabilities are averaged, such as a picture and its mirror
+    """Number of evaluation views of each row whose probabilities are averaged, such as a picture and its mirror
     image."""
 
     def __post_init__(self) -> None:

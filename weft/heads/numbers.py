@@ -19,7 +19,7 @@ from weft.heads.output import Output, Part, Scores, Values, mean, require_output
 
 @dataclass(frozen=True)
 class NumberValues:
-    """numbers: (N,), on the CPU. unit: what is counted, or nothing. digits: that are shown."""
+    """numbers: (N,), on the CPU. unit: of the numbers, or empty. digits: for display."""
 
     numbers: Tensor
     unit: str = ""
@@ -48,11 +48,11 @@ class NumberOutput(Output):
     """A number."""
 
     target: str | None = None
-    """Target that it predicts, where there is one."""
+    """Target of the prediction, if there is one."""
     unit: str = ""
-    """Shown after the number."""
+    """Unit, shown after the number."""
     digits: int = 2
-    """Digits after the decimal point that are shown."""
+    """Digits shown after the decimal point."""
 
     def __post_init__(self) -> None:
         require(self, digits=at_least(0, 15))
@@ -65,7 +65,8 @@ class NumberOutput(Output):
         require_outputs(decoder, 1, "for one number", where, most=1)
 
     def in_unit(self, metric: Metric) -> Metric:
-        """The metric in the unit of the number, with a digit more, where it is in the target's unit."""
+        """Returns a metric in the target's unit with the unit of the number and one more digit; other metrics
+        unchanged."""
         return metric.in_unit(self.unit, self.digits + 1)
 
     def read(self, parts: Sequence[Part]) -> NumberValues:

@@ -1,4 +1,4 @@
-"""The protocol of outputs: from a decoder's numbers to values that a person reads."""
+"""The protocol of outputs: converts a decoder's numbers to values for people."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from weft.data.learned import Learned
 
 @dataclass(frozen=True)
 class Part:
-    """A decoder, the context that it reads (B rows), and what its run has learned.
+    """A decoder, its context (B rows), and the learned state of its run.
 
-    Several parts are an ensemble: other models, or other views of the same rows. weights: stream -> (B, T) how much
-    of each token of the context comes from it, where the fusion says so (`WeighsPlaces`). seeds: (B,) of the rows,
-    which what is drawn for a row is drawn from.
+    Several parts are an ensemble: other models, or other views of the same rows. weights: stream -> (B, T) share of
+    the stream in each token of the context, if the fusion gives it (`WeighsPlaces`). seeds: (B,) of the rows, for
+    generated values.
     """
 
     decoder: nn.Module
@@ -39,20 +39,20 @@ class Part:
 
 
 class Values(Protocol):
-    """What a head says of N rows."""
+    """A head's predictions for N rows."""
 
     def __len__(self) -> int: ...
 
     def said(self, row: int) -> str:
-        """What it says of a row, as a person reads it."""
+        """Returns the prediction for a row as text for people."""
         ...
 
     def best(self, row: int, k: int) -> list[tuple[str, float | None]]:
-        """The k best values of a row, the best first, with their probabilities where there are any."""
+        """Returns the k best values of a row in descending order, with their probabilities if there are any."""
         ...
 
     def take(self, rows: Sequence[int]) -> Self:
-        """These rows, in this order and as often as they are named."""
+        """Returns these rows, in this order; a row may occur several times."""
         ...
 
     @classmethod
@@ -63,20 +63,20 @@ class Values(Protocol):
 
 @runtime_checkable
 class Confident(Protocol):
-    """Values of which each has a probability."""
+    """Values that each have a probability."""
 
     @property
     def confidence(self) -> Tensor | None:
-        """(N,) the probability of what is said of each row, on the CPU; None where it is not known."""
+        """(N,) the probability of each row's prediction, on the CPU; None if it is unknown."""
         ...
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How strongly a decoder says what was said of each of B rows; both can be differentiated.
+    """A decoder's scores of the predictions for B rows; both fields are differentiable.
 
-    logits: (B,) in the decoder's own scale, whose gradient explanations follow. values: (B,) as a person
-    is shown them: a probability, the number itself, the mean log-probability of a token.
+    logits: (B,) in the decoder's own scale, whose gradient explanations use. values: (B,) for display: a probability,
+    the number itself, the mean log-probability of a token.
     """
 
     logits: Tensor
@@ -85,43 +85,43 @@ class Scores:
 
 @dataclass(frozen=True)
 class Output(Settings, ABC):
-    """What a decoder's numbers mean."""
+    """The meaning of a decoder's numbers."""
 
     @property
     def needs(self) -> Needs:
-        """Targets and streams that say what the numbers mean."""
+        """Targets and streams that define the meaning of the numbers."""
         return Needs()
 
     @abstractmethod
     def check(self, decoder: Config[Decoder], learned: Learned, where: str) -> None:
-        """Raises WeftError where the decoder is too small for what was learned.
+        """Raises WeftError if the decoder is too small for what was learned.
 
         where: the head's name in the recipe, such as model.heads.answer.
         """
 
     @abstractmethod
     def read(self, parts: Sequence[Part]) -> Values:
-        """The values of the B rows; those of several parts together.
+        """Returns the values of the B rows; several parts give joint values.
 
-        Raises WeftError where the parts do not mean the same, or what was learned is missing.
+        Raises WeftError if the parts differ in meaning, or the learned state is missing.
         """
 
     def scores(self, part: Part, said: Values) -> Scores:  # noqa: ARG002
-        """The scores of what was said of the B rows, such as the probability of the chosen class.
+        """Returns the scores of the predictions for the B rows, such as the probability of the chosen class.
 
-        said: values of these rows, of this part or of others. Raises WeftError where there is no score.
+        said: values of these rows, of this part or of others. Raises WeftError if there is no score.
         """
         raise WeftError(
             f"what a {type(self).__name__} says has no score, so it cannot be explained"
         )
 
     def score_text(self, value: float) -> str:
-        """A score as it stands beside the answer; empty where the answer itself says it."""
+        """Formats a score for display beside the answer; empty if the answer itself contains it."""
         return f"{value:.3f}"
 
     @property
     def attends(self) -> bool:
-        """Whether the decoder attends to tokens of the context itself, and reads no pooled vector."""
+        """Whether the decoder attends to the context's tokens, and reads no pooled vector."""
         return False
 
 
@@ -134,14 +134,14 @@ class Targeted(Protocol):
 
 @runtime_checkable
 class TargetClasses(Targeted, Protocol):
-    """One with a logit for each class: one class of a row is right, or each has a score of its own."""
+    """An output with a logit for each class: one class of a row is right, or each has a score of its own."""
 
     exclusive: bool
 
 
 @runtime_checkable
 class TargetNumber(Targeted, Protocol):
-    """One of one number."""
+    """An output of one number."""
 
     unit: str
 
@@ -149,9 +149,9 @@ class TargetNumber(Targeted, Protocol):
 def require_outputs(
     decoder: Config[Decoder], least: int, of: str, where: str, *, most: int | None = None
 ) -> None:
-    """Raises WeftError where the decoder has fewer outputs than `least`, or more than `most`.
+    """Raises WeftError if the decoder has fewer outputs than `least`, or more than `most`.
 
-    of: what they are. where: as in `Output.check`.
+    of: what the outputs are. where: as in `Output.check`.
     """
     if not isinstance(decoder, Outputs):
         raise WeftError(

@@ -1,4 +1,4 @@
-"""A picture that is drawn: from a text, from another picture, from a latent."""
+"""A generated picture: from a text, from another picture, from a latent."""
 
 import io
 import math
@@ -25,7 +25,7 @@ from weft.heads.output import Part
 from weft.modalities.image import Image
 
 MARGIN = 2
-"""Pixels between the pictures of a grid."""
+"""Margin between the pictures of a grid, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PictureValues:
 
     @classmethod
     def of(cls, values: Tensor) -> Self:
-        """Of numbers (N, 3, H, W) in the decoder's scale; those beyond [-1, 1] are black or full."""
+        """Converts values (N, 3, H, W) in the decoder's scale; those outside [-1, 1] are clipped."""
         return cls(((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
 
     def __len__(self) -> int:
@@ -57,7 +57,8 @@ class PictureValues:
         return cls(torch.cat([part.pixels for part in parts]))
 
     def grid(self, columns: int | None = None) -> Self:
-        """All as one picture, row by row, with a margin of two pixels between them; `columns`: as many as rows by default."""
+        """Joins all to one picture, row by row, with a margin of two pixels between them; `columns`: by default as
+        many as rows."""
         if len(self) == 1:
             return self
         columns = columns or math.ceil(math.sqrt(len(self)))
@@ -102,9 +103,9 @@ class PictureOutput(DrawnOutput):
     suffix: ClassVar[str] = ".png"
     joined: ClassVar[bool] = True
     stream: str = "image"
-    """Stream of pictures that are drawn; it needs no encoder."""
+    """Stream of the generated pictures; it needs no encoder."""
     drawing: DrawingConfig = field(default_factory=DrawingConfig)
-    """How pictures are drawn."""
+    """How pictures are generated."""
 
     @property
     def needs(self) -> Needs:
@@ -136,5 +137,5 @@ class PictureOutput(DrawnOutput):
         return Field((values + 1) * 127.5)
 
     def read(self, parts: Sequence[Part]) -> PictureValues:
-        """Drawn with the first part; an ensemble has no picture in common."""
+        """Generates with the only part; an ensemble cannot generate a common picture."""
         return PictureValues.of(drawn(self, parts))

@@ -1,4 +1,4 @@
-"""A sound that is drawn as log-mel frames, and heard through a vocoder: speech from a text, a sound from a latent."""
+"""A sound generated as log-mel frames and converted by a vocoder: speech from a text, a sound from a latent."""
 
 import functools
 import io
@@ -28,7 +28,7 @@ from weft.modalities.vocoder import GriffinLim, Vocoder
 
 @dataclass(frozen=True)
 class SoundValues:
-    """frames: of each of N sounds (T, M), as the stream's modality normalises them. modality: whose frames they are."""
+    """frames: of each of N sounds (T, M), normalised by the stream's modality. modality: of the frames."""
 
     frames: tuple[Tensor, ...]
     modality: Audio
@@ -65,7 +65,7 @@ class SoundValues:
         return stacked(list(self.frames))
 
     def samples(self, row: int) -> np.ndarray:
-        """(S,) float32, made by the vocoder the first time it is asked for."""
+        """(S,) float32 from the vocoder, computed on the first call."""
         return self._heard(row)
 
     @functools.cached_property
@@ -106,18 +106,18 @@ class SoundOutput(DrawnOutput):
 
     suffix: ClassVar[str] = ".wav"
     stream: str = "audio"
-    """Stream of sounds that are drawn; it needs no encoder."""
+    """Stream of the generated sounds; it needs no encoder."""
     drawing: DrawingConfig = field(default_factory=DrawingConfig)
-    """How frames are drawn."""
+    """How frames are generated."""
     vocoder: Vocoder = field(default_factory=GriffinLim)
-    """What makes samples of them."""
+    """The vocoder that converts frames to samples."""
 
     @property
     def needs(self) -> Needs:
         return Needs(streams=(self.stream,))
 
     def modality(self, learned: Learned) -> Audio:
-        """The stream's modality. Raises WeftError where its frames cannot be turned into sound."""
+        """The stream's modality. Raises WeftError if its frames cannot be converted to sound."""
         modality = learned.modalities.get(self.stream)
         if not isinstance(modality, Audio):
             raise WeftError(
@@ -145,11 +145,11 @@ class SoundOutput(DrawnOutput):
             )
 
     def values_of(self, field: Field) -> Tensor:
-        """(B, T, M) as they are; the mask of the field says which frames are real."""
+        """(B, T, M) unchanged; the mask of the field marks the real frames."""
         return field.values.float()
 
     def as_drawn(self, field: Field, learned: Learned) -> SoundValues:
-        """(B, T, M), each row without its padding; heard through the same vocoder."""
+        """(B, T, M), each row without its padding, with the same vocoder."""
         lengths = field.real.sum(1).tolist()
         frames = zip(field.values.float().cpu(), lengths, strict=True)
         cut = tuple(one[:length] for one, length in frames)
@@ -159,7 +159,7 @@ class SoundOutput(DrawnOutput):
         return Field(values)
 
     def read(self, parts: Sequence[Part]) -> SoundValues:
-        """Drawn with the first part, each sound as long as the decoder says."""
+        """Generates with the only part; the decoder determines the length of each sound."""
         found_BTM = drawn(self, parts).cpu()
         decoder, context = parts[0].decoder, parts[0].context
         lengths = [found_BTM.shape[1]] * len(found_BTM)

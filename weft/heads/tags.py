@@ -12,26 +12,27 @@ from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.output import Part, Scores, Values
 
 NO_TAG = "no tag"
-"""What is said of a row none of whose tags is probable enough."""
+"""Text for a row without a probable tag."""
 THRESHOLD = 0.5
-"""Of tags, where none was chosen."""
+"""Default threshold, if none was chosen."""
 BETWEEN = "; "
-"""Stands between the tags that are said of a row."""
+"""Separator of a row's predicted tags."""
 
 
 @dataclass(frozen=True)
 class TagValues(ClassValues):
-    """probabilities: (N, V), each tag's own, on the CPU. threshold: from which on a tag is said."""
+    """probabilities: (N, V), a separate one for each tag, on the CPU. threshold: minimum probability of a predicted
+    tag."""
 
     threshold: float = THRESHOLD
 
     @property
     def chosen(self) -> Tensor:
-        """(N, V) bool, True where a tag is said of the row."""
+        """(N, V) bool, True for predicted tags."""
         return self.probabilities >= self.threshold
 
     def tags(self, row: int) -> list[tuple[str, float]]:
-        """The tags that are said of a row with their probabilities, the most probable first."""
+        """Returns the predicted tags of a row with their probabilities, in descending order."""
         chances_V = self.probabilities[row]
         order = chances_V.argsort(descending=True, stable=True).tolist()
         return [
@@ -45,9 +46,10 @@ class TagValues(ClassValues):
 
 
 def best_threshold(probabilities_NV: Tensor, right_NV: Tensor) -> float:
-    """The one of 1, 2, ..., 99% from which on said tags have the highest micro F1, 2 TP / (2 TP + FP + FN).
+    """Returns the threshold among 1, 2, ..., 99% with the highest micro F1 of predicted tags, 2 TP / (2 TP + FP +
+    FN).
 
-    Of several it is the middle one. right: bool.
+    On a tie, the middle one. right: bool.
     """
     found = {}
     for percent in range(1, 100):
@@ -63,10 +65,10 @@ class TagOutput(ClassOutput):
     """A logit for each tag; its sigmoid is the probability, and tags at or above a threshold are predicted."""
 
     exclusive: bool = False
-    """Always false: any number of tags holds at once."""
+    """Always false: any number of tags may apply."""
     threshold: float | None = None
-    """Probability from which on a tag is said of a row; None takes the one that training chose for the
-    highest micro F1 on the validation split, and 0.5 before that."""
+    """Minimum probability of a predicted tag. None takes the one that training chose for the highest micro F1 on the
+    validation split; before that, 0.5."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,7 +77,7 @@ class TagOutput(ClassOutput):
             raise ValueError("exclusive is True, expected False: a row may have several tags")
 
     def read(self, parts: Sequence[Part]) -> TagValues:
-        """The mean of the parts' probabilities, at the mean of their thresholds."""
+        """Returns the mean of the parts' probabilities, with the mean of their thresholds."""
         found = super().read(parts)
         thresholds = [self._threshold(part.learned) for part in parts]
         return TagValues(found.probabilities, found.classes, sum(thresholds) / len(thresholds))
@@ -86,8 +88,8 @@ class TagOutput(ClassOutput):
         return learned.thresholds.get(self.target or "", THRESHOLD)
 
     def scores(self, part: Part, said: Values) -> Scores:
-        """Of the tags that were said: the sum of their logits and the mean of their probabilities; of a row
-        without any, those of its most probable tag."""
+        """Returns the sum of the logits and the mean of the probabilities of the predicted tags; for a row without
+        any, those of its most probable tag."""
         if not isinstance(said, TagValues):
             raise TypeError(f"said is {type(said).__name__}, expected TagValues")
         logits_BV = self._logits(part)

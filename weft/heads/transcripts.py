@@ -1,4 +1,4 @@
-"""A transcript: what is said in a sound, read from the units of its tokens."""
+"""A transcript of speech, decoded from the units of its tokens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from weft.heads.output import Output, Part, Scores, Values, require_outputs
 from weft.heads.texts import TextValues
 
 Span = tuple[float, float]
-"""Begin and end of a word in its recording, as shares of its length."""
+"""Start and end of a word in its recording, as shares of its length."""
 
 
 @dataclass(frozen=True)
 class TranscriptValues(TextValues):
-    """N transcripts, and where in its recording each word of them is said, by the alignment of CTC.
+    """N transcripts, and the time of each word in its recording, by CTC alignment.
 
-    weights: of each word stream -> its mean weight over the tokens of the word; nothing where the fusion says none.
+    weights: for each word, stream -> its mean weight over the tokens of the word; empty if the fusion gives none.
     """
 
     spans: tuple[tuple[Span, ...], ...] = ()
@@ -55,17 +55,17 @@ class TranscriptOutput(Output):
     """A transcript: its units at each token, with blanks between them."""
 
     target: str = "transcript"
-    """Target whose units they are."""
+    """Target that defines the units."""
     search: Literal["greedy", "beam", "joint"] = "greedy"
-    """greedy: the most probable unit at each token; beam: the most probable text among `beams`; joint: the same under
-    CTC and attention, of a `JointDecoder`."""
+    """greedy: the most probable unit at each token; beam: the most probable text of a search with `beams`; joint: the
+    same under CTC and attention, with a `JointDecoder`."""
     beams: int = 8
-    """Of the beam searches."""
+    """Number of hypotheses of the beam searches."""
     ctc_weight: float = 0.3
-    """With joint: the weight of CTC's log-probability; the attention decoder's has the rest."""
+    """With joint: weight of CTC's log-probability; the attention decoder has the rest."""
     blank_penalty: float = 0.0
-    """What the search takes from the blank's log-probability at each token. CTC says blanks more surely than words, so that
-    where it is unsure words are lost: the higher the penalty, the fewer are, and the more are inserted."""
+    """Penalty subtracted from the blank's log-probability at each token. CTC is more certain of blanks than of words,
+    so it drops uncertain words. A higher penalty drops fewer words and inserts more."""
 
     def __post_init__(self) -> None:
         require(self, beams=COUNT, ctc_weight=SHARE, blank_penalty=NOT_NEGATIVE)
@@ -75,7 +75,7 @@ class TranscriptOutput(Output):
         return Needs(targets=(self.target,))
 
     def transcript(self, learned: Learned) -> Transcript:
-        """The target. Raises WeftError where it is not one of transcripts."""
+        """The target. Raises WeftError if it is not a transcript."""
         if self.target not in learned.targets:
             raise unknown_name("target", self.target, learned.targets)
         target = learned.targets[self.target]
@@ -95,7 +95,7 @@ class TranscriptOutput(Output):
             )
 
     def read(self, parts: Sequence[Part]) -> TextValues:
-        """The parts' probabilities are averaged at each token."""
+        """Averages the parts' probabilities at each token."""
         target = self.transcript(parts[0].learned)
         for part in parts[1:]:
             if self.transcript(part.learned).units != target.units:
@@ -122,7 +122,7 @@ class TranscriptOutput(Output):
         return TranscriptValues(texts, chances_B, spans, _word_weights(parts, places))
 
     def scores(self, part: Part, said: Values) -> Scores:
-        """The mean log-probability of a unit of each text."""
+        """Returns the mean log-probability of a unit in each text."""
         target = self.transcript(part.learned)
         ids = [target.encode(said.said(row)) for row in range(len(said))]
         log_probs_BTV = self._log_probs(part)
@@ -139,7 +139,7 @@ class TranscriptOutput(Output):
         return True
 
     def _log_probs(self, part: Part) -> Tensor:
-        """(B, T, V) of the known units."""
+        """(B, T, V) log-probabilities of the known units."""
         size = self.transcript(part.learned).size
         logits_BTV: Tensor = part.decoder(part.context)[..., :size]
         return logits_BTV.float().log_softmax(2)
@@ -158,8 +158,7 @@ class TranscriptOutput(Output):
 def _word_places(
     target: Transcript, ids: Sequence[int], log_probs_TV: Tensor
 ) -> list[tuple[int, int]]:
-    """Where each word is said: the first place of its units, and that behind the last. Nothing where no alignment is
-    possible."""
+    """Returns the range of tokens of each word, end exclusive. Empty if no alignment is possible."""
     places = aligned(log_probs_TV, ids)
     found: list[tuple[int, int]] = []
     for number, (first, last) in enumerate(places or ()):
@@ -174,8 +173,8 @@ def _word_places(
 def _word_weights(
     parts: Sequence[Part], places: Sequence[Sequence[tuple[int, int]]]
 ) -> tuple[tuple[dict[str, float], ...], ...]:
-    """Of each word stream -> its mean weight over the places of the word and the parts, which all weigh the same
-    streams; else nothing."""
+    """For each word, returns stream -> its mean weight over the word's tokens and the parts, if all parts weight the
+    same streams; else empty."""
     streams = parts[0].weights.keys()
     if not streams or any(part.weights.keys() != streams for part in parts):
         return ()
@@ -193,14 +192,14 @@ def _word_weights(
 
 
 def _attention(part: Part, row: int) -> Writer:
-    """The attention decoder and what it reads of one row."""
+    """Returns the attention decoder and its context of one row."""
     decoder = cast(JointDecoder, part.decoder).attention
     assert isinstance(decoder, AutoregressiveDecoder)
     return decoder, part.context.rows(slice(row, row + 1))
 
 
 def _costs(log_probs_BTV: Tensor, lengths_B: Tensor, ids: Sequence[Sequence[int]]) -> Tensor:
-    """(B,) minus the log-probability of each text."""
+    """(B,) negative log-probability of each text."""
     longest = max((len(one) for one in ids), default=0)
     device = log_probs_BTV.device
     padded = torch.tensor(
