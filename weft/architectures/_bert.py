@@ -1,4 +1,4 @@
-"""What the descendants of BERT share (Devlin et al. 2019, arXiv:1810.04805, section 3)."""
+"""Shared by the descendants of BERT (Devlin et al. 2019, arXiv:1810.04805, section 3)."""
 
 from weft.decoders.classifier import ClassifierConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -7,11 +7,11 @@ from weft.heads.head import HeadConfig
 from weft.layers.transformer import TransformerConfig
 
 EPSILON = 1e-12
-"""Of BERT's norms."""
+"""Epsilon of BERT's norms."""
 
 
 def blocks(width: int, depth: int, dropout: float, heads: int | None = None) -> TransformerConfig:
-    """Post-norm blocks, by default with heads of 64."""
+    """Post-norm blocks, by default with heads of width 64."""
     return TransformerConfig(
         width,
         depth,
@@ -24,7 +24,7 @@ def blocks(width: int, depth: int, dropout: float, heads: int | None = None) -> 
 
 
 def text_encoder(vocab_size: int, own: TransformerConfig, max_length: int) -> TextTransformerConfig:
-    """Embedded words under these blocks, pooled by the class token; only embedded where depth is 0."""
+    """Embedded words with these blocks, pooled by the class token; only embeddings if depth is 0."""
     return TextTransformerConfig(
         vocab_size=vocab_size,
         dim=own.dim,
@@ -42,8 +42,8 @@ def text_encoder(vocab_size: int, own: TransformerConfig, max_length: int) -> Te
 
 
 def heads(width: int, answers: int) -> dict[str, HeadConfig]:
-    """ "matching": do picture and text belong together, 2 logits. "answer": where there are answers,
-    the classifier of questions that LXMERT and ViLBERT have, one hidden layer twice as wide."""
+    """ "matching": whether picture and text belong together, 2 logits. "answer", if there are answers: the classifier
+    for questions of LXMERT and ViLBERT, with one hidden layer twice as wide."""
     matching = HeadConfig(ClassifierConfig(width, 2), MATCHING)
     if not answers:
         return {"matching": matching}

@@ -23,11 +23,11 @@ def albef(
     text: str = "text",
     answers: int = 0,
 ) -> ModelConfig:
-    """A ViT; the lower half of BERT as text encoder, its upper half with cross-attention as fusion.
+    """A ViT; the lower half of BERT as text encoder; its upper half with cross-attention as fusion.
 
-    width: of everything. heads: of 64 by default. embedding: E of the space in which the class tokens of the
-    two towers are contrasted (section 3.2). The head "matching" says whether picture and text
-    belong together (2 logits); with `answers` there is "answer" too. text: the name of the stream.
+    width: of everything. heads: by default of width 64. embedding: E of the space in which the class tokens of the
+    two towers are contrasted (section 3.2). The head "matching" predicts whether picture and text belong together (2
+    logits); with `answers` there is also "answer". text: the name of the stream.
     """
     words = _bert.blocks(width, text_depth, dropout, heads)
     return ModelConfig(

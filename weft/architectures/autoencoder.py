@@ -1,6 +1,6 @@
-"""A multimodal autoencoder: an encoder of each stream into one latent, and a decoder of each stream from it.
+"""A multimodal autoencoder: an encoder from each stream to one latent, and a decoder from it to each stream.
 
-The joint posteriors of MVAE, MMVAE, MoPoE and MVTCAE differ in `joining` alone (`weft.fusion.joint_posterior`).
+The joint posteriors of MVAE, MMVAE, MoPoE and MVTCAE differ only in `joining` (`weft.fusion.joint_posterior`).
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ def autoencoder(
     dim: int,
     joining: Joining = "product",
 ) -> ModelConfig:
-    """The pooled vector of each of the encoders is `dim` wide: the mean of what its stream says of the latent.
+    """Each encoder's pooled vector has width `dim`: the mean of its stream's latent distribution.
 
-    heads: draw or write a stream each, from JOINT. The embeddings of streams are these means.
+    heads: each generates a stream from JOINT. The embeddings of streams are these means.
     """
     return ModelConfig(
         encoders=dict(encoders),

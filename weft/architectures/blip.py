@@ -23,10 +23,10 @@ def blip(
 ) -> ModelConfig:
     """The image-grounded text encoder: it reads the text together with the picture.
 
-    The text stream's encoder only embeds words; all blocks of BERT are the fusion, which reads a text
-    without a picture as the unimodal encoder does. width: of everything, with heads of 64. The head
-    "matching" says whether picture and text belong together (2 logits); with `answers` there is
-    "answer" too. text: the name of the stream.
+    The text stream's encoder only embeds words. All blocks of BERT are the fusion, which processes a text without a
+    picture like the unimodal encoder. width: of everything, with heads of width 64. The head "matching" predicts
+    whether picture and text belong together (2 logits); with `answers` there is also "answer". text: the name of the
+    stream.
     """
     words = _bert.blocks(width, depth, dropout)
     return ModelConfig(
@@ -51,7 +51,7 @@ def blip_towers(
     dropout: float = 0.0,
     embedding: int = 256,
 ) -> ModelConfig:
-    """The two unimodal encoders, whose class tokens are contrasted: what retrieval searches with."""
+    """The two unimodal encoders for retrieval, whose class tokens are contrasted."""
     words = _bert.blocks(width, depth, dropout)
     return ModelConfig(
         encoders={

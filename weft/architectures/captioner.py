@@ -28,11 +28,11 @@ def captioner(
     output: TextOutput | None = None,
     views: int = 1,
 ) -> ModelConfig:
-    """`image` is an encoder whose tokens have width `image_dim`; the head "caption" writes.
+    """`image` is an encoder with tokens of width `image_dim`; the head "caption" generates the text.
 
-    dim: width of both transformers. The one over the picture is a fusion of a single stream. output:
-    whose tokens are written and how, `CAPTIONS` if not given. views: of a picture, whose
-    probabilities are averaged when captions are written.
+    dim: width of both transformers. The one over the picture is a fusion of a single stream. output: the stream of
+    the tokens and the generation settings, by default `CAPTIONS`. views: number of a picture's views whose
+    probabilities are averaged when captions are generated.
     """
     blocks = TransformerConfig(dim, encoder_depth, heads, dropout=encoder_dropout)
     return ModelConfig(

@@ -25,14 +25,14 @@ def cnn_lstm(
     embedding: int = 0,
     text: str = "question",
 ) -> ModelConfig:
-    """Pooled features of `image`, of width `image_dim`, times the question's last LSTM state.
+    """The elementwise product of `image`'s pooled features, of width `image_dim`, and the question's last LSTM state.
 
-    Both are mapped to `width` with tanh and multiplied; an MLP gives a logit for each answer. words,
-    hidden, layers: of the LSTM. The picture's features are normalised by a layer norm where the paper
-    divides by their length. text: the name of the question's stream.
+    Both are projected to `width` with tanh before the product; an MLP gives a logit for each answer. words, hidden,
+    layers: of the LSTM. The picture's features are normalised by a layer norm, while the paper divides them by their
+    length. text: the name of the question's stream.
 
-    The paper takes a CNN from ImageNet and an LSTM from scratch. Here captions can pretrain both: the head
-    "matching" says whether picture and text belong together (2 logits), and embedding is E of the space for a
+    The paper uses a pretrained ImageNet CNN and an LSTM from scratch. Here captions can pretrain both: the head
+    "matching" predicts whether picture and text belong together (2 logits), and embedding is E of the space for a
     contrastive objective, 0 for none. answers: classes of the head "answer", 0 for no such head.
     """
     vectors = {"image": image_dim, text: hidden}

@@ -16,8 +16,8 @@ def devise(
 ) -> ModelConfig:
     """`image` is a pretrained encoder of width `image_dim`; a text is the mean of its word vectors.
 
-    The paper embeds a label by one word vector; the mean is its form for sentences. Pictures reach
-    the words by one linear map M (eq. 1); the words stay where they are.
+    The paper embeds a label by one word vector; the mean extends this to sentences. One linear map M projects
+    pictures to the word space (eq. 1); the word vectors are not changed.
     """
     return ModelConfig(
         encoders={

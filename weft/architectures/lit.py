@@ -1,4 +1,4 @@
-"""LiT: a locked image tower and a text tower that learns to read it (Zhai et al., CVPR 2022)."""
+"""LiT: a locked image tower and a text tower trained to match it (Zhai et al., CVPR 2022)."""
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config

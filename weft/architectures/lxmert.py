@@ -22,11 +22,11 @@ def lxmert(
     image: str = "image",
     answers: int = 0,
 ) -> ModelConfig:
-    """Post-norm transformers over words and over regions, then both together.
+    """Post-norm transformers over words and over regions, then a joint one.
 
-    feature_dim: of a region's features. width: of everything. heads: of 64 by default. text, image: the names
-    of the streams. The head "matching" says whether picture and text belong together (2 logits);
-    with `answers` there is "answer" too, the published head for questions.
+    feature_dim: of a region's features. width: of everything. heads: by default of width 64. text, image: the names
+    of the streams. The head "matching" predicts whether picture and text belong together (2 logits); with `answers`
+    there is also "answer", the published head for questions.
     """
     words = _bert.blocks(width, text_depth, dropout, heads)
     return ModelConfig(

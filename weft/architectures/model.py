@@ -1,4 +1,4 @@
-"""The one model class: encoders, fusion, projections, heads, chosen by config."""
+"""The model class: encoders, fusion, projections, heads, chosen by config."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -35,10 +35,10 @@ PADDED = (
 
 
 class Model(nn.Module):
-    """What inference needs, and nothing that only training needs.
+    """All parts that inference needs, and none that only training needs.
 
-    encoders: stream -> Encoder. fusion: or None where streams do not look at each other.
-    projections: stream -> module that maps Features to (B, E). heads: name -> Head.
+    encoders: stream -> Encoder. fusion: None if streams do not interact. projections: stream -> module that maps
+    Features to (B, E). heads: name -> Head.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class Model(nn.Module):
         self.heads = NamedModules(dict(heads or {}))
 
     def encode(self, stream: str, value: Field | Features) -> Features:
-        """Features of one stream. Cached Features pass only through the encoder's trainable part.
+        """Returns Features of one stream. Cached Features pass only through the encoder's trainable part.
 
-        Only rows that have the stream are encoded, so that they are what they would be without the
-        others, batch norm included; the others get no tokens and a pooled vector of zeros.
+        Only rows that have the stream are encoded, so other rows do not affect them, not even in batch norm. Rows
+        without the stream get no tokens and a pooled vector of zeros.
         """
         encoder = self.encoder(stream)
         if not isinstance(value, Features):
@@ -70,7 +70,7 @@ class Model(nn.Module):
                 f"stream '{stream}' got cached Features, but its encoder "
                 f"{type(encoder).__name__} has no frozen part"
             )
-        # Rows that were not there when the cache was read have no tokens, and must not gain any.
+        # Rows that were absent in the cache have no tokens and must not gain any.
         return _of_present(encoder.trainable, value, value.present)
 
     def encoder(self, stream: str) -> nn.Module:
@@ -78,36 +78,36 @@ class Model(nn.Module):
         return self._part(self.encoders, stream, "encoder")
 
     def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]:
-        """The streams after fusion, and JOINT; the streams unchanged where the model has none."""
+        """Returns the streams after fusion, and JOINT; without a fusion the streams are unchanged."""
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
 
     def place_weights(self, head: str, streams: Mapping[str, Features]) -> dict[str, Tensor]:
-        """Stream -> (B, T) how much of each token that the head reads comes from it, where the fusion says so."""
+        """Returns stream -> (B, T) its share in each token that the head reads, if the fusion gives it."""
         fusion = self.fusion
         if not isinstance(fusion, WeighsPlaces) or self.head(head).context != JOINT:
             return {}
         return dict(zip(fusion.streams, fusion.place_weights(streams).unbind(2), strict=True))
 
     def embed(self, stream: str, features: Features) -> Tensor:
-        """(B, E) embeddings of unit length, in fp32; zeros of rows that lack the stream."""
+        """(B, E) embeddings of unit length, in fp32; zeros for rows that lack the stream."""
         projection = self._part(self.projections, stream, "projection")
         vectors_BE = F.normalize(projection(features).float(), dim=-1)
         return vectors_BE.masked_fill(~features.present[:, None], 0)
 
     @property
     def fused_streams(self) -> tuple[str, ...]:
-        """The streams that are fused, or all that have an encoder where the model has no fusion."""
+        """The streams that are fused; without a fusion, all that have an encoder."""
         if self.fusion is None:
             return tuple(self.encoders)
         return tuple(s for s in cast(Fusion, self.fusion).streams if s in self.encoders)
 
     @property
     def spared_streams(self) -> tuple[str, ...]:
-        """The streams that a row may lack, as long as it has one, because the fusion infers the same of any."""
+        """The streams that a row may lack if it has at least one, because the fusion can infer the same from any."""
         return self.fused_streams if isinstance(self.fusion, ReadsAnyOf) else ()
 
     def streams_of(self, head: str) -> tuple[str, ...]:
-        """The streams that the head reads: all that are fused, or its context alone."""
+        """The streams that the head reads: all fused ones, or only its context."""
         if self.fusion is not None:
             return self.fused_streams
         context = self.head(head).context
@@ -118,12 +118,12 @@ class Model(nn.Module):
     def decode(
         self, head: str, fused: Mapping[str, Features], prefix: Field | None = None
     ) -> Tensor:
-        """What the head of that name makes of the fused streams and, where it reads one, the prefix."""
+        """Returns the output of the head of that name for the fused streams and, if it reads one, the prefix."""
         found: Tensor = self.head(head)(fused, prefix)
         return found
 
     def head(self, name: str) -> Head:
-        """The head of that name. Raises WeftError where there is none."""
+        """Returns the head of that name. Raises WeftError if there is none."""
         if name not in self.heads:
             raise unknown_name("head of the model", name, self.heads)
         return cast(Head, self.heads[name])
@@ -140,9 +140,9 @@ class Model(nn.Module):
 def _of_present(
     encode: Callable[[Any], Features], value: Field | Features, present_B: Tensor | None
 ) -> Features:
-    """encode(value) of the rows that are present, each in its place.
+    """Applies encode(value) to the rows that are present and puts the results at their positions.
 
-    In the padded mode, where no shape depends on a value, of all rows; the others are then emptied.
+    In the padded mode, where no shape may depend on a value, all rows are encoded, and absent ones are then zeroed.
     """
     if is_padded():
         return encode(value) if present_B is None else encode(value).where(present_B)
@@ -153,9 +153,9 @@ def _of_present(
 
 
 def require_independent_rows(model: Model, reason: str, within: str = "") -> None:
-    """Raises ValueError where a part in training mixes rows, such as batch norm.
+    """Raises ValueError if a part in training mode mixes rows, such as batch norm.
 
-    reason: what the rows are of, and what to do. within: what the names of the parts in question begin with.
+    reason: what the rows are, and what to do. within: prefix of the names of the relevant parts.
     """
     for name, module in model.named_modules():
         if isinstance(module, _BatchNorm) and module.training and name.startswith(within):
@@ -170,8 +170,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 class Projection(nn.Module):
     """Pooled features (B, D) -> embedding (B, E): an MLP with dropout, or one linear map.
 
-    With a norm the features are first brought to mean 0 and variance 1, each by itself, so that
-    frozen encoders of any scale can stand before it.
+    With a norm, each feature vector is first normalised to mean 0 and variance 1, so that frozen encoders of any
+    scale fit.
     """
 
     def __init__(self, config: "ProjectionConfig") -> None:
@@ -220,7 +220,7 @@ class ProjectionConfig(Config[ProjectionHead]):
 
 
 class Pooled(nn.Module):
-    """The encoder's pooled vector (B, D) is the embedding as it is."""
+    """Uses the encoder's pooled vector (B, D) as the embedding."""
 
     def forward(self, features: Features) -> Tensor:
         return features.pooled
@@ -242,7 +242,7 @@ class ModelConfig(Config[Model]):
     projections: dict[str, Config[ProjectionHead]] = field(default_factory=dict)
     fusion: Config[Fusion] | None = None
     heads: dict[str, HeadConfig] = field(default_factory=dict)
-    """What the model says, by name; the first is what it is asked unless another is named."""
+    """The heads by name. The first is the default."""
 
     def __post_init__(self) -> None:
         if "" in (*self.encoders, *self.projections, *self.heads):

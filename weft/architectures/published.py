@@ -1,4 +1,4 @@
-"""CLIP, SigLIP, SigLIP 2, CLAP and models of open_clip as they were published, to be used or trained further."""
+"""Published CLIP, SigLIP, SigLIP 2, CLAP and open_clip models, for use or further training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from weft.encoders.weights import load_tensors
 from weft.hub import fetched
 
 Tune = Literal["full", "lora", "locked_image", "locked_audio", "locked_text", "locked"]
-"""What of a published model learns: everything; adapters of both towers; all but one tower; all but both."""
+"""Trainable parts of a published model: everything; adapters of both towers; all but one tower; all but both."""
 _TOWERS: dict[str, Literal["vision", "text", "audio"]] = {"image": "vision", "text": "text"}
 
 
 def published(name: str, tune: Tune = "full") -> ModelConfig:
     """Both towers of the model `name` and their projections. name: a folder, package:NAME or a hub name.
 
-    Locked towers never learn (LiT, Zhai et al. 2022, arXiv:2111.07991). Raises WeftError where the model is
-    of another kind.
+    Locked towers are not trained (LiT, Zhai et al. 2022, arXiv:2111.07991). Raises WeftError if the model is of
+    another kind.
     """
     if tune not in get_args(Tune):
         raise unknown_name("value of tune", tune, get_args(Tune))
@@ -50,7 +50,7 @@ def published(name: str, tune: Tune = "full") -> ModelConfig:
 
 
 def streams_of(dual: DualEncoder | Clap) -> Mapping[str, Literal["vision", "text", "audio"]]:
-    """The names of its streams, and of the tower of each in the model."""
+    """Returns the names of its streams, with the name of each stream's tower in the model."""
     return TOWERS if isinstance(dual, Clap) else _TOWERS
 
 

@@ -1,4 +1,4 @@
-"""Show and Tell: a CNN's vector begins an LSTM that writes (Vinyals et al., CVPR 2015, section 3)."""
+"""Show and Tell: an LSTM that generates text from a CNN's vector (Vinyals et al., CVPR 2015, section 3)."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
@@ -20,11 +20,11 @@ def show_and_tell(
     dropout: float = 0.0,
     output: TextOutput | None = None,
 ) -> ModelConfig:
-    """`image` is a pretrained encoder of width `image_dim`; the head "caption" writes.
+    """`image` is a pretrained encoder of width `image_dim`; the head "caption" generates the text.
 
-    words: width of the word embeddings. hidden: width of the LSTM. attention: look at the picture's
-    tokens before each word, after Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044). output: whose
-    tokens are written and how, `CAPTIONS` if not given.
+    words: width of the word embeddings. hidden: width of the LSTM. attention: attend to the picture's tokens before
+    each word, after Show, Attend and Tell (Xu et al. 2015, arXiv:1502.03044). output: the stream of the tokens and
+    the generation settings, by default `CAPTIONS`.
     """
     return ModelConfig(
         encoders={"image": image},

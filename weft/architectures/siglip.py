@@ -16,9 +16,9 @@ def siglip(
     max_length: int = 64,
     embedding: int = 384,
 ) -> ModelConfig:
-    """Both towers see in both directions and pool the mean of their tokens.
+    """Both towers attend in both directions and pool the mean of their tokens.
 
-    The paper pools by an attention head; the mean has no parameters and serves small data better.
+    The paper pools by an attention head; the mean has no parameters and works better on small data.
     """
     heads = max(1, width // 64)
     return ModelConfig(

@@ -22,18 +22,18 @@ def vilbert(
     image: str = "image",
     answers: int = 0,
 ) -> ModelConfig:
-    """The lower half of BERT for words and embedded regions meet in blocks of co-attention, each with a
-    block of the stream's own after it.
+    """The lower half of BERT for words, and embedded regions, followed by blocks of co-attention. Each has a further
+    block for each stream.
 
-    feature_dim: of a region's features. image_width: of the regions, of co-attention and of what
-    classifiers read, with heads of 128 by default; words have heads of 64. heads: of both, where given. text, image: the names of the streams.
-    The head "matching" says whether picture and text belong together (2 logits); with `answers`
-    there is "answer" too.
+    feature_dim: of a region's features. image_width: of the regions, of co-attention and of the classifiers' input,
+    with heads of width 128 by default; words have heads of width 64. heads: number for both, if given. text, image:
+    the names of the streams. The head "matching" predicts whether picture and text belong together (2 logits); with
+    `answers` there is also "answer".
     """
     words = _bert.blocks(text_width, text_depth, dropout, heads)
     own = words.replace(depth=1)
     image_heads = heads or max(1, image_width // 128)
-    # The MLPs between regions do not widen.
+    # The MLPs of the regions do not expand the width.
     regions = own.replace(dim=image_width, heads=image_heads, mlp=image_width)
     return ModelConfig(
         encoders={

@@ -23,11 +23,11 @@ def vilt(
     text: str = "text",
     answers: int = 0,
 ) -> ModelConfig:
-    """Embedded words (as BERT's) and linear patches under a pre-norm vision transformer, with a pooler.
+    """Embedded words (as in BERT) and linear patches in a pre-norm vision transformer, with a pooler.
 
-    width: of everything. heads: of 64 by default. text: the name of the text stream. Its head "matching"
-    says whether picture and text belong together (2 logits, section 3.2); with `answers` there is
-    "answer" too, the published head for VQA with so many classes (section 4.2).
+    width: of everything. heads: by default of width 64. text: the name of the text stream. The head "matching"
+    predicts whether picture and text belong together (2 logits, section 3.2); with `answers` there is also "answer",
+    the published head for VQA with this many classes (section 4.2).
     """
     heads = heads or max(1, width // 64)
     answer = ClassifierConfig(width, max(1, answers), hidden=(2 * width,), hidden_norm=True)
@@ -39,7 +39,7 @@ def vilt(
                 depth=0,
                 heads=heads,
                 max_length=max_length,
-                norm="post",  # that is, a norm on the embeddings
+                norm="post",  # applies a norm to the embeddings
                 norm_eps=1e-12,
             ),
             "image": ViTConfig(

@@ -23,11 +23,11 @@ def visualbert(
     image: str = "image",
     answers: int = 0,
 ) -> ModelConfig:
-    """Embedded words and mapped region features under a post-norm transformer, with a pooler.
+    """Embedded words and projected region features in a post-norm transformer, with a pooler.
 
-    feature_dim: of a region's features; where its box lies is not read. width: of everything.
-    heads: of 64 by default. text, image: the names of the streams. The head "matching" says whether picture
-    and text belong together (2 logits, section 3.3); with `answers` there is "answer" too.
+    feature_dim: of a region's features; the position of its box is not read. width: of everything. heads: by default
+    of width 64. text, image: the names of the streams. The head "matching" predicts whether picture and text belong
+    together (2 logits, section 3.3); with `answers` there is also "answer".
     """
     heads = heads or max(1, width // 64)
     return ModelConfig(

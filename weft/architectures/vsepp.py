@@ -1,4 +1,4 @@
-"""VSE++: a linear map of CNN features and a GRU meet (Faghri et al., BMVC 2018, section 3.1)."""
+"""VSE++: a linear map of CNN features and a GRU with a common space (Faghri et al., BMVC 2018, section 3.1)."""
 
 from typing import Literal
 
@@ -20,8 +20,8 @@ def vsepp(
 ) -> ModelConfig:
     """`image` is a pretrained encoder of width `image_dim`; a text is the GRU's last state.
 
-    words: width of the word embeddings, learned. dim: width of the GRU and of the shared space.
-    pooling: "mean" reads the text from all states of the GRU, which learns faster on small data.
+    words: width of the word embeddings, which are learned. dim: width of the GRU and of the shared space. pooling:
+    "mean" pools the text over all states of the GRU, which learns faster on small data.
     """
     return ModelConfig(
         encoders={

@@ -1,7 +1,7 @@
-"""Published models as ours; one module of this folder is one architecture of Hugging Face transformers.
+"""Published models as weft models. Each module is one architecture of Hugging Face transformers.
 
-A module has MODEL_TYPE, the `model_type` of config.json, and `convert(tensors, settings, source)`.
-Adding an architecture is adding its file: `checkpoints()` finds it.
+A module has MODEL_TYPE, the `model_type` of config.json, and `convert(tensors, settings, source)`. A new file adds an
+architecture: `checkpoints()` finds it.
 """
 
 import importlib
@@ -22,19 +22,19 @@ __all__ = ["Architecture", "Checkpoint", "Source", "checkpoints", "read_checkpoi
 
 
 class Architecture(Protocol):
-    """What a module of this folder offers."""
+    """The interface of a module in this folder."""
 
     MODEL_TYPE: str
 
     def convert(
         self, tensors: Mapping[str, Tensor], settings: Settings, source: Source
     ) -> Checkpoint:
-        """The model as ours. Raises KeyError for a tensor that is not there."""
+        """Converts the model. Raises KeyError for a missing tensor."""
         ...
 
 
 def checkpoints() -> dict[str, Architecture]:
-    """All architectures that can be read, by their model_type."""
+    """Returns all supported architectures by their model_type."""
     modules = (
         cast(Architecture, importlib.import_module(f"{__name__}.{info.name}"))
         for info in pkgutil.iter_modules(__path__)
@@ -44,10 +44,10 @@ def checkpoints() -> dict[str, Architecture]:
 
 
 def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
-    """The model `name`: a folder with config.json and safetensors, package:NAME or a hub name.
+    """Reads the model `name`: a folder with config.json and safetensors, package:NAME or a hub name.
 
-    text: how the text stream is to be called, such as "question"; the other stream is "image".
-    Nothing is unpickled. Raises WeftError where the model cannot be read or is of another kind.
+    text: name of the text stream, such as "question"; the other stream is "image". Nothing is unpickled. Raises
+    WeftError if the model cannot be read or is of another kind.
     """
     folder = fetched(name, weights=True)
     settings = read_settings(name, folder)
@@ -67,6 +67,6 @@ def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
 
 
 def _activations(settings: Settings) -> list[str]:
-    """Those of the model, or of its towers where it has some."""
+    """Returns the activations of the model, or of its towers if it has some."""
     towers = [settings.get(f"{kind}_config") for kind in ("text", "vision")]
     return [part["hidden_act"] for part in (towers if any(towers) else [settings]) if part]

@@ -1,4 +1,4 @@
-"""What became of a published model, and what its architectures share."""
+"""A converted model, and functions that its architectures share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from weft.encoders.weight_names import Settings, layer
 from weft.encoders.weights import load_tensors
 
 MODEL, WEIGHTS = "model.json", "model.safetensors"
-"""The files of a run that a saved checkpoint has, too."""
+"""Files that a saved checkpoint shares with a run."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model is read from, and how its text stream is to be called."""
+    """Where a model is read from, and the name of its text stream."""
 
     folder: Path
     text: str
@@ -26,10 +26,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A published model as ours.
+    """A published model as a weft model.
 
-    config: the model's parts. tensors: their weights. folder: where they came from.
-    language_head: weights for an objective of masked language modelling, where the model has some.
+    config: the model's parts. tensors: their weights. folder: their source. language_head: weights for an objective
+    of masked language modelling, if the model has them.
     """
 
     config: ModelConfig
@@ -38,7 +38,7 @@ class Checkpoint:
     language_head: Mapping[str, Tensor] = field(default_factory=dict)
 
     def build(self) -> Model:
-        """The model with its weights. Raises WeftError where they do not fit."""
+        """Builds the model with its weights. Raises WeftError if they do not fit."""
         model = self.config.build()
         load_tensors(model, self.tensors, where=str(self.folder))
         return model
@@ -57,15 +57,15 @@ def answers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def inside(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of the model's part of that name, under their names in the model."""
+    """Returns the tensors of that part of the model, under their full names."""
     return {f"{part}.{name}": tensor for name, tensor in tensors.items()}
 
 
 def language_head(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
-    """A head of BERT's kind below the name `head`, tied to the words; empty where there is none."""
+    """Returns a BERT-like language head below the name `head`, tied to the word embeddings; empty if there is none."""
     if f"{head}.transform.dense.weight" not in tensors:
         return {}
-    # Some files keep the bias beside the last map, some in it, many in both places.
+    # The bias is beside the last map in some files, in it in others, and in both places in many.
     bias = f"{head}.decoder.bias" if f"{head}.decoder.bias" in tensors else f"{head}.bias"
     return {
         **layer(tensors, f"{head}.transform.dense", "head.dense"),

@@ -1,4 +1,4 @@
-"""BLIP: the models for retrieval and for questions. Their text decoders are left behind."""
+"""BLIP: the models for retrieval and for questions. Their text decoders are left out."""
 
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ VISION_BLOCK = BlockNames(
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
-    """The text encoder that is grounded in the picture, with "matching" where the model has it."""
+    """Converts the image-grounded text encoder, with "matching" if the model has it."""
     _require_text_encoder(tensors, source)
     words = _text_blocks(settings["text_config"])
     config = _config(settings, source, words.replace(depth=0))
@@ -65,7 +65,7 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
 
 
 def convert_towers(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
-    """Of a model for retrieval the two encoders that search, without cross-attention."""
+    """Converts the two encoders of a retrieval model, without cross-attention."""
     _require_text_encoder(tensors, source)
     words = _text_blocks(settings["text_config"])
     config = _config(settings, source, words)
@@ -94,7 +94,7 @@ def _require_text_encoder(tensors: Mapping[str, Tensor], source: Source) -> None
 
 
 def _config(settings: Settings, source: Source, words: TransformerConfig) -> ModelConfig:
-    """The encoders, the text's of the given blocks."""
+    """Returns the encoders; the text encoder has the given blocks."""
     text, vision = settings["text_config"], settings["vision_config"]
     processor = read_processor(source.folder)
     image = ViTConfig(
@@ -161,5 +161,5 @@ def _grounded(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
 
 
 def _matching(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whether picture and text belong together; as with ours the last logit says yes."""
+    """The head for whether picture and text belong together. The last logit means yes, as in weft."""
     return layer(tensors, "itm_head", "out") if "itm_head.weight" in tensors else {}

@@ -1,4 +1,4 @@
-"""LXMERT: the bare model, that of its pretraining, and that for questions."""
+"""LXMERT: the bare model, the pretraining model, and the model for questions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,7 +36,7 @@ MODEL_TYPE = "lxmert"
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
-    """The model as ours. The heads for masked regions are left behind."""
+    """Converts the model. The heads for masked regions are left out."""
     corners = settings["visual_pos_dim"]
     if corners != CORNERS:
         raise WeftError(
@@ -53,7 +53,7 @@ def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -
     }
     for name, head in heads.items():
         mapped |= inside(f"heads.{name}.decoder", head)
-    # The names of classes in the settings are of other tasks unless there are as many.
+    # The class names in the settings belong to other tasks, unless their number matches.
     answers = answers_of(settings)
     made = {name: config.heads[name] for name in heads}
     if "answer" in made and len(answers) == settings["num_qa_labels"]:
@@ -95,7 +95,7 @@ def _config(settings: Settings, source: Source) -> ModelConfig:
 
 
 def _text(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
-    # A Field is one segment: token type 0 is the same at every position and joins it.
+    # A Field is one segment, so token type 0 is added at every position and is merged into it.
     segment = tensors["embeddings.token_type_embeddings.weight"][0]
     return {
         "embedding.weight": tensors["embeddings.word_embeddings.weight"],
@@ -128,7 +128,7 @@ def _fusion(tensors: Mapping[str, Tensor], depth: int, text: str) -> dict[str, T
 
 
 def _shared(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
-    """The cross-attention of both directions."""
+    """The cross-attention shared by both directions."""
     return {
         **layer(tensors, f"{theirs}.att.query", f"{ours}.attention.query"),
         **joined_layers(tensors, f"{theirs}.att", ("key", "value"), f"{ours}.attention.key_value"),
@@ -151,7 +151,7 @@ def _stream(name: str) -> BlockNames:
 
 
 def _matching(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whether picture and text belong together; as with ours the last logit says yes."""
+    """The head for whether picture and text belong together. The last logit means yes, as in weft."""
     if "cls.seq_relationship.weight" not in tensors:
         return {}
     return layer(tensors, "cls.seq_relationship", "out")

@@ -1,4 +1,4 @@
-"""ViLT: the bare model, and those for masked words, for answers and for retrieval."""
+"""ViLT: the bare model, and the models for masked words, for answers and for retrieval."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -32,7 +32,7 @@ MODEL_TYPE = "vilt"
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
-    """The model as ours. The head for pairs of pictures (NLVR2) is left behind."""
+    """Converts the model. The head for pairs of pictures (NLVR2) is left out."""
     if not settings["qkv_bias"] or not isinstance(settings["image_size"], int):
         raise WeftError(f"{source.folder}: expected a ViLT with qkv_bias and square pictures")
     body = below(tensors, ("", "vilt."), "embeddings.")
@@ -87,7 +87,7 @@ def _config(settings: Settings, source: Source) -> ModelConfig:
 
 def _text(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     words = "embeddings.text_embeddings"
-    # A Field is one segment: token type 0 is the same at every position and joins it.
+    # A Field is one segment, so token type 0 is added at every position and is merged into it.
     segment = tensors[f"{words}.token_type_embeddings.weight"][0]
     return {
         "embedding.weight": tensors[f"{words}.word_embeddings.weight"],
@@ -108,7 +108,7 @@ def _image(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
     return {
-        # A third type, that of a second picture, has no place here.
+        # The third type, for a second picture, is not used.
         "types": tensors["embeddings.token_type_embeddings.weight"][:2],
         **blocks(tensors, VIT_BLOCK, depth),
         **layer(tensors, "layernorm", "norm"),
@@ -117,7 +117,7 @@ def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
 
 
 def _answer(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The head for a question, twice as wide as the model; that for pairs of pictures is not."""
+    """The head for a question, which is twice as wide as the model; the one for pairs of pictures is not."""
     hidden = tensors.get("classifier.0.weight")
     if hidden is None or hidden.shape[0] != 2 * hidden.shape[1]:
         return {}

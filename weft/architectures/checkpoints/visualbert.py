@@ -1,4 +1,4 @@
-"""VisualBERT: the bare model, and that of its pretraining."""
+"""VisualBERT: the bare model, and the pretraining model."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -19,7 +19,7 @@ MODEL_TYPE = "visual_bert"
 
 
 def convert(tensors: Mapping[str, Tensor], settings: Settings, source: Source) -> Checkpoint:
-    """The model as ours. The heads of single tasks, which read single words, are left behind."""
+    """Converts the model. The heads of single tasks, which read single words, are left out."""
     if settings["bypass_transformer"]:
         raise WeftError(f"{source.folder}: bypass_transformer is true, expected false")
     body = below(tensors, ("", "visual_bert."), "embeddings.")
@@ -64,7 +64,7 @@ def _text(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
     words = tensors["embeddings.token_type_embeddings.weight"][0]
-    # Regions are of segment 1, and all at position 0: they are aligned with no words.
+    # Regions are of segment 1, all at position 0, since they are not aligned with words.
     segment = tensors["embeddings.visual_token_type_embeddings.weight"][1]
     regions = segment + tensors["embeddings.visual_position_embeddings.weight"][0]
     return {
@@ -76,7 +76,7 @@ def _fusion(tensors: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
 
 
 def _matching(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whether picture and text belong together; their first logit says yes, ours the last."""
+    """The head for whether picture and text belong together. Its first logit means yes; in weft the last one does."""
     if "cls.seq_relationship.weight" not in tensors:
         return {}
     head = layer(tensors, "cls.seq_relationship", "out")
