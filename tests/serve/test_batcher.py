@@ -12,12 +12,13 @@ import torch
 from asking import ask, gate, media, png
 
 from weft.core.errors import WeftError
+from weft.export.backends import Backend
 from weft.inference.preloaded import Size
 from weft.runs.run import Run
 from weft.serve.batcher import Batcher, share
 from weft.serve.refusals import RefusedError
-from weft.serve.service import Service
-from weft.serve.settings import NUMBERS, TOKENS
+from weft.serve.service import Served, Service
+from weft.serve.settings import NUMBERS, TOKENS, Limits
 
 SMALL = Size(1, 8, 0)
 
@@ -217,6 +218,34 @@ def test_concurrent_calls_run_at_the_same_time_and_others_alone() -> None:
     alone = asyncio.run(asked(("a", True, 0.05), ("b", False, 0.05), ("c", True, 0.05)))
     assert {names for names in alone.seen if "b" in names} == {("b",)}
     two.close()
+
+
+@pytest.mark.parametrize("own_weights", [True, False])
+def test_backends_with_their_own_weights_run_at_the_same_time(
+    loaded: dict[str, Run], own_weights: bool
+) -> None:
+    """Texts and pictures cannot share a call."""
+    work = Overlapping()
+
+    def backend(stream: str) -> Backend:
+        calls = work.of(stream, 60 if own_weights else 0.05)
+        return Backend(
+            "own", "", lambda field: torch.ones(len(calls([0] * len(field))), 4), own_weights
+        )
+
+    backends = {stream: backend(stream) for stream in ("text", "image")}
+    served = Service([Served("scenes", loaded["scenes"], backends=backends)], Limits(rate=0))
+
+    async def both() -> list[Any]:
+        values: list[dict[str, Any]] = [{"text": "a star"}, {"image": media(png())}]
+        local = gate(served)
+        return await asyncio.gather(
+            *(ask(local, "POST", "/embed", {"values": value}) for value in values)
+        )
+
+    assert [found.status for found in asyncio.run(both())] == [200, 200]
+    assert (("image", "text") in work.seen) == own_weights
+    served.close()
 
 
 def test_32_callers_get_what_they_get_alone(service: Service, loaded: dict[str, Run]) -> None:
