@@ -2,10 +2,12 @@
 
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,16 +23,18 @@ OPSET = 20
 OUTPUT = "embeddings"
 """Name of the output. Not `embedding`, which torch uses for a step inside a text tower."""
 INPUTS = ("values", "mask")
-SILENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENVINO_TELEMETRY_OPTOUT": "1"}
-"""Read by ONNX Runtime (from 1.29 on) and by OpenVINO when they are imported. Without it they report their use to their makers."""
 ROWS, PLACES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), 8
 """OpenVINO gets one of these numbers of rows, and sequences whose length is a multiple of PLACES."""
 
 
 def needed(package: str, extra: str, purpose: str) -> Any:
-    """Imports the package, which must not report its use. Raises MissingExtraError if it is not installed."""
-    for name, value in SILENT.items():
-        os.environ.setdefault(name, value)
+    """Imports the package. Raises MissingExtraError if it is not installed.
+
+    ONNX Runtime (from 1.29 on) and OpenVINO would report their use to their makers. Here they do not.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    # OpenVINO has no such variable. It sends nothing if this package cannot be imported.
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     try:
         return importlib.import_module(package)
     except ImportError:
