@@ -27,18 +27,17 @@ from weft.modalities.sound_parts import SoundParts
 from weft.modalities.spectrogram import Spectrogram, SpectrogramConfig
 
 QUIET = 1e-4
-"""A sound whose largest sample is below this share of full scale (-80 dB) is not made louder."""
+"""A sound whose peak is below this share of full scale (-80 dB) is not amplified."""
 
 KEPT_BYTES = 256 << 20
 _KEPT: RecentBytes[Tensor] = RecentBytes(KEPT_BYTES)
-"""Short sounds as they were decoded last: an epoch reads each again, and decoding takes longer than the rest."""
+"""Cache of decoded short sounds: every epoch reads each sound again, and decoding takes longest."""
 
 
 class Audio(SoundParts):
     """The modality of sounds.
 
-    `decode` reads the header alone, `transform` the window that it takes: of a long recording no more is in
-    memory.
+    `decode` reads only the header, `transform` only the window, so long recordings are never wholly in memory.
     """
 
     media: Kind = "audio"
@@ -52,7 +51,7 @@ class Audio(SoundParts):
         self._masks = config.masks.build()
 
     def decode(self, raw: Media | Joined) -> "Opened":
-        """Raises WeftError without the source, which the caller adds."""
+        """Raises WeftError without the source; the caller adds it."""
         if isinstance(raw, Joined):
             sound_S = torch.cat([self._part(part) for part in raw])
             return Opened(raw[0], len(sound_S) / self.config.rate, joined=sound_S)
@@ -68,7 +67,7 @@ class Audio(SoundParts):
     ) -> Tensor:
         """(T, M) float32; with output waveform (S, 1).
 
-        In training a random window with random changes; else window `view` of evenly placed ones.
+        Training uses a random window with random changes; evaluation uses window `view` of evenly spaced ones.
         """
         config = self.config
         share = torch.rand((), generator=generator).item() if train else self._place(view)
@@ -76,7 +75,7 @@ class Audio(SoundParts):
         if train:
             samples_S = self._changes(samples_S, config.rate, generator)
         elif config.eval_noise is not None:
-            # Of its own seed, so that a sound is the same whenever it is evaluated.
+            # Seeded by the sound, so that every evaluation reads the same noise.
             seed = int.from_bytes(
                 hashlib.blake2b(samples_S.numpy().tobytes(), digest_size=8).digest()
             )
@@ -86,7 +85,7 @@ class Audio(SoundParts):
         return self._masks(values_TM, generator) if train and self._framed else values_TM
 
     def noise(self, seconds: float, generator: torch.Generator) -> Tensor:
-        """Silence or noise of that length (see `weft.modalities.noise`), at the level at which sounds are read."""
+        """Generates silence or noise of that length (see `weft.modalities.noise`), at the configured level."""
         rate = self.config.rate
         return self._values(self._prepared(noise(max(1, round(seconds * rate)), rate, generator)))
 
@@ -95,7 +94,7 @@ class Audio(SoundParts):
         return self.config.output == "spectrogram"
 
     def _prepared(self, samples_S: Tensor) -> Tensor:
-        """The sound without its ends, at its level, as long as the window."""
+        """Trims the sound's ends, sets its level, and pads it to the window."""
         config = self.config
         samples_S = levelled(trimmed(samples_S, config.trim, config.rate), config.level)
         return filled(samples_S, config.fill, round((config.seconds or 0) * config.rate))
@@ -117,9 +116,9 @@ class Audio(SoundParts):
         return stacked(items)
 
     def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
-        """Sounds heard at once: waveforms add, and so do the powers of frames that can be told from logarithms.
+        """Mixes two simultaneous sounds: waveforms are added, and for log energies the powers.
 
-        `other` is cut to the length of `one`, or followed by silence.
+        `other` is cut to the length of `one`, or padded with silence.
         """
         config = self.config
         count = min(len(one), len(other))
@@ -138,7 +137,7 @@ class Audio(SoundParts):
         return found / scale
 
     def length(self, raw: Media) -> int:
-        """Frames, or samples, of the window; of trimmed sounds it is read for that."""
+        """Returns the frames, or samples, of the window. Trimmed sounds must be read for that."""
         item = self.decode(raw)
         if self.config.trim is not None:
             return len(self.transform(item, train=False, generator=torch.Generator()))
@@ -150,17 +149,17 @@ class Audio(SoundParts):
         return samples if self.config.output == "waveform" else self.spectrogram.frames(samples)
 
     def show(self, raw: Any) -> Display:
-        """The sound, to be played."""
+        """Displays the sound with a player."""
         return Display(recordings=(Recording(raw),))
 
     def _window(self, item: "Opened", share: float) -> Tensor:
-        """(S,) the window that begins after `share` of what is left beside it."""
+        """(S,) the window that starts after `share` of the remaining length."""
         rate, seconds = self.config.rate, self.config.seconds
         if item.joined is None and item.seconds > SHORT:
             offset = 0.0 if seconds is None else max(0.0, item.seconds - seconds) * share
             return torch.from_numpy(read_sound(item.media, rate, offset=offset, seconds=seconds))
         whole = self._whole(item) if item.joined is None else item.joined
-        # Placed in what was decoded: a header may say that there is more.
+        # Positioned by the decoded length: the header's may be too long.
         count = len(whole) if seconds is None else min(len(whole), round(seconds * rate))
         first = round((len(whole) - count) * share)
         return whole[first : first + count]
@@ -175,9 +174,9 @@ class Audio(SoundParts):
         return whole
 
     def _part(self, part: Media) -> Tensor:
-        """(S,) a part, which is cut out of a short sound that is kept; silence where it ends behind the sound.
+        """(S,) a part, cut from a cached short sound; padded with silence if it ends after the sound.
 
-        Raises WeftError where it lies outside.
+        Raises WeftError if it lies outside.
         """
         rate = self.config.rate
         item = self.decode(replace(expected(part, self.media), start=0.0, end=None))
@@ -191,14 +190,14 @@ class Audio(SoundParts):
         return F.pad(found_S, (0, max(0, end - first - len(found_S))))
 
     def _place(self, view: int) -> float:
-        """Where window `view` lies: 0 at the start, 1 at the end; a single one lies in the middle."""
+        """Relative position of window `view`: 0 at the start, 1 at the end; a single one is in the middle."""
         return 0.5 if self.views == 1 else view / (self.views - 1)
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A sound whose header has been read; seconds: its length as that says. key: of what is kept of it, if it is a
-    file. joined: the samples of one that was put together of parts."""
+    """A sound whose header has been read. seconds: its length according to the header. key: in the cache, for a file.
+    joined: the samples, if it was spliced from parts."""
 
     media: Media
     seconds: float
@@ -211,38 +210,40 @@ class AudioConfig(Config[Modality]):
     """Reads sounds, augments them and computes frames."""
 
     rate: int = 16_000
-    """Samples a second; sounds of another rate are resampled."""
+    """Sampling rate in Hz. Other sounds are resampled."""
     seconds: float | None = None
-    """Length of the window; None: the whole sound. Shorter sounds stay as long as they are."""
+    """Length of the window in seconds; None: the whole sound. Shorter sounds keep their length."""
     eval_windows: int = 1
-    """With seconds: how many evenly placed windows are evaluation views, whose embeddings are averaged."""
+    """With seconds: number of evenly spaced windows that are evaluation views. Their embeddings are averaged."""
     output: Literal["spectrogram", "waveform"] = "spectrogram"
-    """What encoders get: log-mel frames (or cepstra), or the samples."""
+    """Input of the encoder: log-mel frames (or cepstra), or samples."""
     spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)
-    """How frames are made."""
+    """How frames are computed."""
     fill: Literal["nothing", "silence", "repeat"] = "nothing"
-    """What follows a sound that is shorter than the window: nothing; silence; or the sound itself as often as it fits,
-    then silence."""
+    """Padding of a sound that is shorter than the window: none; silence; or whole repetitions of the sound, then
+    silence."""
     level: Literal["kept", "peak", "rms", "unit"] = "kept"
-    """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1; unit: samples of mean
-    0 and variance 1."""
+    """kept: as recorded; peak: the largest sample becomes 1; rms: the root mean square becomes 0.1; unit: mean 0 and
+    variance 1."""
     trim: float | None = None
-    """What is more than so many decibels softer than the loudest stretch is cut off at both ends; None: nothing."""
+    """At both ends, cut off stretches that are softer than the loudest one by more than this many decibels; None: no
+    trimming."""
     normalise: Literal["fixed", "row", "sound"] = "fixed"
-    """fixed: frames less `mean`, divided by `std`; row: each band of a sound by its own mean and deviation; sound: all
-    of a sound by its one mean and deviation, which keeps what distinguishes its bands."""
+    """fixed: subtract `mean` from the frames and divide by `std`; row: normalise each band of a sound by its own mean
+    and deviation; sound: normalise the whole sound by one mean and deviation, which keeps the differences between
+    bands."""
     mean: float = -14.0
-    """With normalise fixed: the mean of log energies."""
+    """With normalise fixed: mean of log energies."""
     std: float = 4.0
     """With normalise fixed: their standard deviation."""
     changes: SoundChangesConfig = field(default_factory=SoundChangesConfig)
-    """Training: random changes of the samples."""
+    """Training: random changes of samples."""
     masks: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
-    """Training: bands and times of the frames that are hidden."""
+    """Training: masked bands and times of the frames."""
     eval_noise: float | None = None
-    """Evaluation: white noise is added, so many decibels below the power of the sound; None: none."""
+    """Evaluation: add white noise, this many decibels below the power of the sound; None: none."""
     draws: str = "clip"
-    """Streams of one name take the same random window of a row."""
+    """Streams with the same name use the same random window of a row."""
 
     def __post_init__(self) -> None:
         require(self, rate=COUNT, seconds=POSITIVE, eval_windows=COUNT, mean=FINITE, std=POSITIVE)
@@ -264,13 +265,13 @@ class AudioConfig(Config[Modality]):
 
 
 STRETCH = 0.025
-"""Seconds over which the power of a sound is averaged where its ends are cut off."""
+"""Seconds over which a sound's power is averaged for trimming."""
 MARGIN = 0.05
-"""Seconds that are left before and behind what is heard."""
+"""Seconds that are kept before and after the audible part."""
 
 
 def trimmed(samples_S: Tensor, decibels: float | None, rate: int) -> Tensor:
-    """The sound from its first to its last stretch that is at most so many decibels softer than the loudest."""
+    """Returns the sound from its first to its last stretch that is within `decibels` of the loudest."""
     if decibels is None:
         return samples_S
     size = max(1, round(STRETCH * rate))
@@ -282,7 +283,7 @@ def trimmed(samples_S: Tensor, decibels: float | None, rate: int) -> Tensor:
 
 
 def levelled(samples_S: Tensor, level: str) -> Tensor:
-    """The sound at that level; one that is nearly silent stays as it is."""
+    """Sets the sound to that level. A nearly silent one stays unchanged."""
     peak = samples_S.abs().max()
     if level == "kept" or peak < QUIET:
         return samples_S
@@ -294,7 +295,7 @@ def levelled(samples_S: Tensor, level: str) -> Tensor:
 
 
 def filled(samples_S: Tensor, how: str, count: int) -> Tensor:
-    """The sound followed by what fills it up to `count` samples."""
+    """Pads the sound to `count` samples."""
     if how == "nothing" or not 0 < len(samples_S) < count:
         return samples_S
     if how == "repeat":

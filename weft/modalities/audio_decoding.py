@@ -1,7 +1,7 @@
-"""Encoded sounds -> float32 samples of one channel, whatever the format; only the part that is asked for.
+"""Decodes sounds of any format to float32 samples of one channel; only the requested part.
 
-WAV, FLAC, Ogg and AIFF go through soundfile (libsndfile); MP3, other formats and the sound track of a video through
-PyAV. Neither needs programs of the system.
+WAV, FLAC, Ogg and AIFF are read by soundfile (libsndfile); MP3, other formats and the sound tracks of videos by PyAV.
+Neither needs system programs.
 """
 
 import contextlib
@@ -29,28 +29,28 @@ from weft.modalities.containers import (
 Samples = NDArray[np.float32]
 EXTRA = "audio"
 _SIGNATURES = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"caff")
-"""How the formats begin that soundfile reads. It reads MP3, too, but after a jump the first frames are silent."""
+"""First bytes of formats that soundfile reads. It also reads MP3, but after a seek the first frames are silent."""
 PREROLL = 1.0
-"""Seconds before the start that are decoded, too: MP3 keeps up to half a second of bits in earlier frames, and the
-first samples after a jump are wrong in most formats."""
+"""Additional seconds that are decoded before the start: MP3 keeps up to half a second of bits in earlier frames, and
+in most formats the first samples after a seek are wrong."""
 _LARGEST_RATE, _MOST_CHANNELS = 768_000, 256
 WINDOW = 60.0
-"""Seconds that are read at a time, so that a header cannot ask for more memory than there is sound."""
+"""Seconds that are read at a time, so that a wrong header cannot request more memory than the sound needs."""
 LONGEST_GAP = 600.0
-"""Seconds without any sound in a track that are filled with silence."""
+"""Maximum gap in a sound track, in seconds, that is filled with silence."""
 LOUDEST = 8.0
-"""Samples of an array up to this may be sound that was made louder than full scale; larger ones have another scale."""
+"""Arrays with samples up to this value may hold sound amplified beyond full scale; larger values mean another scale."""
 EMPTY = "sound is empty (0 samples)"
 _UNKNOWN = 0x7FFF_0000
-"""Sizes in the header from here on, 2 GiB, stand for one that was not known."""
+"""Sizes in the header from here on, 2 GiB, mean that the size was unknown."""
 
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What is known of a sound before it is decoded.
+    """Facts about a sound before it is decoded.
 
-    seconds: length of the part that is meant, as the file says. rate: samples a second. lacking: seconds that the
-    header says and the file does not hold, as after a copy that broke off.
+    seconds: length of the selected part according to the file. rate: samples a second. lacking: seconds that the
+    header announces but the file lacks, for example after an interrupted copy.
     """
 
     seconds: float
@@ -60,7 +60,7 @@ class SoundFacts:
 
 
 def sound_facts(media: Media) -> SoundFacts:
-    """Reads the header alone. Raises WeftError without the source, which the caller adds."""
+    """Reads only the header. Raises WeftError without the source; the caller adds it."""
     with _source(media) as source:
         seconds = part_length(media, source.seconds)
         if seconds <= 0:
@@ -72,10 +72,10 @@ def sound_facts(media: Media) -> SoundFacts:
 def read_sound(
     media: Media, rate: int, *, offset: float = 0.0, seconds: float | None = None
 ) -> Samples:
-    """(S,) float32 at `rate` samples a second: the mean of the channels, 1.0 is full scale.
+    """(S,) float32 at `rate` samples a second: the mean of the channels, with full scale 1.0.
 
-    offset, seconds: which part of the part that `media` means, from its start; None: up to its end. What
-    lies behind the end is left out. Raises WeftError without the source, which the caller adds.
+    offset, seconds: a section of the part that `media` selects, from its start; None: up to its end. Anything beyond
+    the end is left out. Raises WeftError without the source; the caller adds it.
     """
     with _source(media) as source:
         start = media.start + offset
@@ -92,9 +92,9 @@ def read_sound(
 
 
 def sound_windows(media: Media) -> Iterator[tuple[float, Samples]]:
-    """(samples a second, (S, channels) float32) of one window after another, at most `WINDOW` s each.
+    """Yields (samples a second, (S, channels) float32) for consecutive windows of at most `WINDOW` s.
 
-    Raises WeftError without the source, which the caller adds.
+    Raises WeftError without the source; the caller adds it.
     """
     with _source(media) as source:
         place, end = media.start, media.start + part_length(media, source.seconds)
@@ -109,7 +109,7 @@ def sound_windows(media: Media) -> Iterator[tuple[float, Samples]]:
 def resampled(
     samples_S: Samples, held: float, rate: float, quality: Literal["LQ", "HQ"] = "HQ"
 ) -> Samples:
-    """The sound at `rate` samples a second, without aliasing. quality: LQ is faster, for augmentation."""
+    """Resamples the sound to `rate` samples a second, without aliasing. quality: LQ is faster, for augmentation."""
     if held == rate:
         return samples_S
     require("soxr", "resampling sound")
@@ -120,13 +120,13 @@ def resampled(
 
 
 def require(package: str, purpose: str) -> None:
-    """Raises MissingExtraError where the package is not installed."""
+    """Raises MissingExtraError if the package is not installed."""
     if importlib.util.find_spec(package) is None:
         raise MissingExtraError(package, extra=EXTRA, purpose=purpose)
 
 
 class _Array:
-    """Samples that are not encoded."""
+    """A reader for samples in memory."""
 
     def __init__(self, media: Media) -> None:
         samples = media.array()
@@ -156,10 +156,10 @@ class _Array:
 
 
 class _SoundFile:
-    """What soundfile reads."""
+    """A reader that uses soundfile."""
 
     def __init__(self, file: Any, share: float) -> None:
-        """share: of the bytes that the header says, those that the file holds."""
+        """share: the share of the bytes announced in the header that the file holds."""
         self._file = file
         self.rate, self.channels = file.samplerate, file.channels
         self.seconds = file.frames / file.samplerate
@@ -185,7 +185,7 @@ class _SoundFile:
 
 
 class _Track:
-    """The first sound track of what PyAV reads."""
+    """A reader for the first sound track in a file, with PyAV."""
 
     def __init__(self, container: Any) -> None:
         self._container = container
@@ -219,7 +219,7 @@ class _Track:
         return np.concatenate(pieces) if pieces else np.zeros((0, self.channels), np.float32)
 
     def _decoded(self, start: float) -> Iterator[tuple[int, Samples]]:
-        """(number of the first sample, (S, channels)) of each frame from about a second before `start` s on."""
+        """Yields (index of the first sample, (S, channels)) for each frame, from about a second before `start` s on."""
         place = int(max(0.0, self._begin + start - PREROLL) / self._track.time_base)
         self._container.seek(place, stream=self._track)
         for frame in self._container.decode(self._track):
@@ -232,7 +232,7 @@ class _Track:
 
 @contextlib.contextmanager
 def _source(media: Media) -> Iterator[Any]:
-    """What reads the sound; closed afterwards."""
+    """Opens the reader for a sound, and closes it afterwards."""
     if media.rate is not None:
         yield _Array(media)
         return
@@ -248,8 +248,8 @@ def _source(media: Media) -> Iterator[Any]:
 
 
 def _held(file: BinaryIO) -> float:
-    """The share of a WAV or AIFF file that is there of what its header says: libsndfile reads a cut one as a shorter
-    one. Writers that do not know the length say 0 or the largest number."""
+    """Returns the share of a WAV or AIFF file's announced bytes that it holds; libsndfile reads a truncated file as a
+    shorter one. Writers that do not know the length write 0 or the largest number."""
     head = file.read(8)
     size = file.seek(0, 2)
     file.seek(0)
@@ -261,7 +261,7 @@ def _held(file: BinaryIO) -> float:
 
 
 def _sound_file(file: BinaryIO) -> Any:
-    """What soundfile makes of it; None where that is for PyAV. Raises WeftError for what neither can read."""
+    """Opens the file with soundfile; None if PyAV must read it. Raises WeftError if neither can."""
     head = file.read(16)
     file.seek(0)
     if not head:
@@ -283,7 +283,7 @@ def _sound_file(file: BinaryIO) -> Any:
         if head.startswith((b"RIFF", b"fLaC", b"FORM")):
             raise WeftError(_refused(error)) from None
         if number is not None:
-            os.lseek(number, place, os.SEEK_SET)  # where the buffer of `file` believes it to be
+            os.lseek(number, place, os.SEEK_SET)  # the position that the buffer of `file` expects
         file.seek(0)
         return None
     if not 0 < opened.samplerate <= _LARGEST_RATE:
@@ -292,7 +292,8 @@ def _sound_file(file: BinaryIO) -> Any:
 
 
 class _WithinFile:
-    """The file, in which a damaged header leads nowhere before its beginning: libsndfile would go on with an error that it prints."""
+    """The file, but seeking before its start is refused: with a damaged header libsndfile would do so and print an
+    error."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -305,8 +306,8 @@ class _WithinFile:
 
 
 def _number(file: BinaryIO) -> int | None:
-    """The descriptor by which libsndfile reads a file itself, which takes half of the time of WAV; None where the bytes are
-    no file of their own, or the system numbers files anew in each library."""
+    """Returns the descriptor with which libsndfile reads a file directly, in half the time for WAV. None if the bytes
+    are not a file of their own, or the system numbers descriptors separately in each library."""
     own = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
     return file.fileno() if own and os.name == "posix" else None
 
@@ -317,7 +318,7 @@ def _refused(error: Exception) -> str:
 
 
 def scaled(values: NDArray[Any]) -> Samples:
-    """Whole numbers of any width as shares of full scale; others as they are."""
+    """Scales integers of any width to shares of full scale; other values stay."""
     if values.dtype.kind == "f":
         return values.astype(np.float32, copy=False)
     if values.dtype == np.uint8:
@@ -331,7 +332,7 @@ def scaled(values: NDArray[Any]) -> Samples:
 
 
 def _planes(frame: Any) -> NDArray[Any]:
-    """(samples, channels) of a frame, whose channels lie one after the other or in turn."""
+    """Returns (samples, channels) of a frame, whose channels may be planar or interleaved."""
     values: NDArray[Any] = frame.to_ndarray()
     if frame.format.is_planar:
         return values.T

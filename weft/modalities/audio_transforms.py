@@ -12,7 +12,7 @@ from weft.modalities.audio_decoding import resampled
 
 
 class SoundChanges:
-    """Samples (S,) -> samples: another speed and with it another length, another level, another start, noise."""
+    """Changes samples (S,) at random: speed (and thereby length), level, start, noise."""
 
     def __init__(self, config: "SoundChangesConfig") -> None:
         self.config = config
@@ -36,16 +36,16 @@ class SoundChangesConfig(Config[SoundChanges]):
     """Random changes of a sound's samples."""
 
     speed: tuple[float, float] | None = None
-    """Lowest and highest factor by which it is played faster, which moves the pitch, too (Ko et al., Audio
-    Augmentation for Speech Recognition, 2015); None: as it is."""
+    """Range of the speed factor, which also shifts the pitch (Ko et al., Audio Augmentation for Speech Recognition,
+    2015); None: unchanged."""
     gain: float = 0.0
-    """Most decibels by which it is louder or softer."""
+    """Maximum change of level in decibels, in both directions."""
     shift: float = 0.0
-    """Most seconds by which it is earlier or later; what is moved in is silence."""
+    """Maximum shift in time in seconds, in both directions. The gap is silence."""
     noise: tuple[float, float] | None = None
-    """Lowest and highest ratio of the sound's power to that of white noise, in decibels; None: no noise."""
+    """Range of the ratio of the sound's power to that of white noise, in decibels; None: no noise."""
     noise_chance: float = 0.5
-    """With noise: the share of sounds that get it."""
+    """With noise: share of the sounds that get it."""
 
     def __post_init__(self) -> None:
         require(self, gain=NOT_NEGATIVE, shift=NOT_NEGATIVE, noise=DECIBELS, noise_chance=SHARE)
@@ -60,7 +60,7 @@ class SoundChangesConfig(Config[SoundChanges]):
 
 
 class SpecAugment:
-    """Bands and stretches of time of a spectrogram become its mean (Park et al., 2019, section 2)."""
+    """Replaces bands and stretches of time of a spectrogram by its mean (Park et al., 2019, section 2)."""
 
     def __init__(self, config: "SpecAugmentConfig") -> None:
         self.config = config
@@ -83,13 +83,13 @@ class SpecAugmentConfig(Config[SpecAugment]):
     """SpecAugment without time warping."""
 
     bands: int = 0
-    """How many stretches of bands are hidden."""
+    """Number of masked stretches of bands."""
     bands_share: float = 0.2
-    """The widest of them, as a share of all bands."""
+    """Maximum width of these, as a share of all bands."""
     times: int = 0
-    """How many stretches of time are hidden."""
+    """Number of masked stretches of time."""
     times_share: float = 0.15
-    """The longest of them, as a share of the sound."""
+    """Maximum length of these, as a share of the sound."""
 
     def __post_init__(self) -> None:
         require(self, bands=NOT_NEGATIVE, bands_share=SHARE, times=NOT_NEGATIVE, times_share=SHARE)
@@ -99,20 +99,20 @@ class SpecAugmentConfig(Config[SpecAugment]):
 
 
 def faster(samples_S: Tensor, factor: float) -> Tensor:
-    """The sound played `factor` times as fast, without aliasing."""
+    """Speeds up the sound by `factor`, without aliasing."""
     found = resampled(samples_S.numpy(), factor, 1.0, quality="LQ")
     return torch.from_numpy(found if len(found) else np.zeros(1, np.float32))
 
 
 def with_noise(samples_S: Tensor, ratio: float, generator: torch.Generator) -> Tensor:
-    """The sound with white noise, whose power is `ratio` decibels below that of the whole sound."""
+    """Adds white noise with a power `ratio` decibels below that of the whole sound."""
     power = samples_S.square().mean()
     noise_S = torch.randn(samples_S.shape, generator=generator)
     return samples_S + noise_S * (power * 10 ** (-ratio / 10)).sqrt()
 
 
 def shifted(samples_S: Tensor, by: int) -> Tensor:
-    """The sound later by so many samples, of the same length; what is moved in is silence."""
+    """Delays the sound by this many samples, keeping its length. The gap is silence."""
     if not by:
         return samples_S
     out_S = torch.zeros_like(samples_S)

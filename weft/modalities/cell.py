@@ -1,4 +1,4 @@
-"""One cell of a table: a number, a category, several tags or a date -> a vector, encoded plainly."""
+"""One cell of a table: a number, a category, several tags or a date -> a vector by a fixed encoding."""
 
 import math
 from collections import Counter
@@ -22,17 +22,17 @@ from weft.core.records import Field
 CellKind = Literal["number", "category", "tags", "date"]
 QUANTILES = 33
 FARTHEST = 5.0
-"""Standard deviations at which a number's distance from the mean is cut: of a column that is nearly constant in
-training any other value would outweigh all else."""
+"""Limit of a number's distance from the mean in standard deviations: in a column that was nearly constant in
+training, any other value would outweigh everything else."""
 
 
 class Cell:
-    """The modality of small values; what they are measured against is learned from the training rows.
+    """The modality of small values. Their scales are learned from the training rows.
 
-    number: its distance from the mean in standard deviations, at most 5, and its place among the training values
-    in [-1, 1] (piecewise linear between quantiles), which no outlier can stretch. category, tags: 1 in
-    the place of each that is there, 0 elsewhere; the last place is for those that were not learned. date:
-    days from the mean in standard deviations, and the sine and cosine of year, week and day.
+    - number: its distance from the mean in standard deviations, at most 5, and its position among the training values
+      in [-1, 1] (piecewise linear between quantiles), which outliers cannot stretch.
+    - category, tags: 1 at the position of each present value, 0 elsewhere; the last position is for unknown ones.
+    - date: days from the mean in standard deviations, and the sine and cosine of year, week and day.
     """
 
     def __init__(self, config: "CellConfig") -> None:
@@ -53,7 +53,7 @@ class Cell:
         return self._labels.names
 
     def decode(self, raw: Any) -> Any:
-        """A float, names or days since 1970. Raises WeftError where the value is nothing of the kind."""
+        """Returns a float, names or days since 1970. Raises WeftError if the value is of another kind."""
         kind = self.config.kind
         if kind == "number":
             return number_of(raw, self._unit)
@@ -90,7 +90,7 @@ class Cell:
         return Field(torch.stack(tuple(items)))
 
     def parts(self, field: Field) -> Tensor:
-        """(B, 1) bool, all True: a cell is taken away as a whole."""
+        """(B, 1) bool, all True: a cell is removed as a whole."""
         return torch.ones(len(field), 1, dtype=torch.bool, device=field.values.device)
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:
@@ -104,7 +104,7 @@ class Cell:
         return Display(words=(Word(", ".join(raw) if isinstance(raw, list) else str(raw)),))
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The value that the row's vector stands for."""
+        """Displays the value that the row's vector encodes."""
         values = field.values[0].tolist()
         if self.config.kind in ("category", "tags"):
             names = (*self.names, "another")
@@ -119,7 +119,7 @@ class Cell:
         return Display(words=(Word(said, float(weights.flatten()[0])),))
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns from the values that are of the kind. Raises WeftError where there is none."""
+        """Learns from the values of the right kind. Raises WeftError if there are none."""
         items, first_error = [], None
         for raw in raws:
             self._unit = self._unit or (unit_of(raw) if self.config.kind == "number" else "")
@@ -158,12 +158,12 @@ class Cell:
         if not named or not finite or len(numbers) != 2 + QUANTILES or numbers[1] <= 0:
             raise WeftError(f"its names or numbers are not those of a {self.config.kind}")
         self._mean, self._std = float(numbers[0]), float(numbers[1])
-        self._unit = str(state.get("unit", ""))  # runs of before have none
+        self._unit = str(state.get("unit", ""))  # older runs have none
         self._labels = Labels(names, self.config.merge)
         self._quantiles = np.array(numbers[2:], dtype=np.float64)
 
     def _number(self, value: float) -> tuple[float, float]:
-        # Where several quantiles are equal, the middle of them is the value's place.
+        # If several quantiles are equal, the value is at the middle of them.
         low = np.searchsorted(self._quantiles, value, side="left")
         high = np.searchsorted(self._quantiles, value, side="right")
         place = float(low + high - 1) / 2
@@ -185,15 +185,15 @@ class CellConfig(Config[Modality]):
     """A number, a category, several tags or a date for each row."""
 
     kind: CellKind = "number"
-    """What the cells hold."""
+    """Kind of the cells' values."""
     names: tuple[str, ...] = ()
-    """The categories or tags, in order; empty learns them from the training rows."""
+    """The categories or tags, in order. If empty, they are learned from the training rows."""
     most: int = 64
-    """So many of the most frequent categories or tags have a place of their own."""
+    """Maximum number of categories or tags with a position of their own, the most frequent ones."""
     min_rows: int = 2
-    """A category or tag of fewer training rows has none."""
+    """Minimum number of training rows for a category or tag with a position of its own."""
     merge: tuple[Merge, ...] = ()
-    """In what two categories or tags may differ and be one: case, blanks."""
+    """Differences that two spellings of one category or tag may have: case, blanks."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT, min_rows=COUNT)

@@ -1,4 +1,4 @@
-"""Files that hold tracks of sound and frames (MP4, Matroska, WebM, AVI, Ogg, ...), read by PyAV."""
+"""Files with tracks of sound and video frames (MP4, Matroska, WebM, AVI, Ogg, ...), read by PyAV."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from typing import Any, BinaryIO, Literal
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.media import Media
 
-# Named, since others (HLS, DASH, concat) are lists of addresses, which FFmpeg would open.
+# An explicit list, since other formats (HLS, DASH, concat) are lists of addresses, which FFmpeg
+# would open.
 # fmt: off
 _FORMATS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "ogg", "mp3", "aac", "wav", "flac",
@@ -16,20 +17,20 @@ _FORMATS = (
 )
 # fmt: on
 MAX_PIXELS = 1 << 26
-"""Of a frame: 8192 x 8192."""
+"""Maximum pixels of a frame: 8192 x 8192."""
 SHORT = 30.0
-"""Seconds up to which a recording is decoded whole and kept, whatever part of it is wanted."""
+"""Recordings up to this length in seconds are decoded whole and cached, even for a part."""
 FAR_BEHIND = 5.0
-"""How many times the length of a recording an end may be; tables name ends that lie a little behind it."""
+"""Maximum ratio of a part's end to the length of its recording; tables name ends slightly beyond it."""
 Track = Literal["audio", "video"]
 NOUNS: dict[Track, str] = {"audio": "sound", "video": "video"}
 
 
 @contextmanager
 def opened_container(file: BinaryIO, noun: str, extra: str) -> Iterator[Any]:
-    """The container in `file`. noun: what is expected in it. extra: the extra that has the package.
+    """Opens the container in `file`. noun: the expected content. extra: the extra that installs the package.
 
-    What PyAV raises within becomes one WeftError.
+    Any exception of PyAV inside becomes one WeftError.
     """
     if importlib.util.find_spec("av") is None:
         raise MissingExtraError("av", extra=extra, purpose=f"reading this {noun}")
@@ -49,7 +50,7 @@ def opened_container(file: BinaryIO, noun: str, extra: str) -> Iterator[Any]:
 
 
 def track_of(container: Any, kind: Track) -> Any:
-    """The first track of the kind. Raises WeftError where there is none."""
+    """Returns the first track of the kind. Raises WeftError if there is none."""
     tracks = getattr(container.streams, kind)
     if not tracks:
         held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
@@ -68,16 +69,16 @@ def track_of(container: Any, kind: Track) -> Any:
 
 
 def origin_of(container: Any) -> float:
-    """Seconds of the file's clock at which it begins, for sound and frames alike.
+    """Returns the start time of the file on its clock, in seconds, for sound and frames alike.
 
-    What lies before 0 primes a decoder and is not heard.
+    Packets before 0 only prime a decoder and are not heard.
     """
     return max(0.0, (container.start_time or 0) / 1e6)
 
 
 def seconds_of(container: Any, track: Any) -> float:
-    """From the file's beginning to the end of the track, as the file says, else of the whole; infinite where it says
-    nothing. A track may begin later than the file."""
+    """Returns the seconds from the file's start to the end of the track, else of the whole file; infinite if the file
+    does not say. A track may start later than the file."""
     if track.duration is not None:
         return float((track.duration + (track.start_time or 0)) * track.time_base) - origin_of(
             container
@@ -86,9 +87,9 @@ def seconds_of(container: Any, track: Any) -> float:
 
 
 def part_length(media: Media, seconds: float) -> float:
-    """Seconds of the part that is meant, of a recording of so many.
+    """Returns the length of the selected part of a recording of this length, in seconds.
 
-    Raises WeftError where it lies outside, or ends so far behind the end that its times must have another unit.
+    Raises WeftError if it lies outside, or ends so far beyond the end that its times must have another unit.
     """
     if media.start and media.start >= seconds:
         raise WeftError(
@@ -103,7 +104,7 @@ def part_length(media: Media, seconds: float) -> float:
 
 
 def _other_unit(media: Media, seconds: float) -> str:
-    """A hint where the times would fit as milliseconds."""
+    """Returns a hint if the times would fit as milliseconds."""
     last = media.start if media.end is None else media.end
     fits = last >= 100 and last / 1000 <= seconds * 1.1
     return ", expected seconds: these look like milliseconds" if fits else ""

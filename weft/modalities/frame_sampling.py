@@ -1,4 +1,4 @@
-"""At which times of a video its frames are read."""
+"""The times of a video at which its frames are read."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,16 +11,16 @@ from weft.core.ranges import COUNT, POSITIVE, require
 
 @dataclass(frozen=True)
 class FrameSamplingConfig(Settings):
-    """Which frames stand for a video."""
+    """Which frames of a video are read."""
 
     method: Literal["uniform", "random", "dense"] = "uniform"
-    """uniform: the middles of equal segments of the window. random: in training a random place of each segment
-    (Wang et al., Temporal Segment Networks, 2016, section 3.1), else as uniform. dense: `rate` frames a second, from
+    """uniform: the middles of equal segments of the window. random: in training a random time in each segment (Wang
+    et al., Temporal Segment Networks, 2016, section 3.1), else like uniform. dense: `rate` frames a second, from
     the window's start."""
     frames: int = 8
-    """How many frames; with dense the most of them, a shorter video has fewer."""
+    """Number of frames. With dense the maximum; a shorter video has fewer."""
     seconds: float | None = None
-    """Length of the window, in training at a random place, else in the middle; None: the whole video."""
+    """Length of the window in seconds, at a random position in training, else in the middle; None: the whole video."""
     rate: float = 8.0
     """With dense: frames a second."""
 
@@ -28,15 +28,15 @@ class FrameSamplingConfig(Settings):
         require(self, frames=COUNT, seconds=POSITIVE, rate=POSITIVE)
 
     def window(self, length: float) -> float:
-        """Seconds of the window in a video of so many."""
+        """Returns the seconds of the window in a video of this length."""
         whole = length if self.seconds is None else min(self.seconds, length)
         return min(whole, self.frames / self.rate) if self.method == "dense" else whole
 
     def times(self, length: float, place: float, generator: torch.Generator | None) -> list[float]:
-        """Seconds from the video's start, rising.
+        """Returns ascending times in seconds from the video's start.
 
-        length: of the video, in seconds. place: of the window, from 0 (at the start) to 1 (at the end). generator:
-        of training, else None.
+        length: of the video, in seconds. place: of the window, from 0 (at the start) to 1 (at the end). generator: in
+        training, else None.
         """
         window = self.window(length)
         start = place * (length - window)

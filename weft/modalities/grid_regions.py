@@ -1,4 +1,4 @@
-"""A grid in the place of a detector: the cells of a picture as regions, boxes and all."""
+"""A grid instead of a detector: the cells of a picture as regions with boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from weft.modalities.image import ImageConfig
 
 
 class GridRegions:
-    """Pictures as regions: each cell of a grid with its box and its pixels as features.
+    """Pictures as regions: each cell of a grid with its box, and its pixels as features.
 
-    What models of regions (ViLBERT, LXMERT, VisualBERT) read where no detector has been at work: Jiang
-    et al. 2020, arXiv:2001.03615, found grids as good as boxes, there of a CNN's features.
+    This is the input of region models (ViLBERT, LXMERT, VisualBERT) without a detector. Jiang et al. 2020,
+    arXiv:2001.03615, found grids as good as boxes, with a CNN's features.
     """
 
     media: Kind = "image"
@@ -29,7 +29,7 @@ class GridRegions:
         self.views = self._image.views
 
     def decode(self, raw: Media) -> Tensor:
-        """uint8 RGB (3, H, W). Raises WeftError without the source, which the caller adds."""
+        """uint8 RGB (3, H, W). Raises WeftError without the source; the caller adds it."""
         return self._image.decode(raw)
 
     def transform(

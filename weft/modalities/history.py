@@ -1,4 +1,4 @@
-"""What was said in a dialog before a question: turns, or one text -> token ids -> Field (B, T) with its mask."""
+"""The history of a dialog before a question: turns, or one text -> token ids -> Field (B, T) with its mask."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from weft.core.media import Alternatives
 from weft.modalities.text import Text, TextConfig
 
 SEPARATOR = " | "
-"""Between two turns."""
+"""Separator between two turns."""
 Turn = Mapping[str, str] | str
 """{"question": ..., "answer": ...}, or a text such as the caption that a dialog begins with."""
 
 
 class History(Text):
-    """The modality of what was said before: a list of turns, the oldest first, or a text.
+    """The modality of a dialog's history: a list of turns, the oldest first, or a text.
 
-    A model reads the newest turn first, so that a word's place tells how long ago it was said; of a long history the oldest
-    turns are cut off. The row of a first turn has no history: it lacks the stream.
+    The model reads the newest turn first, so that a word's position shows how long ago it was said. Long histories
+    lose their oldest turns. The row of a first turn has no history: it lacks the stream.
     """
 
     def decode(self, raw: str | Alternatives | Sequence[Turn]) -> str | list[str]:
-        """The turns as one text. Raises WeftError for a list without turns, or a turn that is none."""
+        """Returns the turns as one text. Raises WeftError for an empty list, or an invalid turn."""
         if isinstance(raw, str | Alternatives) or not isinstance(raw, list | tuple):
             return super().decode(raw)  # type: ignore[arg-type]
         return super().decode(said_before(raw))
 
     def show(self, raw: Any) -> Display:
-        """What was said, as it is read."""
+        """Displays the history as the model reads it."""
         return super().show(raw if isinstance(raw, str | Alternatives) else said_before(raw))
 
 
@@ -38,14 +38,15 @@ class HistoryConfig(TextConfig):
     """Turns the history of a dialog into token ids."""
 
     max_length: int = 128
-    """Most tokens, the special ones included; of a longer history the oldest are cut off."""
+    """Maximum tokens, including the special ones. Longer histories lose their oldest turns."""
 
     def build(self) -> History:
         return History(self)
 
 
 def said_before(turns: Sequence[Any]) -> str:
-    """The turns as one text, the newest first. Raises WeftError for none, or one without a question or an answer."""
+    """Returns the turns as one text, the newest first. Raises WeftError for an empty list, or a turn without a
+    question or an answer."""
     if not turns:
         raise WeftError("the history has no turns, expected one or more, or no history")
     said = [_turn(turn, number) for number, turn in enumerate(turns, 1)]

@@ -29,20 +29,20 @@ from weft.modalities.image_transforms import (
 from weft.modalities.parts import PictureParts
 
 LONGEST = 10
-"""Longest side of a picture, in shorter sides, that is resized as a whole."""
+"""Longer pictures, as a multiple of the shorter side, are cut before they are resized."""
 Place = Literal["center", "top-left", "top-right", "bottom-left", "bottom-right"]
 
 
 @dataclass(frozen=True)
 class ViewConfig(Settings):
-    """One fixed way to look at a picture. The default is the picture as it is."""
+    """One fixed view of a picture. The default is the whole view."""
 
     flip: bool = False
-    """The mirror image."""
+    """If true, mirror the picture."""
     crop: float = 1.0
-    """Side of the part that is seen, as a share of the whole view's side."""
+    """Side of the visible part, as a share of the whole view's side."""
     place: Place = "center"
-    """Where that part lies."""
+    """Position of that part."""
 
     def __post_init__(self) -> None:
         if not 0 < self.crop <= 1:
@@ -67,7 +67,7 @@ def corners(crop: float) -> tuple[ViewConfig, ...]:
 class Image(PictureParts):
     """The modality of still pictures.
 
-    The Field holds uint8; mean and standard deviation belong to the encoder that needs them.
+    The Field holds uint8. The encoder normalises with its own mean and standard deviation.
     """
 
     media: Kind = "image"
@@ -79,9 +79,9 @@ class Image(PictureParts):
         self._min_side = config.decoded_side()
 
     def decode(self, raw: Media) -> Tensor:
-        """uint8 RGB (3, H, W), upright. Raises WeftError without the source, which the caller adds.
+        """uint8 RGB (3, H, W), upright. Raises WeftError without the source; the caller adds it.
 
-        The result shares the memory of pixels that are not encoded, a uint8 array (H, W, 3).
+        An unencoded uint8 array (H, W, 3) shares its memory with the result.
         """
         pixels = read_image(
             expected(raw, self.media).load(),
@@ -90,7 +90,7 @@ class Image(PictureParts):
             grey_bits=self.config.grey_bits,
             window=self.config.grey_window(),
         )
-        # The memory stays (H, W, 3): torch resizes uint8 fastest in that order.
+        # The memory layout stays (H, W, 3), which torch resizes fastest for uint8.
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def transform(
@@ -98,7 +98,7 @@ class Image(PictureParts):
     ) -> Tensor:
         """uint8 (3, H, W) -> uint8 (3, size, size).
 
-        In training a random part, perhaps mirrored, with changed colours; else `eval_views[view]`.
+        Training takes a random part, possibly mirrored, with changed colours; evaluation takes `eval_views[view]`.
         """
         if train:
             image = self._random_part(item, generator)
@@ -117,7 +117,7 @@ class Image(PictureParts):
         return Field(torch.stack(tuple(items)))
 
     def mix(self, one: Tensor, other: Tensor, ratio: float) -> Tensor:
-        """Pixels one over the other."""
+        """Blends the pixels of two pictures."""
         mixed = one.float() * ratio + other.float() * (1 - ratio)
         return mixed.round().to(torch.uint8)
 
@@ -138,8 +138,8 @@ class Image(PictureParts):
             image = resized_square(image, config.size, config.eval_crop, config.interpolation)
             part = part_box((0, 0, config.size, config.size), view.crop, view.place)
             return resize(crop(image, part), config.size, config.size, config.interpolation)
-        # Cut first, then resize: the same picture as the other way round to the rounding of the
-        # box, and a picture of 1 x 10,000 pixels does not swell to size x 10,000 size.
+        # Cut first, then resize: up to the rounding of the box this gives the same picture as the
+        # reverse order, and a picture of 1 x 10,000 pixels does not grow to size x 10,000.
         whole = (0, 0, height, width)
         if config.fit == "crop":
             whole = centre_box(height, width, config.eval_crop)
@@ -152,39 +152,39 @@ class ImageConfig(Config[Modality]):
     """Reads pictures, augments them and resizes them."""
 
     size: int = 224
-    """Side of the square that the encoder sees, in pixels."""
+    """Side of the encoder's square input, in pixels."""
     fit: Literal["crop", "squash", "pad"] = "crop"
-    """Evaluation: central square, the whole picture squashed, or the whole picture with borders."""
+    """Evaluation: the central square, the whole picture distorted to a square, or the whole picture with borders."""
     eval_crop: float = 1.0
     """With fit crop: side of the central square as a share of the shorter side (0.875 = 224 / 256)."""
     resize_first: bool = False
-    """With fit crop: resize the whole picture, then cut the square, as CLIP and torchvision do, and not the other
-    way round, which is faster and differs by less than a pixel. Pictures 10 times as long as wide are cut first."""
+    """With fit crop: resize the whole picture, then cut the square, as CLIP and torchvision do. If false, cut first,
+    which is faster and differs by less than a pixel. Pictures 10 times as long as wide are always cut first."""
     eval_views: tuple[ViewConfig, ...] = (ViewConfig(),)
     """Evaluation views, whose embeddings are averaged; see `mirrored` and `corners`."""
     crop_scale: tuple[float, float] | None = (0.5, 1.0)
-    """Training: share of the area of the random part. None: the part that evaluation sees."""
+    """Training: range of the random part's share of the area. None: the part used in evaluation."""
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     """Training: width / height of the random part."""
     flip: float = 0.5
-    """Training: probability of the mirror image. 0 where captions say left and right."""
+    """Training: probability of mirroring. Use 0 if captions mention left and right."""
     jitter: JitterConfig = field(default_factory=JitterConfig)
     """Training: changes of colour."""
     interpolation: Interpolation = "bilinear"
-    """Both are anti-aliased."""
+    """Interpolation of resizing; both are anti-aliased."""
     pad_value: int = 127
-    """Grey of the borders with fit pad."""
+    """Grey level of the borders with fit pad."""
     max_pixels: int = 100_000_000
-    """A picture with more pixels is refused before it is decoded."""
+    """Maximum pixels of a picture. Larger ones are refused before decoding."""
     grey_bits: int | None = None
-    """Bits that grey pictures of more than 8 bits use, such as 12 of many scans; None: 16 or 32."""
+    """Bits used in grey pictures of more than 8 bits, such as 12 in many scans; None: 16 or 32."""
     level: float | None = None
-    """With window: the value of such a picture that becomes middle grey; in CT in Hounsfield units."""
+    """With window: the value in such a picture that becomes middle grey; in CT in Hounsfield units."""
     window: float | None = None
-    """With level: how many values lie between black and white, such as 400 about level 40. None: as a DICOM file
-    says, or by grey_bits."""
+    """With level: range of values from black to white, such as 400 around level 40. None: from the DICOM file, or by
+    grey_bits."""
     scaled_decoding: bool = True
-    """JPEG much larger than needed are decoded at 1/2, 1/4 or 1/8, which is fast and not visible."""
+    """If true, decode JPEG files much larger than needed at 1/2, 1/4 or 1/8, which is fast and not visible."""
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.max_pixels < 1:
@@ -216,16 +216,15 @@ class ImageConfig(Config[Modality]):
             raise ValueError(f"pad_value is {self.pad_value}, expected 0 to 255")
 
     def grey_window(self) -> tuple[float, float] | None:
-        """Level and width, where they are set."""
+        """Level and width, if they are set."""
         if self.level is None or self.window is None:
             return None
         return self.level, self.window
 
     def decoded_side(self) -> int:
-        """The shortest side that a scaled decoding may leave: even the smallest part of it that
-        training or evaluation takes then has at least `size` pixels, and the whole twice that.
-        0 where pictures are always decoded at full size.
-        """
+        """The minimum shorter side after scaled decoding. Then even the smallest part taken in training or evaluation
+        has at least `size` pixels, and the whole picture twice as many. 0 if pictures are always decoded at full
+        size."""
         if not self.scaled_decoding:
             return 0
         smallest = math.sqrt(self.crop_scale[0]) if self.crop_scale else 1.0

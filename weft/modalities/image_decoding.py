@@ -1,6 +1,6 @@
-"""Encoded pictures -> uint8 RGB arrays, upright, whatever the format.
+"""Decodes pictures of any format to upright uint8 RGB arrays.
 
-Plain JPEG goes through simplejpeg (libjpeg-turbo); every other format through Pillow.
+Plain JPEG is decoded by simplejpeg (libjpeg-turbo), every other format by Pillow.
 """
 
 import importlib.util
@@ -23,7 +23,8 @@ from weft.modalities.image_metadata import jpeg_orientation
 
 Pixels = NDArray[np.uint8]
 
-# Named, so that Pillow neither starts other programs (EPS) nor takes noise for a picture (TGA).
+# An explicit list, so that Pillow neither starts other programs (EPS) nor reads random bytes as a
+# picture (TGA).
 # fmt: off
 _FORMATS = (
     "JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "ICO", "JPEG2000", "AVIF",
@@ -35,7 +36,7 @@ _ORIENTATION_TAG = 0x0112
 _JPEG_END = b"\xff\xd9"
 _FILTERS = threading.Lock()
 _BAND = 1 << 22
-"""Pixels that are converted at a time, so that a picture is in memory twice and not five times."""
+"""Number of pixels converted at a time, so that a picture is in memory only twice, not five times."""
 log = logging.getLogger("weft.data")
 
 
@@ -47,14 +48,14 @@ def read_image(
     grey_bits: int | None = None,
     window: Window | None = None,
 ) -> Pixels:
-    """(H, W, 3) uint8 RGB. Transparency lies on white; of an animation the first frame is taken.
+    """(H, W, 3) uint8 RGB. Transparency becomes white; of an animation the first frame is read.
 
-    min_side: where > 0, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side gets
-    shorter than this (pixels). grey_bits: how many bits of a grey picture of more than 8 bits are used
-    (12 of many scans); None: all of the 16 or 32 that its file has, with a warning where the upper ones
-    are empty. window: level and width in the values of such a picture: what lies below level - width / 2 is
-    black, above level + width / 2 white (in DICOM after rescaling). A JPEG that lacks its end mark and nothing else is read; one that lacks pixels is refused.
-    Raises WeftError without the source, which the caller adds.
+    min_side: if > 0, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if no side becomes shorter than this
+    (pixels). grey_bits: used bits in a grey picture of more than 8 bits (12 in many scans); None: all 16 or 32 of its
+    file, with a warning if the upper ones are empty. window: level and width in the values of such a picture: values
+    below level - width / 2 become black, above level + width / 2 white (in DICOM after rescaling). A JPEG that only
+    lacks its end mark is read; one that lacks pixels is refused. Raises WeftError without the source; the caller adds
+    it.
     """
     if isinstance(raw, np.ndarray):
         return _checked_array(raw)
@@ -76,30 +77,28 @@ def read_image(
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise WeftError(f"picture has more pixels than Pillow allows ({limit})") from None
-    except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
+    except Exception as error:  # a damaged file makes Pillow's readers raise nearly any exception
         raise _unreadable(error) from None
 
 
 def picture_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height as the header says, before anything is decoded; None where it cannot be read."""
+    """Reads width and height from the header without decoding; None if it cannot be read."""
     try:
         if data[:3] == b"\xff\xd8\xff":
             height, width, *_ = simplejpeg.decode_jpeg_header(data)
             return width, height
         with _quiet(), Image.open(io.BytesIO(data), formats=_pillow_formats()) as image:
             return image.size
-    except (
-        Exception
-    ):  # a damaged file makes Pillow's readers raise nearly anything; decoding says what is wrong
+    except Exception:  # Pillow's readers raise nearly any exception for a damaged file; decoding then reports the fault
         return None
 
 
 def pixels_of_value(raw: Image.Image | NDArray[np.generic]) -> Pixels:
-    """(H, W, 3) uint8 of a picture in memory: one of Pillow, read as its file would be, or an array.
+    """(H, W, 3) uint8 of a picture in memory: a Pillow image, treated like its file, or an array.
 
-    An array is (H, W) or (H, W, 1) in grey, (H, W, 3) in RGB or (H, W, 4) with opacity, which is laid on
-    white. uint8 is taken as it is, floating point from 0 to 1 is multiplied by 255. Raises WeftError for
-    any other, since its range is not known.
+    An array is (H, W) or (H, W, 1) for grey, (H, W, 3) for RGB or (H, W, 4) with opacity, which is blended with
+    white. uint8 is used unchanged, floating point from 0 to 1 is multiplied by 255. Raises WeftError for any other
+    type, since its range is unknown.
     """
     if isinstance(raw, Image.Image):
         return upright(_to_rgb(raw, None), raw.getexif().get(_ORIENTATION_TAG, 1))
@@ -126,7 +125,7 @@ def pixels_of_value(raw: Image.Image | NDArray[np.generic]) -> Pixels:
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undoes the rotation or mirroring that the EXIF orientation names (TIFF 6.0, tag 274)."""
+    """Undoes the rotation or mirroring of the EXIF orientation (TIFF 6.0, tag 274)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
@@ -141,13 +140,13 @@ def _checked_array(array: NDArray[np.generic]) -> Pixels:
         raise WeftError(
             f"is an array of {array.dtype} {array.shape}, expected uint8 of shape (H, W, 3)"
         )
-    # torch.from_numpy needs memory that is writable and has no negative strides
+    # torch.from_numpy needs writable memory without negative strides
     pixels = np.ascontiguousarray(array, dtype=np.uint8)
     return pixels if pixels.flags.writeable else pixels.copy()
 
 
 def _read_jpeg(data: bytes, max_pixels: int, min_side: int) -> Pixels | None:
-    """None where Pillow must decide: CMYK, and files that libjpeg has something to say about."""
+    """Decodes a JPEG; None if Pillow must do it: CMYK, and files that make libjpeg warn."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
@@ -167,10 +166,10 @@ def _read_jpeg(data: bytes, max_pixels: int, min_side: int) -> Pixels | None:
 
 
 def _decode_jpeg(data: bytes, least: dict[str, int]) -> Pixels:
-    """Raises ValueError where libjpeg has something to say, but for a missing end mark.
+    """Decodes a JPEG. Raises ValueError for any warning of libjpeg except a missing end mark.
 
-    libjpeg says the same of a file without its end mark and of one without half its pixels; with the
-    mark put back it complains of the second alone.
+    libjpeg gives the same warning for a missing end mark and for missing pixels. If the end mark is appended, only
+    missing pixels still cause it.
     """
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", **least)
@@ -182,7 +181,7 @@ def _decode_jpeg(data: bytes, least: dict[str, int]) -> Pixels:
 
 
 def _scale_factor(side: int, min_side: int) -> int:
-    """The largest of 1, 2, 4, 8 by which `side` may be divided.
+    """Returns the largest of 1, 2, 4, 8 by which `side` may be divided.
 
     libjpeg's other fractions (3/8, 5/8, ...) are slower and lose 10 dB.
     """
@@ -199,7 +198,7 @@ def _read_with_pillow(
         image = Image.open(io.BytesIO(data), formats=formats)
     with image:
         _check_size(*image.size, max_pixels)
-        # Of colours of 16 bits Pillow keeps the upper 8; only how it is about to read them says so.
+        # For 16-bit colours Pillow keeps the upper 8 bits; only the raw mode shows that.
         deep = any(";16" in str(tile.args) for tile in image.tile)
         image.load()
         with _quiet():
@@ -212,9 +211,9 @@ def _read_with_pillow(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What Pillow warns of (size, damaged EXIF) is checked here or does not matter.
+    """Suppresses Pillow's warnings (size, damaged EXIF), which are checked here or irrelevant.
 
-    The filters of warnings belong to all threads, hence the lock, and only headers are read in it.
+    Warning filters are shared by all threads, hence the lock; only headers are read under it.
     """
     with _FILTERS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif|weft\.modalities)\b")
@@ -235,7 +234,7 @@ def _to_rgb(image: Image.Image, grey_bits: int | None, window: Window | None = N
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Parts of the picture from top to bottom, and their rows."""
+    """Yields horizontal bands of the picture and their rows."""
     height = max(1, _BAND // image.width)
     for top in range(0, image.height, height):
         bottom = min(top + height, image.height)
@@ -248,10 +247,10 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _largest_grey(image: Image.Image, grey_bits: int | None) -> float:
-    """The grey of 16 or 32 bits or floating point that becomes 255.
+    """Returns the grey value of 16 or 32 bits or floating point that becomes 255.
 
-    Pillow's mode "I" also holds 16-bit PNG and PGM, and a float picture may count to 1 or to 255:
-    the largest value tells them apart.
+    Pillow's mode "I" also holds 16-bit PNG and PGM, and a float picture may range to 1 or to 255. The maximum
+    distinguishes them.
     """
     peak = max(float(np.nan_to_num(np.asarray(part)).max()) for _, part in _bands(image))
     if image.mode.startswith("F"):
@@ -268,7 +267,7 @@ def _largest_grey(image: Image.Image, grey_bits: int | None) -> float:
 
 @cache
 def _warn_of_empty_bits(colours: str, advice: str) -> None:
-    """Once for all pictures of a kind."""
+    """Warns once for all pictures of a kind."""
     log.warning(
         "%s pictures of 16 bits use less than a quarter of their range and become nearly black: %s",
         colours,

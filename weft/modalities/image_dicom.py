@@ -1,4 +1,4 @@
-"""DICOM files -> uint8 RGB, as the file says that its values are shown, or in a window of the caller's.
+"""Decodes DICOM files to uint8 RGB, with the file's own display settings or the caller's window.
 
 DICOM PS3.3, sections C.7.6.3 (pixels), C.11.1 (modality LUT: rescale), C.11.2 (VOI LUT: window).
 """
@@ -30,9 +30,9 @@ def is_dicom(data: bytes) -> bool:
 def read_dicom(data: bytes, max_pixels: int, window: Window | None) -> Pixels:
     """(H, W, 3) uint8 of the first frame.
 
-    Stored values are rescaled (to Hounsfield units in CT), then shown in `window`, else as the file says
-    (its window or VOI LUT), else over the range that its bits can hold. MONOCHROME1 is inverted, so that
-    more is brighter. Raises WeftError where it holds no picture or cannot be decoded.
+    Stored values are rescaled (to Hounsfield units in CT), then mapped by `window`, else by the file's window or VOI
+    LUT, else from the range of its bits. MONOCHROME1 is inverted, so that larger is brighter. Raises WeftError if the
+    file holds no picture or cannot be decoded.
     """
     if importlib.util.find_spec("pydicom") is None:
         raise MissingExtraError("pydicom", extra="medical", purpose="reading DICOM pictures")
@@ -67,21 +67,21 @@ def read_dicom(data: bytes, max_pixels: int, window: Window | None) -> Pixels:
 
 
 def ends(window: Window) -> tuple[float, float]:
-    """The values that become black and white."""
+    """Returns the values that become black and white."""
     level, width = window
     return level - width / 2, level + width / 2
 
 
 def scaled(values: NDArray[np.generic], low: float, high: float) -> Pixels:
-    """low..high -> 0..255; what lies outside is black or white."""
+    """Maps low..high to 0..255; values outside become black or white."""
     real = np.nan_to_num(values.astype(np.float64))
     return np.rint((real.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
 
 
 def _range(file: Any) -> tuple[float, float]:
-    """The values between which pydicom gives what the file's own window or LUT makes of its values.
+    """Returns the value range of pydicom's output after the file's own window or LUT.
 
-    Without either, those that the stored bits can hold, after rescaling.
+    Without either, it is the range of the stored bits, after rescaling.
     """
     for name in ("VOILUTSequence", "ModalityLUTSequence"):
         if file.get(name):
@@ -99,7 +99,7 @@ def _range(file: Any) -> tuple[float, float]:
 
 
 def _used(values: NDArray[np.generic]) -> Window:
-    """The window of all values that the picture has."""
+    """Returns the window that covers all values of the picture."""
     low, high = float(values.min()), float(values.max())
     return (low + high) / 2, max(high - low, 1.0)
 
@@ -108,7 +108,7 @@ _WARNED: set[int] = set()
 
 
 def _warn_of_range(bits: int, window: Window) -> None:
-    """Once for all pictures. window: such as fits the first one; of CT that of soft tissue."""
+    """Warns once for all pictures. window: a suggestion that fits the first one; in CT that of soft tissue."""
     if bits not in _WARNED:
         _WARNED.add(bits)
         log.warning(

@@ -1,7 +1,7 @@
-"""What a picture's file says beside its pixels: which side is up, and what is private.
+"""Metadata in a picture's file: its orientation, and private data.
 
-EXIF (place, time, camera, owner, a small copy of the picture before it was cut), XMP, IPTC and comments
-lie in containers of the file's format: segments of JPEG, chunks of PNG and WebP, tags of TIFF.
+EXIF (place, time, camera, owner, a small copy of the picture before cropping), XMP, IPTC and comments lie in
+containers of the file's format: segments of JPEG, chunks of PNG and WebP, tags of TIFF.
 """
 
 import io
@@ -20,11 +20,11 @@ _COMMENT, _SCAN, _END = 0xFE, 0xDA, 0xD9
 _TOLD = {_APP1, _APP13, _COMMENT}
 """Segments of a JPEG that hold EXIF and XMP, IPTC, and comments."""
 _NO_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-"""What does not stand among the coded pixels of a JPEG's scan; a restart mark does."""
+"""Bytes that end the coded pixels of a JPEG's scan; a restart mark does not."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _INTEGERS = {3: "H", 4: "I", 8: "h", 9: "i"}
-"""TIFF 6.0, section 2: the types that hold whole numbers of more than a byte -> struct's code."""
+"""TIFF 6.0, section 2: types of integers longer than a byte -> struct's code."""
 _PNG, _WEBP = b"\x89PNG\r\n\x1a\n", b"WEBP"
 # fmt: off
 _PNG_KEPT = {
@@ -32,7 +32,7 @@ _PNG_KEPT = {
     b"mDCV", b"cLLI", b"acTL", b"fcTL", b"fdAT",
 }
 # fmt: on
-"""Chunks that say how the pixels look. Those that a reader cannot do without begin with a capital letter."""
+"""Chunks that affect the appearance of the pixels. Names of critical chunks begin with a capital letter."""
 _WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 GPS = "place (GPS)"
 _TIFF_TAGS = {
@@ -46,7 +46,7 @@ EXIF's own directory, author; XMP; IPTC and Photoshop's block that holds it."""
 
 
 def jpeg_orientation(data: bytes) -> int:
-    """The orientation (1 to 8) that a JPEG file's EXIF says, else its XMP; 1 where neither does."""
+    """Returns the orientation (1 to 8) from a JPEG file's EXIF, else from its XMP, else 1."""
     xmp = b""
     for kind, start, end in _segments(data, scans=False):
         if kind != _APP1:
@@ -76,22 +76,22 @@ def _tiff_orientation(tiff: bytes) -> int | None:
                 if kind not in _INTEGERS or values != 1:
                     return 1
                 return int(struct.unpack_from(order + _INTEGERS[kind], tiff, entry + 8)[0])
-    except struct.error:  # a damaged directory says nothing about the picture
+    except struct.error:  # a damaged directory has no information about the picture
         return None
     return None
 
 
 def private_metadata(data: bytes) -> tuple[str, ...]:
-    """The kinds of metadata in a picture's file that may tell of a person, in order of name.
+    """Returns the kinds of metadata in a picture's file that may identify a person, sorted by name.
 
-    Of a file that is damaged, what can be known.
+    For a damaged file, those that can be found.
     """
     if is_dicom(data):
         return (PRIVATE,)
     if data[:3] == b"\xff\xd8\xff" and not _TOLD & {
         kind for kind, *_ in _segments(data, scans=False)
     }:
-        return ()  # most JPEG files, without opening each once more
+        return ()  # most JPEG files; this avoids opening each again
     found: set[str] = set()
     if data[:8] == _PNG:
         texts = {b"tEXt", b"zTXt", b"iTXt"} & {name for name, _, _ in _png_chunks(data)}
@@ -104,15 +104,15 @@ def private_metadata(data: bytes) -> tuple[str, ...]:
             found |= {"XMP"} if info.get("xmp") or info.get("XML:com.adobe.xmp") else set()
             found |= {"IPTC"} if info.get("photoshop") else set()
             found |= {"comment"} if info.get("comment") else set()
-    except Exception:  # a damaged file makes Pillow's readers raise nearly anything
+    except Exception:  # a damaged file makes Pillow's readers raise nearly any exception
         return tuple(sorted(found))
     return tuple(sorted(found))
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """The file with nothing but its pixels, their colours and which side is up; the pixels as they are.
+    """Returns the file with only its pixels, their colours and the orientation. The pixels are unchanged.
 
-    None for a format that is not known here (TIFF, HEIC, ...), or a file that is not whole.
+    None for an unsupported format (TIFF, HEIC, ...), or an incomplete file.
     """
     if data[:3] == b"\xff\xd8\xff":
         return _jpeg_without(data)
@@ -124,16 +124,16 @@ def without_metadata(data: bytes) -> bytes | None:
 
 
 def _segments(data: bytes, *, scans: bool = True) -> Iterator[tuple[int, int, int]]:
-    """(kind, start, end) of the segments of a JPEG up to the end mark of its first picture, or up to its
-    first scan, behind which most of the file lies.
+    """Yields (kind, start, end) of a JPEG's segments up to the end mark of its first picture; without `scans` only up
+    to its first scan, which most of the file follows.
 
-    ISO 10918-1, annex B.1.1: a segment is 0xff, its kind, and its length with the two bytes that say it.
-    Behind a scan's segment come the coded pixels, in which 0xff is followed by 0 or by a restart mark.
+    ISO 10918-1, annex B.1.1: a segment is 0xff, its kind, and its length including the two length bytes. A scan's
+    segment is followed by coded pixels, in which 0xff precedes 0 or a restart mark.
     """
     place = 2
     while 0 <= place < len(data) - 1 and data[place] == 0xFF:
         kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
-        if kind == 0xFF:  # a byte that only fills
+        if kind == 0xFF:  # a fill byte
             place += 1
             continue
         if kind in (0, _END) or length < 2:
@@ -154,8 +154,8 @@ def _next_segment(data: bytes, place: int) -> int:
 
 
 def _jpeg_without(data: bytes) -> bytes | None:
-    """Of APPn segments JFIF, Adobe's (what the colours are) and the colour profile stay. What follows
-    the end mark goes: further pictures with metadata of their own, a video, what a camera adds."""
+    """Keeps only the APPn segments JFIF, Adobe's (the colour space) and the colour profile. Everything after the end
+    mark is removed: further pictures with metadata, a video, a camera's additions."""
     kept, kind = [data[:2]], 0
     for kind, start, end in _segments(data):
         content = data[start + 4 : end]
@@ -176,7 +176,7 @@ def _jpeg_without(data: bytes) -> bytes | None:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(name, start, end) of each chunk that is whole; PNG specification, section 5.3."""
+    """Yields (name, start, end) of each complete chunk; PNG specification, section 5.3."""
     place = 8
     while place + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
@@ -233,5 +233,5 @@ def _orientation(data: bytes) -> int:
 
 
 def _tiff(orientation: int) -> bytes:
-    """The EXIF that says the orientation and nothing else."""
+    """Returns EXIF that holds only the orientation."""
     return b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, orientation, 0, 0)

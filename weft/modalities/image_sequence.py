@@ -1,4 +1,4 @@
-"""Pictures of several panels: the boxes of an NLVR picture side by side, or several pictures."""
+"""Pictures of several panels: the boxes of an NLVR picture in a row, or several pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from weft.modalities.parts import PanelParts
 
 
 class ImageSequence(PanelParts):
-    """One picture that shows several panels of one size in a row -> the panels, each by itself.
+    """One picture with several panels of the same size in a row -> the separate panels.
 
     Evaluation views are the panels in other orders: view v starts with panel v.
     """
@@ -49,7 +49,7 @@ class ImageSequence(PanelParts):
     def transform(
         self, item: Tensor, *, train: bool, generator: torch.Generator, view: int = 0
     ) -> Tensor:
-        """uint8 (P, 3, H, W) -> the same, perhaps in another order."""
+        """uint8 (P, 3, H, W) -> the same, possibly in another order."""
         if train and self.config.shuffle:
             item = item[torch.randperm(len(item), generator=generator)]
         elif not train and view:
@@ -66,7 +66,7 @@ class ImageSequence(PanelParts):
 
 
 def _shrunk(pixels_HWC: np.ndarray, factor: int) -> np.ndarray:
-    """The means of squares of pixels; what is left over at the right and bottom edge is cut off."""
+    """Averages squares of pixels; remaining pixels at the right and bottom edge are cut off."""
     if factor == 1:
         return pixels_HWC
     height, width = (side // factor * factor for side in pixels_HWC.shape[:2])
@@ -82,17 +82,17 @@ class ImageSequenceConfig(Config[Modality]):
     """Pictures of several panels side by side; each panel is read by itself."""
 
     count: int = 3
-    """Panels of a picture."""
+    """Number of panels in a picture."""
     gap: int = 50
     """Pixels between two panels in the file."""
     shrink: int = 2
-    """So many pixels along each side become one, their mean."""
+    """Side of the square of pixels that is averaged to one pixel."""
     shuffle: bool = True
-    """Training: the panels in random order, where it means nothing."""
+    """Training: use a random order of panels. Only if the order means nothing."""
     eval_orders: bool = False
-    """Evaluation views: one a panel, which starts with that panel."""
+    """Evaluation views: one for each panel, starting with that panel."""
     max_pixels: int = 100_000_000
-    """A picture with more pixels is refused before it is decoded."""
+    """Maximum pixels of a picture. Larger ones are refused before decoding."""
 
     def __post_init__(self) -> None:
         for name, least in {"count": 1, "gap": 0, "shrink": 1, "max_pixels": 1}.items():

@@ -16,7 +16,7 @@ Interpolation = Literal["bilinear", "bicubic"]
 Box = tuple[int, int, int, int]
 """top, left, height, width in pixels."""
 
-# ITU-R BT.601, equation of luma: the weights of grey that JPEG and Pillow use too.
+# ITU-R BT.601, equation of luma: the weights of grey in JPEG and Pillow.
 _LUMA = (0.299, 0.587, 0.114)
 # NTSC (FCC 1953): luma and the two axes of chroma, I and Q.
 _RGB_TO_YIQ = torch.tensor([_LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112)])
@@ -25,7 +25,7 @@ _CROP_ATTEMPTS = 10
 
 
 def resize(image: Tensor, height: int, width: int, mode: Interpolation = "bilinear") -> Tensor:
-    """uint8 (3, H, W) -> uint8 (3, height, width), anti-aliased where it gets smaller."""
+    """uint8 (3, H, W) -> uint8 (3, height, width), anti-aliased when shrinking."""
     if image.shape[1:] == (height, width):
         return image
     return F.interpolate(
@@ -64,10 +64,10 @@ def random_box(
     ratio: tuple[float, float],
     generator: torch.Generator,
 ) -> Box:
-    """A random part of a picture with a share of its area in `scale` and width / height in `ratio`.
+    """Returns a random part of a picture, with a share of its area in `scale` and width / height in `ratio`.
 
-    The share is uniform, the ratio log-uniform (Szegedy et al. 2015, section 6, with the ratios of
-    its figure). Where ten attempts do not fit, the largest central box of an allowed ratio.
+    The share is uniform, the ratio log-uniform (Szegedy et al. 2015, section 6, with the ratios of its figure). If
+    ten attempts do not fit, it is the largest central box with an allowed ratio.
     """
     draws = torch.rand(_CROP_ATTEMPTS, 4, generator=generator).tolist()
     low, high = math.log(ratio[0]), math.log(ratio[1])
@@ -85,7 +85,7 @@ def random_box(
 
 
 def letterbox(image: Tensor, size: int, fill: int, mode: Interpolation) -> Tensor:
-    """The whole picture inside (3, size, size), its proportions kept, the rest `fill`."""
+    """Fits the whole picture into (3, size, size), keeping its proportions; the rest is `fill`."""
     height, width = image.shape[1:]
     longest = max(height, width)
     height, width = (max(1, round(side * size / longest)) for side in (height, width))
@@ -100,7 +100,7 @@ def resized_square(image: Tensor, size: int, share: float, mode: Interpolation) 
     """The central square (3, size, size) of the whole picture, resized so that `size` is `share` of its shorter side."""
     height, width = image.shape[1:]
     shorter = round(size / share)
-    # As in transformers and torchvision: the longer side is rounded down, and so is the corner.
+    # As in transformers and torchvision, the longer side and the corner are rounded down.
     sides = [int(side * shorter / min(height, width)) for side in (height, width)]
     image = resize(image, sides[0], sides[1], mode)
     return crop(image, ((sides[0] - size) // 2, (sides[1] - size) // 2, size, size))
@@ -120,7 +120,7 @@ class Jitter:
         self._changes = [(strength, change) for strength, change in changes if strength]
 
     def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """uint8 (3, H, W) -> the same, changed; every number comes from `generator`."""
+        """uint8 (3, H, W) -> the same, changed; all random numbers come from `generator`."""
         if not self._changes:
             return image
         order = torch.randperm(len(self._changes), generator=generator).tolist()
@@ -135,10 +135,9 @@ class Jitter:
 
 @dataclass(frozen=True)
 class JitterConfig(Config[Jitter]):
-    """Colour jitter of training: how far each factor may leave 1, drawn uniformly; 0 leaves it be.
+    """Colour jitter in training: maximum deviation of each factor from 1, drawn uniformly; 0 changes nothing.
 
-    brightness, contrast, saturation: 0.4 draws from 0.6 to 1.4. hue: turns of the colour circle, at
-    most 0.5.
+    brightness, contrast, saturation: 0.4 draws from 0.6 to 1.4. hue: turns of the colour circle, at most 0.5.
     """
 
     brightness: float = 0.0
@@ -156,22 +155,22 @@ class JitterConfig(Config[Jitter]):
 
 
 def brightness(values: Tensor, factor: float) -> Tensor:
-    """(3, H, W) in 0..255 times the factor."""
+    """Multiplies (3, H, W) in 0..255 by the factor."""
     return values * factor
 
 
 def contrast(values: Tensor, factor: float) -> Tensor:
-    """Away from (factor > 1) or towards the mean grey of the picture."""
+    """Moves values away from (factor > 1) or towards the mean grey of the picture."""
     return torch.lerp(_grey(values).mean().expand_as(values), values, factor)
 
 
 def saturation(values: Tensor, factor: float) -> Tensor:
-    """Away from (factor > 1) or towards each pixel's own grey."""
+    """Moves values away from (factor > 1) or towards each pixel's own grey."""
     return torch.lerp(_grey(values).expand_as(values), values, factor)
 
 
 def hue(values: Tensor, turns: float) -> Tensor:
-    """Turns the colours around the grey axis, in the chroma plane of YIQ, so that luma stays."""
+    """Rotates the colours around the grey axis, in the chroma plane of YIQ, so that luma stays."""
     cos, sin = math.cos(math.tau * turns), math.sin(math.tau * turns)
     rotation = torch.tensor([(1.0, 0.0, 0.0), (0.0, cos, -sin), (0.0, sin, cos)])
     matrix = _YIQ_TO_RGB @ rotation @ _RGB_TO_YIQ

@@ -1,4 +1,4 @@
-"""Frames of videos that were decoded last: where an epoch reads the same ones again, decoding takes longer than the rest."""
+"""A cache of decoded video frames, for epochs that read the same frames again: decoding takes longest."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ _KEPT: RecentBytes[NDArray[np.uint8]] = RecentBytes(KEPT_BYTES)
 def frames_of(
     video: Media, times: Sequence[float], *, min_side: int, part: MovingPart | None, keep: bool
 ) -> NDArray[np.uint8]:
-    """(F, H, W, 3) the frames at these times, or of each the moving part.
+    """(F, H, W, 3) the frames at these times, or the moving part of each.
 
-    keep: whether the next epoch reads the same ones. Raises WeftError without the source.
+    keep: whether the next epoch reads the same frames. Raises WeftError without the source.
     """
     key = None
     if keep and video.place.changed():

@@ -1,8 +1,8 @@
-"""The part of a clip that moves most, such as the mouth of a speaker, found without any model of what it shows.
+"""Finds the part of a clip that moves most, such as a speaker's mouth, without a model of its content.
 
-In a single clip the eyes may move more than the mouth. So it is learned how that part looks in most of the training clips, and it is
-found by its looks: all clips are brought to one place (congealing; compare Learned-Miller 2006, Data driven image models
-through continuous joint alignment).
+In a single clip the eyes may move more than the mouth. Therefore the appearance of that part is learned over the
+training clips by aligning them (congealing; compare Learned-Miller 2006, Data driven image models through continuous
+joint alignment), and then searched in each clip.
 """
 
 from collections.abc import Hashable, Sequence
@@ -21,30 +21,34 @@ from weft.core.ranges import COUNT, POSITIVE_SHARE, SHARE_BELOW_1, require
 
 Frames = NDArray[np.uint8]
 GREY, DEVIATION = 128, 40
-"""Of pictures of changes."""
+"""Mean and standard deviation of pictures of changes."""
 WIDER = 1.5
-"""The window in which motion is counted is so many times as wide as high."""
+"""Width of the window in which motion is summed, as a multiple of its height."""
 LOOK = 2.0
-"""Sides of what is looked for, beside those of that window."""
+"""Side of the learned appearance, as a multiple of that window's side."""
 SIDE = 128
-"""Pixels of the shorter side of the pictures in which it is looked for."""
+"""Shorter side of the pictures in which the part is searched, in pixels."""
 ROUNDS = 8
-"""Most rounds of looking for it and learning its look anew."""
+"""Maximum number of rounds of searching and relearning."""
 FLAT = 2.0
-"""Least standard deviation of grey levels of what is compared: in a plane nothing is found."""
+"""Minimum standard deviation of grey levels for a comparison: nothing can be found in a flat area."""
 
 
 class MovingPart:
-    """A square that is cut out of all frames of a clip, at one place. `look` is what is looked for there, (h, w) grey levels of
-    mean 0 and deviation 1; None before `learn` or `restore`: then the square is where the clip changes most."""
+    """A square that is cut from all frames of a clip at the same position.
+
+    look: the appearance to search for, (h, w) grey levels of mean 0 and deviation 1. None before `learn` or
+    `restore`; then the square is where the clip changes most.
+    """
 
     def __init__(self, config: "MovingPartConfig") -> None:
         self.config = config
         self.look: Tensor | None = None
 
     def learn(self, clips: Sequence["Seen"]) -> None:
-        """The mean of the clips around the places where they change most, looked for in all of them, and so on until it
-        stays. Of the first places some are wrong, so that the first look is their median."""
+        """Learns the appearance: starts with the clips around their positions of most change, averages them, searches
+        the result in all clips, and repeats until the positions stay. Some of the first positions are wrong, so
+        the first appearance is a median."""
         if not clips:
             return
         places = [clip.moving for clip in clips]
@@ -62,13 +66,13 @@ class MovingPart:
             places = found
 
     def state(self) -> list[list[float]]:
-        """JSON values of the look; nothing where none is learned."""
+        """Returns the appearance as JSON values; empty before learning."""
         return (
             [] if self.look is None else [[round(v, 3) for v in row] for row in self.look.tolist()]
         )
 
     def restore(self, state: Any) -> None:
-        """Raises WeftError where it is not what `state` gave."""
+        """Raises WeftError unless `state` comes from `state()`."""
         try:
             look = torch.tensor(state, dtype=torch.float32)
         except (TypeError, ValueError):
@@ -81,7 +85,7 @@ class MovingPart:
 
     @property
     def key(self) -> Hashable:
-        """What is cut depends on it and the frames alone."""
+        """The cut depends only on this key and the frames."""
         return self.config, None if self.look is None else self.look.numpy().tobytes()
 
     def place(self, frames: Frames) -> tuple[int, int]:
@@ -93,7 +97,7 @@ class MovingPart:
         return round(y / scale), round(x / scale)
 
     def cut(self, frames: Frames) -> Frames:
-        """(F, H, W, 3) -> (F, S, S, 3) the square, and around it what random shifts need, within the frame."""
+        """(F, H, W, 3) -> (F, S, S, 3) the square with a margin for random shifts, within the frame."""
         config = self.config
         height, width = frames.shape[1:3]
         y, x = self.place(frames)
@@ -105,7 +109,7 @@ class MovingPart:
         return changes(found) if config.change else np.ascontiguousarray(found)
 
     def shifted(self, frames: Frames, generator: torch.Generator | None) -> Frames:
-        """The square out of what `cut` gives: at a random place of it, without a generator in its middle."""
+        """Takes the square from the output of `cut`: at a random position, or in the middle without a generator."""
         room = frames.shape[1]
         side = max(1, round(room / (1 + 2 * self.config.shift)))
         places = [0.5, 0.5] if generator is None else torch.rand(2, generator=generator).tolist()
@@ -115,7 +119,7 @@ class MovingPart:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is learned of a clip: its mean picture, grey and small, and where in it the clip changes most."""
+    """Data of a clip for learning: its mean picture, grey and small, and the position of most change."""
 
     grey: Tensor
     moving: tuple[int, int]
@@ -129,21 +133,21 @@ class Seen:
 
 @dataclass(frozen=True)
 class MovingPartConfig(Config[MovingPart]):
-    """A square that is cut out of all frames of a clip at one place: that which changes most from frame to frame in most of
-    the training clips."""
+    """A square that is cut from all frames of a clip at one position: the part that changes most in most training
+    clips."""
 
     share: float = 0.35
-    """Its side, as a share of the shorter side of a frame."""
+    """Side of the square, as a share of the shorter side of a frame."""
     window: float = 0.14
     """Height of the window whose changes are summed to find the place, as a share of the frame's height."""
     change: bool = False
-    """Whether what is seen is how each frame differs from the mean of the clip's frames, grey where it does not: the same
-    mouth then looks the same whatever the light, and parts of several clips can be put together."""
+    """If true, show each frame's difference from the clip's mean frame, grey where there is none. A mouth then looks
+    the same in any light, and parts of several clips can be spliced."""
     shift: float = 0.0
-    """Training: most that the square is moved in each direction, at random, as a share of its side."""
+    """Training: maximum random shift of the square in each direction, as a share of its side."""
 
     learned_from: int = 300
-    """Most training clips from which its look is learned."""
+    """Maximum number of training clips from which the appearance is learned."""
 
     def __post_init__(self) -> None:
         require(
@@ -156,8 +160,8 @@ class MovingPartConfig(Config[MovingPart]):
 
 
 def changes(frames: Frames) -> Frames:
-    """(F, H, W, C) how each frame differs from their mean: GREY where it does not, so that the standard deviation is
-    DEVIATION, and what is farther away than that allows is black or white."""
+    """(F, H, W, C) difference of each frame from their mean. No difference is GREY, the standard deviation is
+    DEVIATION, and values beyond the range are black or white."""
     values = frames.astype(np.float32)
     values -= values.mean(0)
     values *= DEVIATION / max(float(values.std()), 1e-3)
@@ -165,10 +169,10 @@ def changes(frames: Frames) -> Frames:
 
 
 def moving_place(frames: Frames, window: float) -> tuple[int, int]:
-    """(y, x) the middle of the window with most change; of a clip without change that of the frame.
+    """(y, x) the middle of the window with most change; for a clip without change the middle of the frame.
 
-    Change is the size of the second difference over time: a head that sways changes evenly, a mouth back and forth.
-    Of fewer than three frames it is the first difference.
+    Change is the magnitude of the second difference over time: a swaying head moves evenly, a mouth back and forth.
+    For fewer than three frames it is the first difference.
     """
     height, width = frames.shape[1:3]
     grey_FHW = torch.from_numpy(frames).float().mean(3)
@@ -183,8 +187,8 @@ def moving_place(frames: Frames, window: float) -> tuple[int, int]:
 
 
 def looked_for(grey: Tensor, look: Tensor) -> tuple[int, int]:
-    """(y, x) the middle of what in a picture (H, W) is most like `look` (h, w), by normalised correlation; the middle of
-    a picture that is smaller."""
+    """(y, x) the middle of the part of a picture (H, W) most similar to `look` (h, w), by normalised correlation; the
+    middle of the picture if it is smaller."""
     (height, width), (high, wide) = grey.shape, look.shape
     if high > height or wide > width:
         return height // 2, width // 2
@@ -198,7 +202,7 @@ def looked_for(grey: Tensor, look: Tensor) -> tuple[int, int]:
 
 
 def _products(picture: Tensor, part: Tensor) -> Tensor:
-    """(H - h + 1, W - w + 1) the sums of products of `part` with the picture, by Fourier transforms."""
+    """(H - h + 1, W - w + 1) the correlation of `part` with the picture, by Fourier transforms."""
     (height, width), (high, wide) = picture.shape, part.shape
     of_part = torch.fft.rfft2(part, s=picture.shape).conj()
     found: Tensor = torch.fft.irfft2(torch.fft.rfft2(picture) * of_part, s=picture.shape)
@@ -206,7 +210,7 @@ def _products(picture: Tensor, part: Tensor) -> Tensor:
 
 
 def _small(frames: Frames) -> tuple[Tensor, float]:
-    """(H, W) the mean of the frames in grey levels, its shorter side SIDE pixels; and how many there are for one."""
+    """Returns (H, W) the mean of the frames in grey levels, with a shorter side of SIDE pixels, and the scale."""
     grey = torch.from_numpy(frames.mean((0, 3), dtype=np.float32))
     scale = SIDE / min(grey.shape)
     size = [max(1, round(side * scale)) for side in grey.shape]
@@ -215,7 +219,7 @@ def _small(frames: Frames) -> tuple[Tensor, float]:
 
 
 def _around(grey: Tensor, place: tuple[int, int], window: float) -> Tensor:
-    """What is around a place, moved so that it lies within the picture; normalised."""
+    """Returns the normalised area around a position, moved so that it lies within the picture."""
     height, width = grey.shape
     high = min(height, round(LOOK * window * height))
     wide = min(width, round(LOOK * WIDER * window * height))

@@ -1,4 +1,4 @@
-"""Texts as the words and parts of words in them, without their order."""
+"""Texts as sets of words and parts of words, without order."""
 
 import itertools
 from collections import Counter
@@ -21,17 +21,17 @@ from weft.core.text import compatible, normalised, unspaced, words
 from weft.modalities.parts import TokenParts
 
 INSIDE = "~"
-"""Ends the name of a run of characters within a word."""
+"""Suffix in the name of an n-gram of characters within a word."""
 EDGE = "_"
-"""Stands in it for the beginning or the end of the word."""
+"""Marks the beginning or the end of the word in it."""
 
 
 class Ngrams(TokenParts):
     """Text -> ids of its n-grams: runs of one word and of two, and of 3 to 5 characters within words.
 
-    Those of at least `min_rows` training texts are known, the most frequent first. In scripts without
-    blanks a word is one character, so runs of them go up to 3. Several captions are read as one text, or, without
-    `together`, one by one as other texts are: training draws one, evaluation takes number `view`.
+    N-grams in at least `min_rows` training texts are known, the most frequent first. In scripts without blanks a word
+    is one character, so runs go up to 3. Several captions are read as one text; without `together` separately, as
+    other texts are: training draws one, evaluation takes number `view`.
     """
 
     def __init__(self, config: "NgramsConfig") -> None:
@@ -42,11 +42,11 @@ class Ngrams(TokenParts):
 
     @property
     def vocab_size(self) -> int:
-        """How many n-grams are known, at least 1."""
+        """The number of known n-grams, at least 1."""
         return max(1, len(self._known))
 
     def decode(self, raw: Any) -> list[list[str]]:
-        """The n-grams of each text, in order. Raises WeftError for what is no text."""
+        """Returns the n-grams of each text, in order. Raises WeftError for anything but text."""
         texts = raw if isinstance(raw, Alternatives) else [raw]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise WeftError(f"is {brief(raw)}, expected a text or alternatives")
@@ -63,7 +63,7 @@ class Ngrams(TokenParts):
         generator: torch.Generator,
         view: int = 0,
     ) -> Tensor:
-        """int64 (T,): ids of the n-grams that are known."""
+        """int64 (T,): ids of the known n-grams."""
         if train and len(item) > 1:
             view = int(torch.randint(len(item), (), generator=generator))
         grams = item[view % len(item)]
@@ -76,7 +76,7 @@ class Ngrams(TokenParts):
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns the n-grams. Raises WeftError where no row has a text."""
+        """Learns the n-grams. Raises WeftError if no row has a text."""
         counts: Counter[str] = Counter()
         texts = 0
         for raw in raws:
@@ -105,8 +105,8 @@ class Ngrams(TokenParts):
         return [self._known[one] if 0 <= one < known else None for one in values.tolist()]
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The known words, each with the most that an n-gram with it weighs. A run of characters of a word that is
-        not known itself stands behind them."""
+        """Displays the known words, each with the maximum weight of its n-grams. Character n-grams of unknown words
+        follow."""
         display = super().weighed(field, weights)
         runs = [(word.text, word.weight or 0.0) for word in display.words]
         said = [name for name, _ in runs if " " not in name and not name.endswith(INSIDE)]
@@ -144,7 +144,7 @@ class Ngrams(TokenParts):
 
 
 def _words_with(name: str, known: Collection[str]) -> list[str]:
-    """The known words that an n-gram of this name is made of, or is a part of."""
+    """Returns the known words that an n-gram of this name consists of, or is part of."""
     if name.endswith(INSIDE):
         run = name.removesuffix(INSIDE)
         return [word for word in known if run in f"{EDGE}{word}{EDGE}"]
@@ -152,7 +152,7 @@ def _words_with(name: str, known: Collection[str]) -> list[str]:
 
 
 def _shown_run(name: str) -> str:
-    """An n-gram as a person reads it: what lies before or behind a run of characters is an ellipsis."""
+    """Formats an n-gram for people, with an ellipsis before or after a run of characters."""
     if not name.endswith(INSIDE):
         return name
     run = name.removesuffix(INSIDE)
@@ -166,17 +166,17 @@ class NgramsConfig(Config[Modality]):
     """Turns texts into n-grams."""
 
     words: int = 2
-    """Longest run of words; one more in scripts without blanks."""
+    """Maximum number of words in a run; one more in scripts without blanks."""
     characters: int = 5
-    """Longest run of characters within a word, from 3; 0 for none."""
+    """Maximum number of characters in a run within a word, from 3; 0 for none."""
     vocab_size: int = 20000
-    """Most n-grams that are learned."""
+    """Maximum number of learned n-grams."""
     min_rows: int = 2
-    """In how many training texts an n-gram must be to be learned."""
+    """Minimum number of training texts that contain a learned n-gram."""
     together: bool = True
-    """Several captions of a row are one text; otherwise each is a text of its own."""
+    """If true, several captions of a row are one text; otherwise each is a separate text."""
     max_words: int = 2000
-    """Words of a text that are read, from its beginning."""
+    """Maximum number of words that are read of a text, from its beginning."""
 
     def __post_init__(self) -> None:
         require(self, words=COUNT, characters=at_least(0), vocab_size=COUNT, min_rows=COUNT)

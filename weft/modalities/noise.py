@@ -1,4 +1,4 @@
-"""Sounds in which nothing is said, made at random: silence, noise of any colour, bursts and tones."""
+"""Random sounds without speech: silence, noise of any colour, bursts and tones."""
 
 import math
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 LOUDEST, SOFTEST = 0.0, -70.0
-"""Level of the largest sample in decibels of full scale; of silence there is no more."""
+"""Range of the peak level in decibels of full scale."""
 SILENT = 0.1
 """Share of the sounds that are digital silence."""
 BANDS = 12
-"""Points of the random spectrum of a noise, evenly spaced on a logarithmic scale."""
+"""Number of points of the random spectrum of a noise, evenly spaced on a logarithmic scale."""
 
 
 def noise(samples: int, rate: int, generator: torch.Generator) -> Tensor:
-    """(S,) float32: one of digital silence, white noise, coloured noise that grows and fades, and tones in noise."""
+    """(S,) float32: digital silence, white noise, coloured noise of varying level, or tones in noise."""
     kind = _uniform(0, 1, generator)
     if kind < SILENT:
         return torch.zeros(samples)
@@ -47,7 +47,7 @@ def _coloured(white_S: Tensor, rate: int, generator: torch.Generator) -> Tensor:
 
 
 def _envelope(samples: int, rate: int, generator: torch.Generator) -> Tensor:
-    """(S,) from 0 to 1: slow changes, or bursts that fade, from one to twenty a second."""
+    """(S,) from 0 to 1: slow changes, or decaying bursts, one to twenty a second."""
     times_S = torch.arange(samples) / rate
     if _uniform(0, 1, generator) < 0.5:
         points = max(2, round(samples / rate * _uniform(1, 10, generator)) + 1)
@@ -59,7 +59,7 @@ def _envelope(samples: int, rate: int, generator: torch.Generator) -> Tensor:
 
 
 def _tones(samples: int, rate: int, generator: torch.Generator) -> Tensor:
-    """(S,) a tone whose pitch moves, and its overtones."""
+    """(S,) a tone of varying pitch with its overtones."""
     times_S = torch.arange(samples) / rate
     octaves_P = torch.rand(6, generator=generator) * _uniform(0, 2, generator)
     highest = min(2000.0, rate / 8)

@@ -1,7 +1,7 @@
-"""The parts of a row, which explanations weigh and take away, and what a person is shown of a value.
+"""The parts of a row that explanations weight and remove, and the display of values.
 
-`TokenParts` serves any modality of token streams, `PictureParts` and `PanelParts` are base classes for those
-of one picture and of several.
+`TokenParts` serves any modality of token streams. `PictureParts` and `PanelParts` are base classes for modalities of
+one picture and of several.
 """
 
 import math
@@ -20,28 +20,29 @@ from weft.core.media import Media
 from weft.core.records import Field
 
 MOST_SHOWN = 8
-"""Pictures of a row that an explanation shows: a video has many."""
+"""Maximum pictures of a row in an explanation: a video has many."""
 LARGEST_GRID = 8
 """Cells along the longer side of a picture."""
 MOST_CELLS = 512
-"""Cells of all pictures of a row together, as far as each has one: the model looks at the row once for each."""
+"""Maximum cells over all pictures of a row, but at least one for each: the model processes the row once for each
+cell."""
 
 
 def parts_of(modality: object) -> Removable:
-    """How the parts of a row are taken away: the modality itself, or the places of its Field."""
+    """Returns the object that removes the parts of a row: the modality itself, or the positions of its Field."""
     return modality if isinstance(modality, Removable) else TokenParts(modality)
 
 
 def shown_by(modality: object) -> Shown:
-    """What shows a value to a person: the modality itself, or words and pictures as they are."""
+    """Returns the object that displays a value: the modality itself, or plain words and pictures."""
     return modality if isinstance(modality, Shown) else TokenParts(modality)
 
 
 class TokenParts:
-    """The T places of a Field (B, T) or (B, T, D), named by its modality where it is `NamedParts`.
+    """The T positions of a Field (B, T) or (B, T, D), named by the modality if it is `NamedParts`.
 
-    A place that is taken away is masked. A place without a name, such as that of a special token, is
-    neither taken away nor shown.
+    A removed position is masked. A position without a name, such as that of a special token, is neither removed nor
+    displayed.
     """
 
     def __init__(self, modality: object = None) -> None:
@@ -65,14 +66,14 @@ class TokenParts:
         return (length,) if tokens in (None, length) else None
 
     def show(self, raw: Any) -> Display:
-        """A picture as it is, anything else as text."""
+        """Displays a picture as it is, anything else as text."""
         if isinstance(raw, Media) and raw.kind in ("image", "file"):
             return Display(pictures=(Picture(raw),))
         listed = isinstance(raw, list | tuple) and not isinstance(raw, str)
         return Display(words=(Word(" ".join(map(str, raw)) if listed else str(raw)),))
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The names of the real places."""
+        """Displays the names of the real positions."""
         names, real = self._names(field.values[0].cpu()), _real(field)[0].tolist()
         found = zip(names, weights.tolist(), real, strict=True)
         return Display(words=tuple(Word(n, w) for n, w, there in found if there and n is not None))
@@ -84,7 +85,7 @@ class TokenParts:
 
 
 class PictureParts:
-    """Cells of a grid over pictures (B, C, H, W). One that is taken away has the picture's mean colour."""
+    """Cells of a grid over pictures (B, C, H, W). A removed cell gets the picture's mean colour."""
 
     def parts(self, field: Field) -> Tensor:
         """(B, rows x columns), all True."""
@@ -104,24 +105,24 @@ class PictureParts:
         return TokenParts().show(raw)
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The picture as the model sees it."""
+        """Displays the picture as the model reads it."""
         return Display(pictures=(Picture(pixels_of(field.values[0].cpu()), weights.numpy()),))
 
 
 class PanelParts:
-    """Cells of a grid over each of several pictures (B, N, C, H, W); without those of padding.
+    """Cells of a grid over each of several pictures (B, N, C, H, W), without padding.
 
-    Of many pictures the grid is coarser, so that a row has at most `MOST_CELLS` cells, or one a picture.
+    With many pictures the grid is coarser, so that a row has at most `MOST_CELLS` cells, or one for each picture.
     """
 
     def parts(self, field: Field) -> Tensor:
-        """(B, pictures x rows x columns), True of every picture that is there."""
+        """(B, pictures x rows x columns), True for every real picture."""
         cells = math.prod(self._grid(field))
         real_BN = _real(field)
         return real_BN[:, :, None].expand(*real_BN.shape, cells).flatten(1)
 
     def without(self, field: Field, gone_BP: Tensor) -> Field:
-        """Cells that are taken away have their picture's mean colour."""
+        """Removed cells get their picture's mean colour."""
         pictures = field.values.flatten(0, 1)
         values = without_cells(pictures, gone_BP.reshape(len(pictures), -1), self._grid(field))
         return replace(field, values=values.view_as(field.values))
@@ -137,7 +138,7 @@ class PanelParts:
         return None if grid is None else (pictures, *grid)
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The pictures as the model sees them; of many those that matter most, in their order."""
+        """Displays the pictures as the model reads them; of many, the most important ones, in their order."""
         values = field.values[0].cpu()
         real = [place for place, there in enumerate(_real(field)[0].tolist()) if there]
         heats = [float(weights[place].clamp_min(0).sum()) for place in real]
@@ -156,14 +157,14 @@ class PanelParts:
 
 
 def grid_of(height: int, width: int, pictures: int = 1) -> tuple[int, int]:
-    """Rows and columns of the cells of each of so many pictures of a row."""
+    """Returns rows and columns of the cells of each picture in a row of this many."""
     longest, most = max(height, width), math.isqrt(MOST_CELLS // max(1, pictures))
     side = min(LARGEST_GRID, most)
     return max(1, round(side * height / longest)), max(1, round(side * width / longest))
 
 
 def without_cells(values_BCHW: Tensor, gone_BP: Tensor, grid: tuple[int, int]) -> Tensor:
-    """The pictures with the marked cells of that grid in the mean colour of each picture."""
+    """Replaces the marked cells of that grid by the mean colour of each picture."""
     height, width = values_BCHW.shape[2:]
     gone_B1HW = torch.nn.functional.interpolate(
         gone_BP.view(-1, 1, *grid).float(), size=(height, width), mode="nearest"
@@ -173,9 +174,9 @@ def without_cells(values_BCHW: Tensor, gone_BP: Tensor, grid: tuple[int, int]) -
 
 
 def token_grid(tokens: int, height: int, width: int) -> tuple[int, int] | None:
-    """Rows and columns of an encoder's tokens over a picture; one more token may stand before them.
+    """Returns rows and columns of an encoder's tokens over a picture, possibly after one further token.
 
-    None where they are no grid of square cells.
+    None if they do not form a grid of square cells.
     """
     for count in (tokens, tokens - 1):
         rows = round((count * height / width) ** 0.5) if count > 0 else 0
@@ -189,8 +190,8 @@ def token_grid(tokens: int, height: int, width: int) -> tuple[int, int] | None:
 
 
 def pixels_of(values_CHW: Tensor) -> np.ndarray:
-    """(H, W, 3) uint8: pictures as they are; of other values with places the mean of the channels, from
-    the least as black to the most as white."""
+    """(H, W, 3) uint8: pictures unchanged; for other spatial values the mean of the channels, with the minimum black
+    and the maximum white."""
     if values_CHW.dtype != torch.uint8 or values_CHW.shape[0] != 3:
         grey_1HW = values_CHW.float().mean(0, keepdim=True)
         low, high = grey_1HW.min(), grey_1HW.max()
@@ -201,7 +202,7 @@ def pixels_of(values_CHW: Tensor) -> np.ndarray:
 
 
 def _real(field: Field) -> Tensor:
-    """(B, T) True where a place is no padding."""
+    """(B, T) True for real positions."""
     if field.mask is not None:
         return field.mask
     return torch.ones(field.values.shape[:2], dtype=torch.bool, device=field.values.device)

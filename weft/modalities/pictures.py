@@ -1,4 +1,4 @@
-"""Several pictures a row: the views of a product, the X-rays of a patient."""
+"""Several pictures for each row: the views of a product, the X-rays of a patient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ from weft.modalities.parts import PanelParts
 
 
 class Pictures(PanelParts):
-    """A picture, or a list of them -> uint8 (N, 3, S, S); at most `most` of them, the first ones.
+    """A picture, or a list of them -> uint8 (N, 3, S, S); the first `most` of them.
 
-    Each is read and transformed as `image` says. Evaluation views are those of the pictures.
+    Each is read and transformed by `image`. Evaluation views are those of the pictures.
     """
 
     media: Kind = "image"
@@ -33,7 +33,7 @@ class Pictures(PanelParts):
         self.views = views_of(self._image)
 
     def decode(self, raw: Any) -> list[Any]:
-        """Raises WeftError where it is no picture, or no list of one or more."""
+        """Raises WeftError unless it is a picture, or a list of at least one."""
         pictures = list(raw) if isinstance(raw, list | tuple) else [raw]
         if not pictures:
             raise WeftError(f"is {brief(raw)}, expected one picture or more")
@@ -49,7 +49,7 @@ class Pictures(PanelParts):
         return torch.stack(found)
 
     def collate(self, items: Sequence[Tensor]) -> Field:
-        """B rows -> Field of uint8 (B, N, 3, S, S) with a mask (B, N), True where there is a picture."""
+        """B rows -> Field of uint8 (B, N, 3, S, S) with a mask (B, N), True for real pictures."""
         return stacked(items)
 
     def show(self, raw: Any) -> Display:
@@ -72,9 +72,9 @@ class PicturesConfig(Config[Modality]):
     """Several pictures for each row."""
 
     image: ImageConfig = field(default_factory=ImageConfig)
-    """How each of them is read."""
+    """How each picture is read."""
     most: int = 4
-    """Most pictures of a row; of more the first ones are read."""
+    """Maximum pictures of a row. Of more, the first ones are read."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT)

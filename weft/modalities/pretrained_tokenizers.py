@@ -1,4 +1,4 @@
-"""Tokenizers of pretrained models, read from tokenizer.json or made by transformers of a vocabulary."""
+"""Tokenizers of pretrained models, read from tokenizer.json or built by transformers from a vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from weft.hub import fetched, is_open_clip, loading, quiet, read_open_clip, refu
 from weft.modalities.tokenization import Tokens, ids_of, parts_of_words
 
 TOKENIZER_SETTINGS = "tokenizer_config.json"
-# What tokenizers of these classes do to a text before their tokenizer.json begins, in Python code.
+# Text cleaning that tokenizers of these classes do in Python code, before their tokenizer.json.
 _PREPARED: dict[str, tuple[normalizers.Normalizer, ...]] = {
     "SiglipTokenizer": (
         normalizers.Lowercase(),
@@ -23,7 +23,7 @@ _PREPARED: dict[str, tuple[normalizers.Normalizer, ...]] = {
     ),
     "Siglip2Tokenizer": (normalizers.Lowercase(),),
 }
-# Hugging Face's names of the roles; of two the first that exists counts.
+# Hugging Face's names of the roles; of two the first that exists is used.
 _ROLE_NAMES = {
     "pad": ("pad_token",),
     "unk": ("unk_token",),
@@ -34,7 +34,7 @@ _ROLE_NAMES = {
 
 
 def load_pretrained(name: str) -> Tokens:
-    """The tokenizer of a local folder, an installed package or the hub (see `locate`)."""
+    """Loads the tokenizer of a local folder, an installed package or the hub (see `locate`)."""
     folder = fetched(name, weights=False)
     refuse_code(folder / TOKENIZER_SETTINGS)
     if not (folder / "tokenizer.json").is_file():
@@ -42,7 +42,7 @@ def load_pretrained(name: str) -> Tokens:
     settings = _settings(folder)
     try:
         tokenizer = Tokenizer.from_str(read_file(folder / "tokenizer.json").decode())
-    except Exception as error:  # the parser of tokenizers raises bare Exception
+    except Exception as error:  # the parser of tokenizers raises a bare Exception
         raise WeftError(f"{folder / 'tokenizer.json'}: is not a tokenizer: {error}") from None
     prepare = _PREPARED.get(str(settings.get("tokenizer_class")).removesuffix("Fast"), ())
     if is_open_clip(folder):
@@ -53,7 +53,7 @@ def load_pretrained(name: str) -> Tokens:
 
 
 def _cleaning(folder: Path) -> tuple[normalizers.Normalizer, ...]:
-    """What open_clip does to a text before its tokenizer; both strip blanks."""
+    """Returns open_clip's text cleaning before its tokenizer; both strip blanks."""
     asked = read_open_clip(folder).get("text_cfg", {}).get("tokenizer_kwargs") or {}
     clean = asked.get("clean", "whitespace")
     if clean == "canonicalize":
@@ -62,7 +62,7 @@ def _cleaning(folder: Path) -> tuple[normalizers.Normalizer, ...]:
 
 
 def _by_transformers(name: str, folder: Path) -> Tokens:
-    """The tokenizer of a folder without tokenizer.json, as transformers makes it of a vocabulary."""
+    """Returns the tokenizer that transformers builds from a vocabulary, for a folder without tokenizer.json."""
     refuse_code(folder / "config.json")
     if is_open_clip(folder):
         raise WeftError(f"{folder}: has no tokenizer.json, expected the tokenizer beside the model")
@@ -77,7 +77,7 @@ def _by_transformers(name: str, folder: Path) -> Tokens:
 
 
 def _whole(tokens: Tokens) -> Tokens:
-    """The same, with long words in parts where the tokenizer would call them unknown as a whole."""
+    """Returns the same tokenizer, but splits long words that it would treat as unknown."""
     tokenizer = tokens.tokenizer
     if isinstance(tokenizer.model, models.WordPiece) and tokenizer.pre_tokenizer is not None:
         parts = parts_of_words(tokenizer.model.max_input_chars_per_word)
@@ -86,8 +86,8 @@ def _whole(tokens: Tokens) -> Tokens:
 
 
 def _put_ends(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
-    """The tokens at both ends as tokenizer_config.json asks for them: older files of Gemma's kind, such
-    as SigLIP 2's, do not say it in tokenizer.json."""
+    """Adds the start and end tokens that tokenizer_config.json requests: older files like Gemma's, such as SigLIP
+    2's, do not define them in tokenizer.json."""
     wanted = {end: settings.get(f"add_{end}_token") for end in ("bos", "eos")}
     if all(asked is None for asked in wanted.values()):
         return
@@ -101,7 +101,7 @@ def _put_ends(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
 
 
 def _content(token: Any) -> str | None:
-    """A token's text; some files keep it in an object."""
+    """Returns a token's text; some files store it in an object."""
     found = token.get("content") if isinstance(token, dict) else token
     return None if found is None else str(found)
 

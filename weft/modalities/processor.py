@@ -1,7 +1,7 @@
-"""How a pretrained model wants its pictures: size, crop, interpolation, mean and standard deviation.
+"""The preprocessing of a pretrained model's pictures: size, crop, interpolation, mean and standard deviation.
 
-Models say so in preprocessor_config.json, newer ones in processor_config.json, which counts first; those of
-open_clip in open_clip_config.json.
+Models define it in preprocessor_config.json, newer ones in processor_config.json, which takes precedence; open_clip
+models in open_clip_config.json.
 """
 
 from collections.abc import Mapping
@@ -22,21 +22,20 @@ _RESIZING: dict[str, Literal["crop", "squash", "pad"]] = {
     "squash": "squash",
     "longest": "pad",
 }
-"""open_clip's names."""
+"""open_clip's names of interpolations."""
 CLIP_MEAN: RGB = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD: RGB = (0.26862954, 0.26130258, 0.27577711)
 _LARGEST = 255.0
-# From this size on ConvNeXt's pictures are squashed, below it they are cropped.
+# From this size on, ConvNeXt's pictures are squashed; below it they are cropped.
 _CONVNEXT_SQUASHED = 384
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What a model says of its pictures; None where it does not say.
+    """A model's preprocessing of pictures; None for undefined values.
 
-    mean, std: of pixels in [0, 1], whatever range the model itself scales them to. size: side of the
-    square that it sees, in pixels. fit, crop: whether a picture is cropped, squashed or bordered to it, and the
-    share of the (shorter) side that is seen.
+    mean, std: of pixels in [0, 1], whatever the model's own range. size: side of the square input, in pixels. fit,
+    crop: whether a picture is cropped, squashed or bordered to it, and the visible share of the (shorter) side.
     """
 
     mean: RGB | None = None
@@ -47,7 +46,7 @@ class Processor:
     interpolation: Interpolation | None = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings of an `ImageConfig` that follow, as far as the model says them."""
+        """Returns the `ImageConfig` settings that the model defines."""
         found: dict[str, Any] = {
             "size": self.size,
             "fit": self.fit,
@@ -58,24 +57,24 @@ class Processor:
         return {name: value for name, value in found.items() if value is not None}
 
     def image(self, base: ImageConfig) -> ImageConfig:
-        """`base` with the size, fit and interpolation of the model, as far as it says them."""
-        if self.fit == "squash":  # and then the central part of the square
+        """Returns `base` with the size, fit and interpolation that the model defines."""
+        if self.fit == "squash":  # followed by the central part of the square
             base = base.replace(eval_views=(ViewConfig(crop=self.crop),))
         return base.replace(**self.settings())
 
 
 def image_of(name: str, base: ImageConfig | None = None) -> ImageConfig:
-    """The settings with which pictures are read as the pretrained model `name` was trained.
+    """Returns the settings with which pictures are read as in the training of the model `name`.
 
-    name: a folder, package:NAME or a hub name. base: the other settings, such as augmentation.
+    name: a folder, package:NAME or a hub name. base: all other settings, such as augmentation.
     """
     return read_processor(fetched(name, weights=False)).image(base or ImageConfig())
 
 
 def read_processor(folder: Path) -> Processor:
-    """What the model in `folder` says of its pictures, which may be nothing.
+    """Reads the preprocessing of the model in `folder`, which may be undefined.
 
-    Raises WeftError where the file is damaged or says what cannot be.
+    Raises WeftError if the file is damaged or has impossible values.
     """
     for name, part in (
         ("processor_config.json", "image_processor"),
@@ -91,7 +90,7 @@ def read_processor(folder: Path) -> Processor:
 
 
 def _of_open_clip(folder: Path) -> Processor:
-    """The preprocess_cfg of open_clip; what it leaves out is as in OpenAI's CLIP."""
+    """Reads open_clip's preprocess_cfg; missing values are those of OpenAI's CLIP."""
     settings = read_mapping(folder / OPEN_CLIP).get("preprocess_cfg") or {}
     size = read_open_clip(folder).get("vision_cfg", {}).get("image_size", 224)
     mode, method = settings.get("resize_mode", "shortest"), settings.get("interpolation", "bicubic")
@@ -120,7 +119,7 @@ def _checked(settings: Mapping[str, Any], path: Path) -> Processor:
 
 
 def _statistics(settings: Mapping[str, Any]) -> tuple[RGB | None, RGB | None]:
-    """Mean and std of pixels in [0, 1]: with x a pixel up to 255 the model sees (x f - mean) / std."""
+    """Returns mean and std of pixels in [0, 1]. For a pixel x up to 255, the model's input is (x f - mean) / std."""
     factor, shift = 1 / _LARGEST, 0.0
     if settings.get("do_rescale", True):
         factor = float(settings.get("rescale_factor", factor))
@@ -159,7 +158,7 @@ def _three(values: list[float]) -> RGB:
 def _square(
     settings: Mapping[str, Any],
 ) -> tuple[int | None, Literal["crop", "squash"] | None, float]:
-    """(side, fit, share of the side that is seen); a picture that keeps its shape has no side."""
+    """Returns (side, fit, visible share of the side); a picture that keeps its shape has no side."""
     size, cropped = settings.get("size"), settings.get("crop_size")
     if not settings.get("do_resize", True) or size is None:
         return None, None, 1.0
@@ -180,13 +179,13 @@ def _square(
         if side >= _CONVNEXT_SQUASHED:
             return side, "squash", 1.0
         return side, "crop", float(settings["crop_pct"])
-    # An int is a square, unless the model says that it is the shorter side.
+    # An integer is a square, unless the model defines it as the shorter side.
     square = isinstance(size, int) and settings.get("default_to_square", True)
     return (side, "squash", 1.0) if square else (None, None, 1.0)
 
 
 def _side(size: Mapping[str, Any]) -> int | None:
-    """The side of a square; None for another rectangle."""
+    """Returns the side of a square; None for another rectangle."""
     height, width = size.get("height"), size.get("width")
     return _positive(height) if height is not None and height == width else None
 

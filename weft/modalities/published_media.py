@@ -1,4 +1,4 @@
-"""How a pretrained model wants its sounds and videos: as the file of its feature extractor says."""
+"""The preprocessing of a pretrained model's sounds and videos, from the file of its feature extractor."""
 
 import math
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ from weft.modalities.video import VideoConfig
 
 Values = Mapping[str, Any]
 BANDS, SAMPLES = 1024, 1 << 15
-"""Most bands of a spectrogram and samples of a Fourier transform that a file may ask for."""
+"""Maximum bands of a spectrogram and samples of a Fourier transform in a file."""
 
 
 @dataclass(frozen=True)
 class SoundProcessor:
-    """How a model reads sounds. silence: what fills frames behind a sound up to the length that the model reads; None:
-    the least value of the sound."""
+    """A model's preprocessing of sounds. silence: value of the frames after a sound, up to the model's input length;
+    None: the minimum of the sound."""
 
     audio: AudioConfig
     silence: float | None = None
 
 
 def audio_of(name: str) -> AudioConfig:
-    """The settings with which sounds are read as the pretrained model `name` was trained.
+    """Returns the settings with which sounds are read as in the training of the model `name`.
 
-    name: a folder, package:NAME or a hub name. Raises WeftError where the model does not say how it reads sounds.
+    name: a folder, package:NAME or a hub name. Raises WeftError if the model does not define how it reads sounds.
     """
     found = read_sound_processor(fetched(name, weights=False))
     if found is None:
@@ -41,7 +41,8 @@ def audio_of(name: str) -> AudioConfig:
 
 
 def video_of(name: str) -> VideoConfig:
-    """The settings with which videos are read as the pretrained model `name` was trained, as many frames as it reads."""
+    """Returns the settings with which videos are read as in the training of the model `name`, with its number of
+    frames."""
     folder = fetched(name, weights=False)
     image = read_processor(folder).image(ImageConfig())
     frames = read_settings(name, folder).get("num_frames")
@@ -50,9 +51,9 @@ def video_of(name: str) -> VideoConfig:
 
 
 def read_sound_processor(folder: Path) -> SoundProcessor | None:
-    """What the model in `folder` says of its sounds; None where it says nothing.
+    """Reads the preprocessing of sounds of the model in `folder`; None if it is undefined.
 
-    Raises WeftError where it has a feature extractor that weft does not know, or settings that cannot be.
+    Raises WeftError for a feature extractor unknown to weft, or impossible settings.
     """
     for name, part in (
         ("processor_config.json", "feature_extractor"),
@@ -69,7 +70,7 @@ def read_sound_processor(folder: Path) -> SoundProcessor | None:
 
 
 def _usual(folder: Path) -> str:
-    """The feature extractor of that type of model, for older files, which do not name it."""
+    """Returns the feature extractor for that type of model: older files do not name it."""
     kind = read_mapping(folder / "config.json").get("model_type")
     usual = {
         "audio-spectrogram-transformer": "ASTFeatureExtractor",
@@ -89,7 +90,7 @@ def _checked(kind: str, settings: Values, path: Path) -> SoundProcessor:
 
 
 def _size(settings: Values, name: str, most: int = 1_000_000) -> int:
-    """A whole number of at least 1; of one that is far too large the bands alone would fill the memory."""
+    """Returns an integer from 1 to `most`: far too large values would fill the memory."""
     value = settings[name]
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise ValueError(f"{name} is {value!r:.60}, expected 1 to {most}")
@@ -104,7 +105,7 @@ def _waveform(settings: Values) -> SoundProcessor:
 
 
 def _ast(settings: Values) -> SoundProcessor:
-    """Log energies of Kaldi's filter banks, less a mean and divided by twice a deviation."""
+    """Log energies of Kaldi's filter banks, minus a mean and divided by twice a deviation."""
     rate = _size(settings, "sampling_rate")
     spectrogram = SpectrogramConfig(
         _size(settings, "num_mel_bins", BANDS), window=400 / rate, hop=160 / rate, low=20.0, scale="htk",
@@ -119,7 +120,7 @@ def _ast(settings: Values) -> SoundProcessor:
 
 
 def _whisper(settings: Values) -> SoundProcessor:
-    """(log10 + 4) / 4 of energies over 80 dB, of 30 s filled up with silence."""
+    """(log10 + 4) / 4 of energies over 80 dB, for 30 s padded with silence."""
     rate, size = _size(settings, "sampling_rate"), _size(settings, "n_fft", SAMPLES)
     spectrogram = SpectrogramConfig(
         _size(settings, "feature_size", BANDS), window=size / rate, hop=_size(settings, "hop_length") / rate, low=0.0,
@@ -131,7 +132,7 @@ def _whisper(settings: Values) -> SoundProcessor:
 
 
 def _clap(settings: Values) -> SoundProcessor:
-    """Energies in dB, of 10 s: a shorter sound is repeated as often as it fits."""
+    """Energies in dB, for 10 s: a shorter sound is repeated as often as it fits."""
     rate, size = _size(settings, "sampling_rate"), _size(settings, "fft_window_size", SAMPLES)
     fused = settings.get("truncation", "fusion") == "fusion"
     spectrogram = SpectrogramConfig(
@@ -145,7 +146,7 @@ def _clap(settings: Values) -> SoundProcessor:
 
 
 def clap_extractor(audio: AudioConfig) -> dict[str, Any]:
-    """The preprocessor_config.json of a CLAP that reads sounds so. Raises WeftError where none does."""
+    """Returns the preprocessor_config.json of a CLAP that reads sounds in this way. Raises WeftError if no CLAP does."""
     spectrogram = audio.spectrogram
     found = {
         "feature_extractor_type": "ClapFeatureExtractor",
@@ -161,7 +162,7 @@ def clap_extractor(audio: AudioConfig) -> dict[str, Any]:
         "padding": "repeatpad" if audio.fill == "repeat" else "pad",
     }
     again = _clap(found).audio if found["max_length_s"] else None
-    # What training changes, and how many windows are read, the file does not say.
+    # The file does not define training changes or the number of windows.
     same = {name: getattr(audio, name) for name in ("changes", "masks", "draws", "eval_windows")}
     if again is None or again.replace(**same) != audio:
         raise WeftError(
@@ -173,7 +174,7 @@ def clap_extractor(audio: AudioConfig) -> dict[str, Any]:
 def _absolute(
     rate: int, spectrogram: SpectrogramConfig, least: float, mean: float, std: float
 ) -> AudioConfig:
-    """Sounds whose energies are those of the samples, at least `least`, and not relative to full scale."""
+    """Sounds whose energies are those of the samples, at least `least`, not relative to full scale."""
     gain = Spectrogram(spectrogram, rate).gain
     floor = DECIBELS * (gain - math.log(least))
     return AudioConfig(

@@ -1,6 +1,6 @@
 """Regions of pictures: boxes with classes, attributes or features -> Field (B, R, 4 + F) with its mask.
 
-For what a detector found; where there is none, see `grid_regions`.
+For the results of a detector. Without a detector, see `grid_regions`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +24,10 @@ _SLACK = 1e-6
 
 
 class Regions:
-    """Rows of "boxes" (R, 4), and of "features" (R, F) or names in "classes", as dicts.
+    """Rows of "boxes" (R, 4), with "features" (R, F) or names in "classes", as dicts.
 
-    Features are those given; or else one number for each known class and attribute, 1 where the region
-    has it. `fit` learns those names from the training rows.
+    Features are the given ones, or one number for each known class and attribute, 1 if the region has it. `fit`
+    learns these names from the training rows.
     """
 
     def __init__(self, config: "RegionsConfig") -> None:
@@ -43,8 +43,8 @@ class Regions:
     def decode(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """{"boxes": (R, 4) float32 shares, "features": (R, F) or names: R lists of strings}.
 
-        Raises WeftError, without the source, for boxes that are inverted or outside the picture (cut
-        off instead with `clip`), and for numbers of boxes, features and classes that disagree.
+        Raises WeftError, without the source, for boxes that are inverted or outside the picture (clipped instead with
+        `clip`), and if the numbers of boxes, features and classes disagree.
         """
         if not isinstance(raw, Mapping) or "boxes" not in raw:
             raise WeftError(f"regions are {raw!r:.60}, expected a mapping with 'boxes'")
@@ -76,7 +76,7 @@ class Regions:
         return torch.from_numpy(np.concatenate([boxes_R4, features_RF], axis=1))
 
     def collate(self, items: Sequence[Tensor]) -> Field:
-        """B pictures of (R, 4 + F) -> Field of float32 (B, R, 4 + F), mask True where a region is."""
+        """B pictures of (R, 4 + F) -> Field of float32 (B, R, 4 + F), mask True for real regions."""
         lengths = torch.tensor([len(item) for item in items])
         values = torch.nn.utils.rnn.pad_sequence(list(items), batch_first=True)
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
@@ -129,7 +129,7 @@ class Regions:
 
 
 def region_names(raw: Mapping[str, Any]) -> list[list[str]]:
-    """The class of every region and, after it, its attributes."""
+    """Returns the class of every region, followed by its attributes."""
     classes = raw.get("classes")
     if not isinstance(classes, list | tuple):
         raise WeftError(f"regions have no 'classes', they have: {', '.join(map(str, raw))}")
@@ -150,11 +150,11 @@ def _names_or_none(raw: Any) -> list[list[str]]:
     try:
         return region_names(raw)
     except (WeftError, AttributeError, TypeError):
-        return []  # whoever reads the row reports it
+        return []  # the reader of the row reports it
 
 
 def _numbers(raw: Any, name: str, width: int) -> np.ndarray:
-    """(R, width) float64, also for no rows at all."""
+    """(R, width) float64, also if there are no rows."""
     try:
         numbers = np.asarray(raw, dtype=np.float64)
     except (TypeError, ValueError):
@@ -183,18 +183,17 @@ class RegionsConfig(Config[Modality]):
     """Boxes with features of a detector, or with names of classes and attributes."""
 
     features: Literal["given", "names"] = "names"
-    """What a region is described by: a vector in the data, or its class and attributes, each a number
-    that is 1 or 0."""
+    """Description of a region: a vector in the data, or its class and attributes, each a number that is 1 or 0."""
     feature_dim: int = 0
     """Width of given features."""
     format: Literal["corners", "xywh"] = "corners"
-    """How a box is written: left, top, right, bottom; or left, top, width, height (COCO)."""
+    """Format of a box: left, top, right, bottom; or left, top, width, height (COCO)."""
     pixels: bool = False
-    """Boxes are in pixels, of a picture whose width and height stand beside them."""
+    """If true, boxes are in pixels, and the row holds the picture's width and height."""
     clip: bool = False
-    """Boxes that leave the picture are cut off at its edge instead of being an error."""
+    """If true, clip boxes at the picture's edge. If false, boxes beyond it are errors."""
     max_regions: int = 100
-    """Regions of a picture that are read, the first ones."""
+    """Maximum regions of a picture. Of more, the first ones are read."""
 
     def __post_init__(self) -> None:
         require(self, max_regions=COUNT, feature_dim=at_least(0))

@@ -1,4 +1,4 @@
-"""The parts of a sound, which explanations weigh and take away: stretches of time, of spectrograms in a few bands."""
+"""The parts of a sound for explanations: stretches of time, divided into a few bands for spectrograms."""
 
 from dataclasses import replace
 
@@ -11,20 +11,20 @@ from weft.core.display import Display, Picture
 from weft.core.records import Field
 
 STRETCHES, BANDS = 16, 4
-"""Most columns and rows of the grid of parts."""
+"""Maximum columns and rows of the grid of parts."""
 HEIGHT, MOST_WIDTH = 96, 480
-"""Pixels of what is drawn of a sound."""
+"""Size of a sound's picture in pixels."""
 
 
 class SoundParts:
     """Cells of a grid over spectrograms (B, T, M), and over waveforms (B, S, 1), which have one row.
 
-    The lowest bands are the last row, as they are drawn. A part that is taken away has the mean of the sound
-    within each band. Stretches are shares of the batch's longest sound.
+    The last row has the lowest bands, as in the picture. A removed part gets the mean of the sound within each band.
+    Stretches are shares of the batch's longest sound.
     """
 
     def parts(self, field: Field) -> Tensor:
-        """(B, rows x columns), True where the stretch has a real frame."""
+        """(B, rows x columns), True if the stretch has a real frame."""
         rows, columns = _grid(field)
         lengths_B = _real(field).sum(1)
         starts_C = torch.arange(columns, device=lengths_B.device) * field.values.shape[1] / columns
@@ -42,13 +42,13 @@ class SoundParts:
         return replace(field, values=torch.where(gone_BTM, mean_B1M, values_BTM))
 
     def layout(self, field: Field, tokens: int | None = None) -> tuple[int, ...] | None:
-        """Rows and columns; tokens of an encoder lie in order of time, or as a grid they are not known to be."""
+        """Returns rows and columns. An encoder's tokens must be in order of time; a grid of tokens is not recognised."""
         if tokens is None:
             return _grid(field)
         return (1, tokens) if 0 < tokens <= field.values.shape[1] else None
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The spectrogram, low frequencies at the bottom, or the waveform, as the model sees it."""
+        """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it."""
         values_TM = field.values[0].cpu()
         if field.mask is not None:
             kept = int(field.mask[0].sum())
@@ -59,7 +59,7 @@ class SoundParts:
 
 
 def drawn(values_TM: Tensor) -> np.ndarray:
-    """(H, W, 3) uint8 of a spectrogram (T, M), loud as bright, or of a waveform (S, 1) as the reach of its samples."""
+    """(H, W, 3) uint8: a spectrogram (T, M) with loud as bright, or a waveform (S, 1) as the range of its samples."""
     frames, bands = values_TM.shape
     width = min(frames, MOST_WIDTH)
     if bands > 1:

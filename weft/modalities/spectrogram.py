@@ -1,4 +1,4 @@
-"""Log-mel spectrograms and cepstra of sounds, on torch.stft."""
+"""Log-mel spectrograms and cepstra of sounds, with torch.stft."""
 
 import functools
 import math
@@ -17,16 +17,16 @@ MelScale = Literal["htk", "slaney"]
 Bands = Literal["hertz", "area", "mel"]
 PRE_EMPHASIS = 0.97
 DECIBELS = 10 / math.log(10)
-"""Of one unit of the natural logarithm of energies."""
+"""Decibels in one unit of the natural logarithm of energies."""
 AT_ONCE = 128
-"""Frames whose Fourier transforms are in memory at once: they stay in the processor's cache."""
+"""Number of frames whose Fourier transforms are in memory at once: they fit into the processor's cache."""
 
 
 class Spectrogram:
-    """Samples (S,) -> log energies of mel bands (T, M), or of their cepstra (T, cepstra).
+    """Samples (S,) -> log energies of mel bands (T, M), or their cepstra (T, cepstra).
 
-    Frame t is centred on sample t x hop; a sound of S samples has 1 + S // hop frames. Those of Kaldi begin at sample
-    t x hop and lie within the sound.
+    Frame t is centred on sample t x hop; a sound of S samples has 1 + S // hop frames. Frames as in Kaldi start at
+    sample t x hop and lie within the sound.
     """
 
     def __init__(self, config: "SpectrogramConfig", rate: int) -> None:
@@ -56,7 +56,7 @@ class Spectrogram:
         self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
 
     def __call__(self, samples_S: Tensor) -> Tensor:
-        """(T, M) float32 natural logarithms; of silence `floor` dB below full scale."""
+        """(T, M) float32 natural logarithms; silence is `floor` dB below full scale."""
         frames_TW = self._frames(samples_S)
         mel_TM = torch.cat([self._energies(part) for part in torch.split(frames_TW, AT_ONCE)])
         mel_TM = mel_TM.clamp_min_(10 ** (-self.config.floor / 10)).log_()
@@ -65,13 +65,13 @@ class Spectrogram:
         return mel_TM if self._dct_MC is None else mel_TM @ self._dct_MC
 
     def _frames(self, samples_S: Tensor) -> Tensor:
-        """(T, W) each frame's samples, of which none is copied."""
+        """(T, W) each frame's samples, as a view without copies."""
         if self.config.method == "kaldi":
             missing = max(0, self.window - len(samples_S))
             return F.pad(samples_S, (0, missing)).unfold(0, self.window, self.hop)
-        # The sound is continued by its mirror image, and a very short one by silence.
+        # The sound is extended by its mirror image, and a very short one by silence.
         count, middle = self.frames(len(samples_S)), self.fft // 2
-        # Where the transform is longer than the window, its frames are the window's samples alone.
+        # If the transform is longer than the window, a frame still holds only the window's samples.
         before = middle - (self.fft - self.window) // 2
         after = self.window - before
         missing = max(0, max(middle, after) + 1 - len(samples_S))
@@ -81,42 +81,43 @@ class Spectrogram:
         return torch.cat([begin_S, samples_S, end_S]).unfold(0, self.window, self.hop)[:count]
 
     def _energies(self, frames_TW: Tensor) -> Tensor:
-        """(T, M) of each frame and band."""
+        """(T, M) energy of each frame and band."""
         if self.config.method == "kaldi":
             frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
             before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)
             frames_TW = frames_TW - PRE_EMPHASIS * before_TW
         spectrum_TF = torch.fft.rfft(frames_TW * self._window, self.fft)
-        # Real and imaginary parts lie in turn; their squares are added by the product with the bands, each twice.
+        # Real and imaginary parts alternate. The product with the bands, each repeated twice, adds
+        # their squares.
         return torch.view_as_real(spectrum_TF).flatten(1).square_() @ self._bands_PM
 
     def frames(self, samples: int) -> int:
-        """How many frames a sound of so many samples has."""
+        """Returns the number of frames of a sound with this many samples."""
         if self.config.method == "kaldi":
             return 1 + max(0, samples - self.window) // self.hop
         return 1 + samples // self.hop
 
     @property
     def gain_factor(self) -> float:
-        """What energies are divided by."""
+        """The divisor of energies."""
         return self._sum**2
 
     @property
     def gain(self) -> float:
-        """Logarithm of what energies are divided by, so that 0 is full scale."""
+        """Logarithm of the divisor of energies, so that 0 is full scale."""
         return 2 * math.log(self._sum)
 
 
 @dataclass(frozen=True)
 class SpectrogramConfig(Settings):
-    """How sound becomes a spectrogram."""
+    """How a sound is converted to a spectrogram."""
 
     mels: int = 64
-    """Mel bands."""
+    """Number of mel bands."""
     window: float = 0.025
-    """Length of the Hann window, in seconds; its Fourier transform has the next power of two of samples."""
+    """Length of the Hann window in seconds. Its Fourier transform has the next power of two of samples."""
     hop: float = 0.010
-    """Time between two frames, in seconds."""
+    """Time between two frames in seconds."""
     low: float = 20.0
     """Lowest frequency, in Hz."""
     high: float | None = None
@@ -124,19 +125,19 @@ class SpectrogramConfig(Settings):
     scale: MelScale = "slaney"
     """slaney: linear up to 1 kHz, then logarithmic (Slaney, Auditory Toolbox, 1998); htk: 2595 log10(1 + f / 700)."""
     floor: float = 100.0
-    """Energies below so many dB under full scale count as that."""
+    """Lower limit of energies, in dB below full scale."""
     range: float | None = None
-    """Energies more than so many dB softer than the loudest of the sound count as that; None: no such limit."""
+    """Lower limit of energies, in dB below the maximum of the sound; None: no such limit."""
     fft: int | None = None
-    """Samples of the Fourier transform; None: the next power of two from the window on."""
+    """Samples of the Fourier transform; None: the smallest power of two that holds the window."""
     method: Literal["centred", "kaldi"] = "centred"
-    """kaldi: as Kaldi's filter banks, whose frames lie within the sound; of each its mean is taken, and each sample less
-    0.97 times the one before."""
+    """kaldi: as in Kaldi's filter banks. Frames lie within the sound, their mean is subtracted, and 0.97 times the
+    previous sample is subtracted from each sample."""
     bands: Bands = "hertz"
-    """hertz: triangles of height 1 over frequencies; area: each divided by half its width in Hz; mel: triangles of
+    """hertz: triangles of height 1 over frequency; area: each divided by half its width in Hz; mel: triangles of
     height 1 over mels."""
     cepstra: int = 0
-    """With more than 0: so many cepstral coefficients (MFCC) in the place of the bands."""
+    """If more than 0: number of cepstral coefficients (MFCC) that replace the bands."""
 
     def __post_init__(self) -> None:
         require(
@@ -152,7 +153,7 @@ class SpectrogramConfig(Settings):
 def mel_bands(
     rate: int, fft: int, mels: int, low: float, high: float, scale: MelScale, form: Bands = "hertz"
 ) -> Tensor:
-    """(fft // 2 + 1, mels) float32: triangles that are evenly spaced on the mel scale."""
+    """(fft // 2 + 1, mels) float32: triangles evenly spaced on the mel scale."""
     edges = np.linspace(_mel(low, scale), _mel(high, scale), mels + 2)
     places_F1 = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
     if form == "mel":
@@ -179,7 +180,7 @@ def cosines(bands: int, cepstra: int) -> Tensor:
 _BREAK = 1000 / (200 / 3)
 """Mels of 1 kHz on Slaney's scale."""
 _STEP = math.log(6.4) / 27
-"""Logarithm of the frequency's ratio from one mel to the next, above 1 kHz."""
+"""Logarithm of the ratio of frequencies one mel apart, above 1 kHz."""
 
 
 def _mel(hertz: float, scale: MelScale) -> float:

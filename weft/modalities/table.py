@@ -1,4 +1,4 @@
-"""Numbers, categories and dates of a table: a token for each column."""
+"""Numbers, categories and dates of a table: one token for each column."""
 
 import math
 from collections import Counter
@@ -22,14 +22,14 @@ from weft.core.records import Field
 from weft.modalities.parts import TokenParts
 
 PARTS = 8
-"""Numbers of a token: whether the row has a value, and up to seven that say which."""
+"""Size of a token: a flag for whether the row has a value, and up to seven numbers for the value."""
 UNKNOWN = 0
-"""The number of a category that is none of those that were learned."""
+"""The number of an unknown category."""
 
 
 @dataclass
 class _Learned:
-    """Of each column: mean and standard deviation, and the unit if there is one; or its categories."""
+    """For each column: mean and standard deviation, and the unit if there is one; or its categories."""
 
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     categories: dict[str, Labels] = field(default_factory=dict)
@@ -39,10 +39,10 @@ class _Learned:
 class Table(TokenParts):
     """Values of C columns -> (C, PARTS) float32, in the order numbers, categories, dates.
 
-    The first part is 1 where the row has a value and 0 where it has none; all others are 0 then. Numbers
-    and dates are shifted and scaled to mean 0 and standard deviation 1 over the training rows, and cut
-    at +-`clip`; of dates sine and cosine of the time of year, of the week and of the day stand beside that.
-    Categories are the most frequent ones of the training rows, by number; 0 is any other.
+    The first part is 1 if the row has a value; if not, all parts are 0. Numbers and dates are normalised to mean 0
+    and standard deviation 1 over the training rows, and clipped at +-`clip`. Dates also have sine and cosine of the
+    time of year, of the week and of the day. Categories are the most frequent ones of the training rows, by number; 0
+    is any other.
     """
 
     def __init__(self, config: "TableConfig") -> None:
@@ -52,7 +52,7 @@ class Table(TokenParts):
         self._learned = _Learned()
 
     def decode(self, raw: Any) -> dict[str, float | str | None]:
-        """Column -> a number (of a date its days), the name of a category, or None.
+        """Returns column -> a number (for a date its days), the name of a category, or None.
 
         raw: column -> value; a column may be missing. Raises WeftError that names the column.
         """
@@ -101,7 +101,7 @@ class Table(TokenParts):
         return values_CP
 
     def collate(self, items: Sequence[Tensor]) -> Field:
-        """B rows -> Field of (B, C, PARTS) without a mask: a value that is missing is a state of its own."""
+        """B rows -> Field of (B, C, PARTS) without a mask: a missing value is encoded as such."""
         return Field(torch.stack(tuple(items)))
 
     def fit(self, raws: Iterable[Any]) -> None:
@@ -118,7 +118,7 @@ class Table(TokenParts):
                 try:
                     value = self._read(name, raw.get(name)) if isinstance(raw, Mapping) else None
                 except WeftError:
-                    continue  # whoever reads the row reports it
+                    continue  # the reader of the row reports it
                 if isinstance(value, str):
                     counts[name][value] += 1
                 elif value is not None:
@@ -159,7 +159,7 @@ class Table(TokenParts):
         self._learned = _Learned(scales, categories, units)
 
     def names_of(self, values: Tensor) -> list[str | None]:
-        """The columns with their values, of (C, PARTS)."""
+        """Returns the columns with their values, from (C, PARTS)."""
         return [
             f"{name} {self._value_of(name, row)}"
             for name, row in zip(self.columns, values.tolist(), strict=True)
@@ -183,7 +183,7 @@ class Table(TokenParts):
         return f"{_number(value)} {self._learned.units.get(name, '')}".rstrip()
 
     def show(self, raw: Any) -> Display:
-        """Each column with its value: a number as it is read, anything else as the row has it."""
+        """Displays each column with its value: a number as parsed, anything else as in the row."""
         there = [n for n in self.columns if not is_missing(raw.get(n))]
         return Display(words=tuple(Word(f"{n}: {self._said(n, raw[n])}") for n in there))
 
@@ -195,12 +195,12 @@ class Table(TokenParts):
 
 
 def _number(value: float) -> str:
-    """As many digits as a 32-bit number has, and no exponent."""
+    """Formats a number with the digits of a 32-bit float, without exponent."""
     return f"{value:.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _add(sums: list[float], value: float) -> None:
-    """Count, mean and sum of squared deviations, with one value more (B. P. Welford 1962)."""
+    """Updates count, mean and sum of squared deviations with a value (B. P. Welford 1962)."""
     sums[0] += 1
     before = value - sums[1]
     sums[1] += before / sums[0]
@@ -214,15 +214,15 @@ class TableConfig(Config[Modality]):
     numbers: tuple[str, ...] = ()
     """Columns that hold numbers."""
     categories: tuple[str, ...] = ()
-    """Columns that hold one of a few names."""
+    """Columns that hold categories."""
     dates: tuple[str, ...] = ()
     """Columns that hold dates or times, as 2026-03-05 or 2026-03-05T14:30."""
     max_categories: int = 100
-    """So many of the most frequent categories of a column are learned; any other is unknown."""
+    """Maximum number of learned categories in a column, the most frequent ones. Any other is unknown."""
     clip: float = 10.0
-    """Largest number of standard deviations from the mean."""
+    """Limit of a value's distance from the mean, in standard deviations."""
     merge: tuple[Merge, ...] = ()
-    """In what two categories may differ and be one: case, blanks."""
+    """Differences that two spellings of one category may have: case, blanks."""
 
     def __post_init__(self) -> None:
         require(self, max_categories=COUNT, clip=POSITIVE)

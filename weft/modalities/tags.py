@@ -18,11 +18,11 @@ from weft.core.records import Field
 from weft.modalities.parts import TokenParts
 
 UNKNOWN = 0
-"""The id of a tag that is none of those that were learned."""
+"""The id of an unknown tag."""
 
 
 class Tags(TokenParts):
-    """A tag or a list of them -> ids (T,) int64 in the order of the ids, each once; learned from the training rows."""
+    """A tag or a list of tags -> unique ids (T,) int64 in ascending order; learned from the training rows."""
 
     def __init__(self, config: "TagsInputConfig") -> None:
         super().__init__(self)
@@ -30,7 +30,7 @@ class Tags(TokenParts):
         self._labels = Labels(merge=config.merge)
 
     def decode(self, raw: Any) -> tuple[str, ...]:
-        """Raises WeftError where the value holds no tag."""
+        """Raises WeftError if the value holds no tag."""
         found = labels_of(raw)
         if not found:
             raise WeftError(f"is {brief(raw)}, expected tags")
@@ -56,7 +56,7 @@ class Tags(TokenParts):
         return Field(values, torch.arange(values.shape[1])[None] < counts[:, None])
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns the most frequent tags. Raises WeftError where no row has one."""
+        """Learns the most frequent tags. Raises WeftError if no row has one."""
         counts: Counter[str] = Counter()
         first_error = None
         for raw in raws:
@@ -92,16 +92,16 @@ class TagsInputConfig(Config[Modality]):
     """Several tags for each row, as an input."""
 
     most: int = 256
-    """So many of the most frequent tags are learned; any other is unknown."""
+    """Maximum number of learned tags, the most frequent ones. Any other is unknown."""
     merge: tuple[Merge, ...] = ()
-    """In what two tags may differ and be one: case, blanks."""
+    """Differences that two spellings of one tag may have: case, blanks."""
 
     def __post_init__(self) -> None:
         require(self, most=COUNT)
 
     @property
     def vocab_size(self) -> int:
-        """Ids that an encoder must know."""
+        """Number of ids that an encoder needs."""
         return self.most + 1
 
     def build(self) -> Tags:

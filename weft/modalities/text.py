@@ -27,18 +27,18 @@ from weft.modalities.tokenization import (
 from weft.modalities.vocabulary import Vocabulary, continuing_ids
 from weft.modalities.whole_words import whole_words
 
-# No natural text has tokens this long on average; what lies beyond max_length tokens of them is
-# cut off before tokenising, so that a caption of 100,000 characters costs no more than others.
+# No natural text has tokens this long on average. Text beyond max_length such tokens is cut off
+# before tokenising, so that a caption of 100,000 characters costs no more than others.
 _MAX_CHARACTERS_A_TOKEN = 32
 NAMED = 5
-"""Unknown words of a text that a message names; of more it says how many there are."""
+"""Maximum unknown words of a text that a message names; of more it gives only the number."""
 
 
 class Text:
     """The modality of captions, questions and sentences.
 
-    A tokenizer of one's own exists after `fit` or `restore`; a pretrained one is read when it is
-    first needed, or restored from a run.
+    A trained tokenizer exists after `fit` or `restore`. A pretrained one is read when it is first needed, or restored
+    from a run.
     """
 
     def __init__(self, config: "TextConfig") -> None:
@@ -47,9 +47,9 @@ class Text:
         self._tokens: Tokens | None = None
 
     def decode(self, raw: str | Alternatives) -> str | list[str]:
-        """The caption, or all alternatives, in Unicode NFC with single spaces.
+        """Returns the caption, or all alternatives, in Unicode NFC with single spaces.
 
-        Raises WeftError without the source, which the caller adds, for an empty caption.
+        Raises WeftError for an empty caption, without the source; the caller adds it.
         """
         if isinstance(raw, str):
             return _cleaned(raw, "caption")
@@ -67,8 +67,8 @@ class Text:
     ) -> Tensor:
         """int64 (T,) ids, T <= max_length, with the special tokens at both ends.
 
-        Of several captions training draws `train_captions`, one after another in one row; evaluation
-        takes number `view`, counted around.
+        Of several captions, training draws `train_captions` and concatenates them in one row; evaluation takes number
+        `view`, modulo their number.
         """
         captions = [item] if isinstance(item, str) else item
         if not train:
@@ -90,7 +90,7 @@ class Text:
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
 
     def length(self, raw: str | Alternatives) -> int:
-        """Tokens of the caption; of several the mean, since training draws one."""
+        """Returns the tokens of the caption; of several the mean, since training draws one."""
         item = self.decode(raw)
         captions = [item] if isinstance(item, str) else item
         return round(sum(len(self._ids(text)) for text in captions) / len(captions))
@@ -98,8 +98,8 @@ class Text:
     def fit(self, raws: Iterable[str | Alternatives]) -> None:
         """Trains the tokenizer on these captions; the same captions give the same tokenizer.
 
-        Captions that `decode` refuses teach nothing; whoever reads the data reports them. Raises
-        WeftError where no caption is left. A pretrained tokenizer is only read.
+        Captions that `decode` refuses are skipped; the reader of the data reports them. Raises WeftError if no
+        caption is left. A pretrained tokenizer is only read.
         """
         if self.config.kind == "pretrained":
             self._ready()
@@ -122,18 +122,18 @@ class Text:
         self._use(train(captions, config.vocab_size, config.lowercase))
 
     def state(self) -> dict[str, Any]:
-        """The whole tokenizer as JSON values, a pretrained one too: a run needs nothing else."""
+        """Returns the whole tokenizer as JSON values, also a pretrained one: a run needs no other file."""
         return self._ready().to_json()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._use(Tokens.from_json(state))
 
     def encode(self, text: str) -> list[int]:
-        """Ids with the special tokens at both ends, at most max_length of them."""
+        """Returns ids with the special tokens at both ends, at most max_length."""
         return self._ids(normalised(text))
 
     def problem(self, text: str) -> str | None:
-        """Why the model would not read all of the text: it is too long, or has words that the tokenizer does not know."""
+        """Returns why the model would not read the whole text: it is too long, or has words unknown to the tokenizer."""
         tokens = self._ready()
         encoding = tokens.tokenizer.encode(normalised(text))
         unknown = [
@@ -159,7 +159,8 @@ class Text:
         """Each id as its own piece of text, special tokens included."""
         tokenizer = self._ready().tokenizer
         if isinstance(tokenizer.decoder, decoders.ByteLevel):
-            # Its tokens are bytes in letters of their own; a part of a character becomes U+FFFD.
+            # Its tokens are bytes, written as letters of their own; an incomplete character becomes
+            # U+FFFD.
             return [tokenizer.decode([one], skip_special_tokens=False).strip() for one in ids]
         return [tokenizer.id_to_token(one) or "" for one in ids]
 
@@ -177,7 +178,7 @@ class Text:
         return TokenParts().show(raw)
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """The words that the model reads of the one text (1, T). weights: (T,); a word has the largest of
+        """Displays the words that the model reads of the one text (1, T). weights: (T,); a word has the maximum of
         its tokens."""
         ids: list[int] = field.values[0].tolist()
         special, of_tokens = set(self.special_ids), weights.tolist()
@@ -194,7 +195,7 @@ class Text:
 
     @property
     def pad_id(self) -> int:
-        # Padding is masked, so any id serves where a pretrained tokenizer names none.
+        # Padding is masked, so any id is valid if a pretrained tokenizer has none.
         return self._ready().special.get("pad", 0)
 
     @property
@@ -203,7 +204,7 @@ class Text:
 
     @property
     def cls_id(self) -> int:
-        """The token that begins a text."""
+        """The token that starts a text."""
         return self._special_id("cls")
 
     @property
@@ -221,7 +222,7 @@ class Text:
         return tuple(sorted(set(self._ready().special.values())))
 
     def vocabulary(self) -> Vocabulary:
-        """What masking needs. Raises WeftError where the tokenizer has no mask token."""
+        """Returns the vocabulary for masking. Raises WeftError if the tokenizer has no mask token."""
         continuing = continuing_ids(self._ready().tokenizer)
         return Vocabulary(self.vocab_size, self.mask_id, self.special_ids, continuing)
 
@@ -253,7 +254,7 @@ class Text:
         return self._ready().encode(text)
 
     def _drop_words(self, ids: Tensor, generator: torch.Generator) -> Tensor:
-        """Some tokens left out; all of them stay rather than none."""
+        """Drops random tokens, but never all of them."""
         special = torch.isin(ids, torch.tensor(self.special_ids))
         stays = torch.rand(len(ids), generator=generator) >= self.config.word_dropout
         return ids[stays | special] if (stays & ~special).any() else ids
@@ -261,7 +262,7 @@ class Text:
     def _usable(
         self, raws: Iterable[str | Alternatives], refused: list[WeftError]
     ) -> Iterable[str]:
-        """What `decode` accepts; the first refusal is kept."""
+        """Yields the captions that `decode` accepts; the first error is kept."""
         for raw in raws:
             for caption in raw if isinstance(raw, Alternatives) else [raw]:
                 try:
@@ -277,29 +278,29 @@ class TextConfig(Config[Modality]):
     """Turns texts into token ids."""
 
     kind: Literal["wordpiece", "bpe", "word", "pretrained"] = "wordpiece"
-    """wordpiece and bpe (byte-level) are trained on the training captions, in any language; so is
-    word, whole words between blanks."""
+    """wordpiece and bpe (byte-level) are trained on the training captions, in any language; so is word: whole words
+    between blanks."""
     vocab_size: int = 8000
-    """Upper bound of the trained vocabulary; every character (wordpiece) or byte (bpe) stays in."""
+    """Maximum size of the trained vocabulary. Every character (wordpiece) or byte (bpe) is always included."""
     max_length: int = 64
-    """Most tokens of a text, the special ones included; the rest is cut off."""
+    """Maximum tokens of a text, including the special ones. The rest is cut off."""
     truncation_side: Literal["right", "left"] = "right"
-    """What of a longer text is read; the end of a dialog is its question."""
+    """Side at which a longer text is cut off: left keeps the end, such as the question of a dialog."""
     lowercase: bool = True
-    """For trained tokenizers; a pretrained one has its own rule."""
+    """For trained tokenizers: convert text to lower case. A pretrained one has its own rule."""
     pretrained: str | None = None
     """With kind pretrained: a folder, package:NAME of an installed package, or a hub name."""
     fit_captions: int | None = None
-    """The tokenizer is trained on so many captions, the first ones; None for all."""
+    """Number of captions for training the tokenizer, the first ones; None for all."""
     word_dropout: float = 0.0
-    """Training: probability that a token is left out."""
+    """Training: probability of dropping a token."""
     min_frequency: int = 5
-    """With kind word: how often a word must be said to be in the vocabulary."""
+    """With kind word: minimum frequency of a word in the vocabulary."""
     train_captions: int = 1
-    """Training: how many of a row's captions are drawn. Several stand one after another, each between
-    its special tokens, for objectives that tell them apart."""
+    """Training: number of a row's captions to draw. Several are concatenated, each between its special tokens, for
+    objectives that separate them."""
     eval_captions: int = 1
-    """Evaluation views: how many captions of one sample are embedded, to be averaged."""
+    """Evaluation views: number of captions of one sample whose embeddings are averaged."""
 
     def __post_init__(self) -> None:
         if (self.kind == "pretrained") != (self.pretrained is not None):

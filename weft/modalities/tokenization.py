@@ -1,4 +1,4 @@
-"""Tokenizers, and how they are trained on one's own corpus: BPE, WordPiece, whole words."""
+"""Tokenizers, and their training on the user's corpus: BPE, WordPiece, whole words."""
 
 import json
 import os
@@ -23,11 +23,12 @@ from weft.core.errors import WeftError
 from weft.core.text import unspaced
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
-"""Role -> token of the tokenizers trained here; their ids are 0 to 4 in this order."""
+"""Role -> token in tokenizers trained here; their ids are 0 to 4 in this order."""
 
-# Long enough for the longest words; keeps whole sentences of an unspaced script from becoming one.
+# Long enough for the longest words, but prevents whole sentences of an unspaced script from
+# becoming tokens.
 _MAX_TOKEN_BYTES = 24
-# Characters of a word in a script without blanks, and of any word before it is cut into parts.
+# Maximum characters of a word in a script without blanks, and of any word before it is split.
 _MAX_UNSPACED = 8
 _MAX_WORD = 100
 _MIN_FREQUENCY = 2
@@ -38,14 +39,15 @@ _CJK = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"
 
 @dataclass(frozen=True)
 class Tokens:
-    """A tokenizer and the id of each role's token (pad, unk, cls, sep, mask), where it has one."""
+    """A tokenizer and the token id of each role (pad, unk, cls, sep, mask) that it has."""
 
     tokenizer: Tokenizer
     special: Mapping[str, int]
     _commands: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # "[SEP]" in a caption is text, never a command. Pickling forgets this, hence __reduce__.
+        # "[SEP]" in a caption is plain text, not a special token. Pickling loses this setting,
+        # hence __reduce__.
         self.tokenizer.encode_special_tokens = True
         commands = {token for role, token in self.special.items() if role != "unk"}
         object.__setattr__(self, "_commands", frozenset(commands))
@@ -54,10 +56,10 @@ class Tokens:
         return Tokens, (self.tokenizer, dict(self.special))
 
     def encode(self, text: str) -> list[int]:
-        """Ids with the special tokens that the tokenizer adds, cut off where it is set so.
+        """Returns ids with the special tokens that the tokenizer adds, truncated if it is set so.
 
-        Some vocabularies hold the special tokens beside words, so that a text may spell one. It is
-        then written with a blank inside, and is text. A special token of one character is a word, too.
+        In some vocabularies special tokens look like words, so a text may spell one. It is then split by a blank, to
+        be read as text. A special token of one character is also a word.
         """
         for _ in range(_REWRITINGS):
             encoding = self.tokenizer.encode(text)
@@ -67,11 +69,11 @@ class Tokens:
             for place in reversed(spelled):
                 start = encoding.offsets[place][0]
                 text = f"{text[: start + 1]} {text[start + 1 :]}"
-        # Left only by a tokenizer that takes blanks away.
+        # Left only if the tokenizer removes blanks.
         return [token for place, token in enumerate(encoding.ids) if place not in spelled]
 
     def _spelled(self, encoding: Encoding) -> list[int]:
-        """The places of special tokens that the text spells; those that were added are none."""
+        """Returns the positions of special tokens spelled in the text, not of those that the tokenizer added."""
         return [
             place
             for place, token in enumerate(encoding.ids)
@@ -88,11 +90,11 @@ class Tokens:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> "Tokens":
-        """Raises WeftError where `state` is not what `to_json` gave."""
+        """Raises WeftError unless `state` comes from `to_json`."""
         try:
             tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
             special = {str(role): int(token) for role, token in dict(state["special"]).items()}
-        except Exception as error:  # the parser of tokenizers raises bare Exception
+        except Exception as error:  # the parser of tokenizers raises a bare Exception
             raise WeftError(f"the saved tokenizer cannot be read: {error}") from None
         return cls(tokenizer, special)
 
@@ -100,14 +102,14 @@ class Tokens:
 def train_bpe(captions: Iterable[str], vocab_size: int, lowercase: bool) -> Tokens:
     """Byte-level BPE (Sennrich et al. 2016, section 3.2; bytes: Radford et al. 2019, section 2.2).
 
-    Nothing is ever unknown: a rare Chinese character falls back to its bytes.
+    No text is unknown: a rare Chinese character is encoded by its bytes.
     """
     _train_on_one_thread()
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
     )
-    # The space in front makes the first word of a caption the same token as elsewhere.
+    # The leading space makes the first word of a caption the same token as elsewhere.
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -125,14 +127,14 @@ def train_bpe(captions: Iterable[str], vocab_size: int, lowercase: bool) -> Toke
 def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -> Tokens:
     """WordPiece (Schuster & Nakajima 2012; as in BERT, Devlin et al. 2019, section 3).
 
-    Chinese characters stand alone; every character of the corpus is in the vocabulary, so only one
-    that was never seen is unknown. Accents stay, since some scripts write vowels with them.
+    Chinese characters are separate words. Every character of the corpus is in the vocabulary, so only unseen ones are
+    unknown. Accents stay, since some scripts write vowels with them.
     """
     _train_on_one_thread()
     captions = list(captions)
     tokenizer = _wordpiece({SPECIAL["unk"]: 0}, lowercase)
-    # The trainer numbers characters inside words in the order of a hash table, which differs from
-    # run to run, and breaks ties by number. Named beforehand they have one order.
+    # The trainer numbers characters inside words in hash table order, which varies between runs,
+    # and breaks ties by number. Naming them beforehand fixes the order.
     inside = _characters_inside_words(tokenizer, captions)
     special = [*SPECIAL.values(), *(_PREFIX + character for character in inside)]
     trainer = trainers.WordPieceTrainer(
@@ -144,8 +146,8 @@ def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -
     )
     trainer.limit_alphabet = None
     tokenizer.train_from_iterator(captions, trainer)
-    # A new tokenizer, in which those characters are no longer special. Sentences of a script without
-    # blanks are left out of it: they would be words.
+    # A new tokenizer, in which those characters are no longer special. Sentences in a script
+    # without blanks are left out, since they would be words.
     vocab = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
     kept = [token for token, _ in vocab if len(token) <= _MAX_UNSPACED or not unspaced(token)]
     tokenizer = _wordpiece({token: place for place, token in enumerate(kept)}, lowercase)
@@ -156,17 +158,17 @@ def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -
 def train_words(
     captions: Iterable[str], vocab_size: int, lowercase: bool, min_frequency: int
 ) -> Tokens:
-    """Whole words between blanks, as often as `min_frequency` at least; all others are unknown.
+    """Whole words between blanks with a frequency of at least `min_frequency`; all others are unknown.
 
-    For captions whose marks of punctuation stand alone: what is generated then has the very words
-    that caption metrics count.
+    For captions with separate punctuation marks: the generated words are then exactly the words that caption metrics
+    count.
     """
     _train_on_one_thread()
     normalizer = normalizers.Sequence(
         [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
     )
     counts = Counter(word for text in captions for word in normalizer.normalize_str(text).split())
-    # By frequency, then by name, so that equal counts have one order.
+    # By frequency, then by name, so that ties have a fixed order.
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     frequent = [word for word, count in ranked if count >= min_frequency]
     vocab = [*SPECIAL.values(), *(word for word in frequent if word not in SPECIAL.values())]
@@ -206,9 +208,9 @@ def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
 
 
 def parts_of_words(most: int) -> pre_tokenizers.PreTokenizer:
-    """Cuts words of more than `most` characters, between characters with their marks if possible.
+    """Splits words of more than `most` characters, if possible between characters with their marks.
 
-    WordPiece calls a longer word unknown. A sentence of a script without blanks is one word to it.
+    WordPiece treats a longer word as unknown, and a sentence in a script without blanks is one word to it.
     """
     with_marks = rf"(?:\P{{M}}\p{{M}}{{0,3}}){{1,{max(1, most // 4)}}}"
     pattern = rf"\A.{{1,{most}}}\z|{with_marks}|.{{1,{most}}}"
@@ -235,12 +237,12 @@ def _between_cls_and_sep(tokenizer: Tokenizer) -> Tokens:
 
 
 def _train_on_one_thread() -> None:
-    """Threads of tokenizers do not survive the fork of the loader's workers, which it then says on
-    stderr; corpora of captions are small. Who sets the variable decides otherwise."""
+    """Disables threads in tokenizers: they do not survive the fork of the loader's workers and then print a warning
+    on stderr. Caption corpora are small. A value that the user has set stays."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def ids_of(tokens: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, int]:
-    """Role -> id of its token, where the tokenizer has it."""
+    """Returns role -> id of its token, for roles that the tokenizer has."""
     ids = {role: tokenizer.token_to_id(token) for role, token in tokens.items()}
     return {role: token_id for role, token_id in ids.items() if token_id is not None}

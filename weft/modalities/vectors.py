@@ -1,4 +1,4 @@
-"""Vectors that were computed elsewhere: one a row, or one after another, such as features of sound or of a face."""
+"""Vectors computed by other programs: one for each row, or a sequence, such as features of sound or of a face."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +24,8 @@ from weft.modalities.pictures import stacked
 class Vectors(TokenParts):
     """A vector (D,), a list of them or an array (T, D) -> float32 (T, D), the first `most` of them.
 
-    Each of the D numbers is shifted and scaled to mean 0 and standard deviation 1 over the vectors of the training rows,
-    and cut at +-`clip`; one that is the same in all of them becomes 0.
+    Each of the D numbers is normalised to mean 0 and standard deviation 1 over the vectors of the training rows, and
+    clipped at +-`clip`. A number that is constant in training becomes 0.
     """
 
     media: Kind = "array"
@@ -36,7 +36,7 @@ class Vectors(TokenParts):
         self._mean, self._std = np.zeros(config.dim), np.ones(config.dim)
 
     def decode(self, raw: Any) -> np.ndarray:
-        """(T, D) float64. Raises WeftError where it is no vector of width D, or holds numbers that are not finite."""
+        """(T, D) float64. Raises WeftError unless it consists of vectors of width D with finite numbers."""
         try:
             rows = [np.atleast_2d(one.astype(np.float64)) for one in _arrays(raw)]
         except (TypeError, ValueError):
@@ -70,7 +70,7 @@ class Vectors(TokenParts):
         return stacked(items)
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns mean and standard deviation. Raises WeftError where no row has a vector that can be read."""
+        """Learns mean and standard deviation. Raises WeftError if no row has a readable vector."""
         found, first_error = [], None
         for raw in raws:
             try:
@@ -100,7 +100,7 @@ class Vectors(TokenParts):
         self._mean, self._std = mean_D, std_D
 
     def show(self, raw: Any) -> Display:
-        """How many vectors there are, and their width."""
+        """Displays the number of vectors and their width."""
         count = len(self.decode(raw))
         said = (
             f"{self.config.dim} numbers" if count == 1 else f"{count} x {self.config.dim} numbers"
@@ -109,7 +109,7 @@ class Vectors(TokenParts):
 
 
 def _arrays(raw: Any) -> list[np.ndarray]:
-    """Of one value, or of a list of vectors, each its array."""
+    """Returns one array for a single value, or one for each vector of a list."""
     several = isinstance(raw, list | tuple) and any(not isinstance(one, int | float) for one in raw)
     parts = raw if several else [raw]
     return [one.array() if isinstance(one, Media) else np.asarray(one) for one in parts]
@@ -122,9 +122,9 @@ class VectorsConfig(Config[Modality]):
     dim: int
     """Width of each vector."""
     most: int = 512
-    """Most vectors of a row; of more the first ones are read."""
+    """Maximum vectors of a row. Of more, the first ones are read."""
     clip: float = 5.0
-    """Largest number of standard deviations from the mean."""
+    """Limit of a value's distance from the mean, in standard deviations."""
 
     def __post_init__(self) -> None:
         require(self, dim=COUNT, most=COUNT, clip=POSITIVE)

@@ -31,10 +31,10 @@ from weft.modalities.video_decoding import read_frames, video_facts
 
 
 class Video(PanelParts):
-    """The modality of videos, and of lists of pictures that are the frames of one.
+    """The modality of videos, and of lists of pictures that are frames of one video.
 
-    `decode` reads the header alone, `transform` the frames that it takes. All frames of a clip are cut, mirrored
-    and changed in colour alike.
+    `decode` reads only the header, `transform` only the selected frames. All frames of a clip are cut, mirrored and
+    changed in colour in the same way.
     """
 
     media: Kind = "video"
@@ -50,7 +50,7 @@ class Video(PanelParts):
         self._min_side = math.ceil(config.image.decoded_side() / share)
 
     def decode(self, raw: Any) -> "Clip":
-        """Raises WeftError without the source, which the caller adds."""
+        """Raises WeftError without the source; the caller adds it."""
         if isinstance(raw, Joined):
             return Clip(raw, sum(self._joined_length(part) for part in raw))
         if isinstance(raw, list | tuple):
@@ -68,7 +68,7 @@ class Video(PanelParts):
         return seconds
 
     def _joined_length(self, part: Media) -> float:
-        """Seconds of a part that others follow: as long as it says, also where the video ends before."""
+        """Returns the seconds of a part before another one: its own length, even if the video ends earlier."""
         length = self._length(part)
         return length if part.end is None else part.end - part.start
 
@@ -77,7 +77,7 @@ class Video(PanelParts):
     ) -> Tensor:
         """uint8 (F, 3, size, size)
 
-        In training a random window, cut and changed at random; else the view's window and picture view.
+        Training uses a random window, cut and changed at random; evaluation uses the view's window and picture view.
         """
         window, image_view = divmod(view, self._image_views)
         place = torch.rand((), generator=generator).item() if train else self._place(window)
@@ -93,11 +93,11 @@ class Video(PanelParts):
         return torch.stack(frames)
 
     def collate(self, items: Sequence[Tensor]) -> Field:
-        """B clips -> Field of uint8 (B, F, 3, S, S) with a mask (B, F), True where there is a frame."""
+        """B clips -> Field of uint8 (B, F, 3, S, S) with a mask (B, F), True for real frames."""
         return stacked(items)
 
     def reordered(self, field: Field, places_BT: Tensor) -> Field:
-        """The frames of each video in rising order of `places_BT`, padding last."""
+        """Sorts the frames of each video by `places_BT`, padding last."""
         mask_BF, values = field.mask, field.values
         if mask_BF is not None:
             places_BT = places_BT.masked_fill(~mask_BF, torch.inf)
@@ -110,7 +110,7 @@ class Video(PanelParts):
         )
 
     def show(self, raw: Any) -> Display:
-        """The video, to be played; the first pictures of a list."""
+        """Displays the video with a player, or the first pictures of a list."""
         if isinstance(raw, list | tuple):
             return Display(
                 pictures=tuple(Picture(each) for each in raw[: self.config.sampling.frames])
@@ -120,7 +120,7 @@ class Video(PanelParts):
     def _frames(
         self, item: "Clip", times: Sequence[float], generator: torch.Generator | None
     ) -> list[Tensor]:
-        """(3, H, W) each. generator: of training, else None."""
+        """(3, H, W) each. generator: in training, else None."""
         if isinstance(item.frames, Joined):
             return self._joined(item.frames, times, generator)
         if isinstance(item.frames, Media):
@@ -140,7 +140,8 @@ class Video(PanelParts):
     def _joined(
         self, parts: Joined, times: Sequence[float], generator: torch.Generator | None
     ) -> list[Tensor]:
-        """Frames of the part that is shown at each time, out of those that are read of whole short videos, which are kept."""
+        """Returns the frame shown at each time, from the parts that were joined. Short videos are read whole and
+        cached."""
         found: list[Tensor] = []
         state = None if generator is None else generator.get_state()
         before = 0.0
@@ -148,7 +149,8 @@ class Video(PanelParts):
             whole = replace(part, start=0.0, end=None)
             length, rate = self._length(whole), self.config.sampling.rate
             end = before + self._joined_length(part)
-            # The same frames of a short video for every part of it; of a long one no more than the part.
+            # For a short video, every part reads the same frames; for a long one, only the frames
+            # of the part.
             short = length <= SHORT
             first = int((0.0 if short else part.start) * rate)
             last = length if short else min(part.start + end - before, length)
@@ -158,32 +160,32 @@ class Video(PanelParts):
             places = [max(0, bisect.bisect(grid, time + 1e-6) - 1) for time in wanted]
             if places:
                 if generator is not None and state is not None:
-                    generator.set_state(state)  # all parts are moved alike
+                    generator.set_state(state)  # all parts are shifted alike
                 found += self._shifted(self._read(whole, grid)[places], generator)
             before = end
         return found
 
     def _read(self, video: Media, times: Sequence[float]) -> NDArray[np.uint8]:
-        """(F, H, W, 3) the frames, or of each the moving part; kept where the next epoch reads the same ones."""
+        """(F, H, W, 3) the frames, or the moving part of each; cached if the next epoch reads the same ones."""
         sampling = self.config.sampling
         same = sampling.seconds is None and sampling.method != "random"
         return frames_of(video, times, min_side=self._min_side, part=self._part, keep=same)
 
     def _place(self, window: int) -> float:
-        """Where an evaluation window lies: 0 at the start, 1 at the end; a single one in the middle."""
+        """Relative position of an evaluation window: 0 at the start, 1 at the end; a single one is in the middle."""
         count = self.config.eval_windows
         return 0.5 if count == 1 else window / (count - 1)
 
 
 class PartOfVideo(Video):
-    """The part of videos that moves most in the training clips; how it looks is learned from them."""
+    """The part of videos that moves most in the training clips. Its appearance is learned from them."""
 
     def __init__(self, config: "VideoConfig", part: MovingPartConfig) -> None:
         super().__init__(config)
         self._part: MovingPart = part.build()
 
     def fit(self, raws: Iterable[Any]) -> None:
-        """Learns from the first `learned_from` videos that can be read; lists of frames teach nothing."""
+        """Learns from the first `learned_from` readable videos; lists of frames are skipped."""
         part = self._part.config
         seen: list[Seen] = []
         for raw in raws:
@@ -205,7 +207,7 @@ class PartOfVideo(Video):
 
 @dataclass(frozen=True)
 class Clip:
-    """What has been opened: a video, or pictures in order of time. seconds: its length."""
+    """An opened video, or pictures in order of time. seconds: its length."""
 
     frames: Media | Joined | tuple[Media, ...]
     seconds: float
@@ -216,17 +218,17 @@ class VideoConfig(Config[Modality]):
     """Samples frames of videos and resizes them."""
 
     sampling: FrameSamplingConfig = field(default_factory=FrameSamplingConfig)
-    """At which times frames are read."""
+    """The times at which frames are read."""
     image: ImageConfig = field(default_factory=lambda: ImageConfig(size=112))
-    """How frames are cut, augmented and brought to one size."""
+    """How frames are cut, augmented and resized."""
     part: MovingPartConfig | None = None
-    """Of videos: only the part that moves most is seen, such as a mouth; None: whole frames."""
+    """For videos: show only the part that moves most, such as a mouth; None: whole frames."""
     eval_windows: int = 1
-    """With sampling.seconds or dense: how many evenly placed windows are evaluation views."""
+    """With sampling.seconds or dense: number of evenly spaced windows that are evaluation views."""
     list_rate: float = 8.0
     """Frames a second of a row that is a list of pictures."""
     draws: str = "clip"
-    """Streams of one name take the same random window of a row."""
+    """Streams with the same name use the same random window of a row."""
 
     def __post_init__(self) -> None:
         require(self, eval_windows=COUNT, list_rate=POSITIVE)

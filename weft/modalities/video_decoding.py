@@ -1,7 +1,7 @@
-"""Encoded videos -> uint8 RGB frames at the times that are asked for, upright; nothing else is kept.
+"""Decodes videos to upright uint8 RGB frames at the requested times; other frames are not kept.
 
-Decoding starts at the key frame before a time and goes on from time to time; where the next time is far away, the
-file is sought again. A video of two hours is therefore neither read nor held whole.
+Decoding starts at the key frame before a time and continues from time to time. If the next time is far ahead, it
+seeks again. So a video of two hours is neither read nor stored whole.
 """
 
 import math
@@ -27,19 +27,19 @@ from weft.modalities.containers import (
 Frames = NDArray[np.uint8]
 EXTRA = "video"
 FAR = 3.0
-"""Seconds ahead from which the file is sought instead of decoded through."""
+"""If the next time is farther ahead than this many seconds, the decoder seeks instead of decoding all frames."""
 EARLY = 1e-4
-"""Seconds by which a frame may come later than asked for: times are rounded in files."""
+"""Maximum seconds by which a frame may be later than requested, since times in files are rounded."""
 FACTS_BYTES = 256
-"""About what is kept of a header."""
+"""Approximate bytes of a cached header."""
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is known of a video before it is decoded.
+    """Facts about a video before it is decoded.
 
-    seconds: length of the part that is meant, as the file says; infinite where it says nothing. rate: frames a
-    second on average; 0 where the file does not say it.
+    seconds: length of the selected part according to the file; infinite if the file does not say. rate: mean frames a
+    second; 0 if the file does not say.
     """
 
     seconds: float
@@ -49,11 +49,11 @@ class VideoFacts:
 
 
 _FACTS: RecentBytes[VideoFacts] = RecentBytes(1 << 20)
-"""Headers that were read last: a row that is put together of parts asks for each of them again."""
+"""Cache of headers: a row that is spliced from parts asks for each of them again."""
 
 
 def video_facts(media: Media) -> VideoFacts:
-    """Reads the header alone, once for all parts. Raises WeftError without the source, which the caller adds."""
+    """Reads only the header, once for all parts. Raises WeftError without the source; the caller adds it."""
     if media.rate is not None:
         frames = _array(media)
         seconds = part_length(media, len(frames) / media.rate)
@@ -63,7 +63,7 @@ def video_facts(media: Media) -> VideoFacts:
 
 
 def _whole_facts(media: Media) -> VideoFacts:
-    """Of the file, whatever part of it is meant."""
+    """Facts about the whole file, whatever part is selected."""
     key = media.place.stamp(times=True) if media.place.changed() else None
     if key is not None and (kept := _FACTS.get(key)) is not None:
         return kept
@@ -78,11 +78,11 @@ def _whole_facts(media: Media) -> VideoFacts:
 
 
 def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> Frames:
-    """(F, H, W, 3) uint8 RGB: the frame that is shown at each of the times.
+    """(F, H, W, 3) uint8 RGB: the frame shown at each of the times.
 
-    times: seconds from the start of the part that `media` means, rising. min_side: where > 0, frames are made
-    smaller so that the shorter side has this many pixels, if it has more. A time behind the last frame gives the
-    last frame. Raises WeftError without the source, which the caller adds.
+    times: ascending seconds from the start of the part that `media` selects. min_side: if > 0, larger frames are
+    scaled so that the shorter side has this many pixels. A time after the last frame gives the last frame. Raises
+    WeftError without the source; the caller adds it.
     """
     if media.rate is not None:
         frames = _array(media)
@@ -100,9 +100,9 @@ def read_frames(media: Media, times: Sequence[float], *, min_side: int = 0) -> F
 
 @dataclass(frozen=True)
 class Walked:
-    """A frame on the way through a video. time: seconds from the start of the part; None for one that cannot be decoded.
+    """One frame of a pass through a video. time: seconds from the start of the part; None if it cannot be decoded.
 
-    pixels: (side, side, 3) uint8 of frames that are far enough from the one before.
+    pixels: (side, side, 3) uint8, for frames at a sufficient distance from the one before.
     """
 
     time: float | None
@@ -110,10 +110,10 @@ class Walked:
 
 
 def walk(media: Media, every: float, side: int) -> Iterator[Walked]:
-    """All frames of the part that `media` means, one after the other; damaged ones are counted, not raised.
+    """Yields all frames of the part that `media` selects, in order; damaged ones are counted, not raised.
 
-    every: seconds between those whose pixels are given, squeezed into a square of `side` pixels. Raises WeftError
-    without the source where the file is no video.
+    every: seconds between frames with pixels, which are squeezed into a square of `side` pixels. Raises WeftError
+    without the source if the file is not a video.
     """
     if media.rate is not None:
         frames = _array(media)
@@ -164,9 +164,9 @@ class _Track:
         self._container, self._min_side = container, min_side
         self._reformatter = (
             VideoReformatter()
-        )  # of all frames: setting one up takes a third of a small frame
+        )  # shared by all frames: setting one up takes a third of the time of a small frame
         self._track = track_of(container, "video")
-        self._track.thread_type = "SLICE"  # the loader has threads of its own
+        self._track.thread_type = "SLICE"  # the loader has its own threads
         self._begin = origin_of(container)
         self._decoded: Iterator[Any] = iter(container.decode(self._track))
         self._shown: Any = None
@@ -174,7 +174,7 @@ class _Track:
         self._next, self._time = self._advance()
 
     def shown_at(self, time: float) -> Frames:
-        """(H, W, 3) the frame that is shown then; times must rise. Raises WeftError where there is none."""
+        """(H, W, 3) the frame shown at that time; times must ascend. Raises WeftError if there is none."""
         if self._next is not None and time - self._time > FAR:
             self._seek(time)
         while self._next is not None and (self._shown is None or self._time <= time + EARLY):
@@ -195,7 +195,7 @@ class _Track:
             self._next, self._time = found, found_time
 
     def _advance(self) -> tuple[Any, float]:
-        """The next frame and its time, in seconds from the first one."""
+        """Returns the next frame and its time, in seconds from the first one."""
         frame = next(self._decoded, None)
         if frame is None:
             return None, 0.0
@@ -205,7 +205,7 @@ class _Track:
 
 
 def _upright(frame: Any, min_side: int, reformatter: Any) -> Frames:
-    """The pixels as they are to be seen: smaller, and turned where the file says so."""
+    """Returns the upright pixels: scaled, and rotated if the file says so."""
     shorter = min(frame.width, frame.height)
     scale = min(1.0, min_side / shorter) if min_side else 1.0
     found = reformatter.reformat(

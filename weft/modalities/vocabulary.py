@@ -1,4 +1,4 @@
-"""What those who alter or write token ids must know of a tokenizer."""
+"""The facts about a tokenizer that masking and generation of token ids need."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from tokenizers import Tokenizer
 
 from weft.core.text import is_mark, unspaced
 
-# How a token says that it begins a word: byte-level BPE with the byte of the space in front of it,
-# sentencepiece with a low line. WordPiece marks those that do not begin one.
+# Marks of tokens that start a word: byte-level BPE has the byte of the space before it,
+# sentencepiece a low line. WordPiece marks tokens that do not start one.
 _BEGINNINGS = ("\u0120", "\u2581")
 
 
@@ -16,8 +16,8 @@ _BEGINNINGS = ("\u0120", "\u2581")
 class Vocabulary:
     """size: ids are below it. mask_id: of the mask token. special_ids: all special tokens.
 
-    continuing_ids: tokens that continue the word of the token before them. In a script without blanks each
-    token is a word by itself, as far as it begins with a whole character.
+    continuing_ids: tokens that continue the word of the token before. In a script without blanks each token is a
+    word, if it begins with a whole character.
     """
 
     size: int
@@ -44,5 +44,5 @@ def continuing_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
 
 
 def _is_a_word(text: str) -> bool:
-    """Whether it begins with a character of a script without blanks, and not with a mark of one."""
+    """Whether it begins with a character, not a combining mark, of a script without blanks."""
     return bool(text) and unspaced(text[0]) and not is_mark(text[0])

@@ -16,12 +16,12 @@ from weft.hub import fetched, loading, refuse_code
 from weft.modalities.spectrogram import Spectrogram
 
 SEED = 0
-"""Of the phases with which Griffin-Lim begins."""
+"""Seed of the initial phases of Griffin-Lim."""
 
 
 @dataclass(frozen=True)
 class Vocoder(Settings):
-    """How frames become samples."""
+    """How frames are converted to samples."""
 
     @abstractmethod
     def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
@@ -30,18 +30,18 @@ class Vocoder(Settings):
 
 @dataclass(frozen=True)
 class GriffinLim(Vocoder):
-    """Phases that agree with the magnitudes, found by turns (Griffin & Lim 1984, doi:10.1109/TASSP.1984.1164317) with momentum
-    (Perraudin et al. 2013, doi:10.1109/WASPAA.2013.6701851)."""
+    """Estimates phases that fit the magnitudes by alternating projections (Griffin & Lim 1984,
+    doi:10.1109/TASSP.1984.1164317) with momentum (Perraudin et al. 2013, doi:10.1109/WASPAA.2013.6701851)."""
 
     rounds: int = 32
-    """Turns between samples and magnitudes."""
+    """Number of iterations between samples and magnitudes."""
     momentum: float = 0.99
 
     def __post_init__(self) -> None:
         require(self, rounds=COUNT, momentum=SHARE_BELOW_1)
 
     def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
-        """Raises WeftError for frames that lie within the sound, or are cepstra."""
+        """Raises WeftError for frames that lie within the sound (Kaldi), and for cepstra."""
         config = spectrogram.config
         if config.method != "centred" or config.cepstra:
             raise WeftError(
@@ -56,26 +56,26 @@ class GriffinLim(Vocoder):
 
 @dataclass(frozen=True)
 class HifiGan(Vocoder):
-    """A vocoder of transformers in the layout of SpeechT5HifiGan, such as microsoft/speecht5_hifigan."""
+    """A vocoder of transformers with the layout of SpeechT5HifiGan, such as microsoft/speecht5_hifigan."""
 
     pretrained: str = "microsoft/speecht5_hifigan"
     """Folder or hub name of a model whose weights are safetensors."""
     scale: float = 0.4342944819
-    """It was trained on scale x natural logarithm of the magnitude + shift; this scale gives decimal ones."""
+    """Its training input was scale x natural logarithm of the magnitude + shift. This scale gives decimal logarithms."""
     shift: float = 0.0
 
     def __post_init__(self) -> None:
         require(self, scale=FINITE, shift=FINITE)
 
     def samples(self, log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
-        """Raises WeftError where it was trained on another number of bands."""
+        """Raises WeftError if it was trained on another number of bands."""
         network = _hifi_gan(self.pretrained)
         bands = network.config.model_in_dim
         if bands != log_mel_TM.shape[1]:
             raise WeftError(
                 f"{self.pretrained}: reads {bands} bands, but frames have {log_mel_TM.shape[1]}"
             )
-        # Energies are squares of magnitudes, and are divided by the sum of the window.
+        # Energies are squared magnitudes, divided by the sum of the window.
         log_magnitude = (log_mel_TM + spectrogram.gain) / 2
         with torch.no_grad():
             found: Tensor = network(log_magnitude * self.scale + self.shift)
@@ -84,7 +84,7 @@ class HifiGan(Vocoder):
 
 @functools.lru_cache(maxsize=2)
 def _hifi_gan(name: str) -> Any:
-    """Of safetensors alone, as all weights are read: nothing is unpickled."""
+    """Loads it from safetensors, like all weights: nothing is unpickled."""
     from weft.modalities.audio_decoding import require as require_package
 
     require_package("transformers", "a vocoder of transformers")
@@ -105,10 +105,10 @@ def _hifi_gan(name: str) -> Any:
 
 
 def linear_magnitudes(log_mel_TM: Tensor, spectrogram: Spectrogram) -> Tensor:
-    """(F, T) magnitudes of the short-time Fourier transform whose bands have these energies, none of them negative.
+    """(F, T) non-negative magnitudes of the short-time Fourier transform whose bands have these energies.
 
-    By multiplicative updates of non-negative least squares (Lee & Seung 2001), which spread a band's energy over its
-    frequencies.
+    Computed by multiplicative updates of non-negative least squares (Lee & Seung 2001), which spread a band's energy
+    over its frequencies.
     """
     bands_FM = spectrogram.bands
     mel_MT = log_mel_TM.double().exp().T * spectrogram.gain_factor
@@ -129,7 +129,7 @@ def griffin_lim(
     rounds: int = 32,
     momentum: float = 0.99,
 ) -> Tensor:
-    """(S,) samples whose short-time Fourier transform has about these magnitudes; S = hop * (T - 1)."""
+    """(S,) samples whose short-time Fourier transform approximates these magnitudes; S = hop * (T - 1)."""
     frames, count = magnitudes_FT.shape[1], hop * (magnitudes_FT.shape[1] - 1)
     if frames < 2:
         return torch.zeros(0)
@@ -161,9 +161,9 @@ def griffin_lim(
 
 
 def overlap_add(parts_TW: Tensor, hop: int) -> Tensor:
-    """(W + hop (T - 1),) the sum of (T, W) parts, each of which begins `hop` samples behind the one before.
+    """(W + hop (T - 1),) the sum of (T, W) parts, each of which starts `hop` samples after the one before.
 
-    By whole blocks of `hop` samples: about three times as fast as `torch.istft`.
+    Adds whole blocks of `hop` samples: about three times as fast as `torch.istft`.
     """
     count, width = parts_TW.shape
     blocks = -(-width // hop)

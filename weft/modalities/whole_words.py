@@ -1,4 +1,4 @@
-"""Tokens of a tokenizer put together to the words that a person reads."""
+"""Combines a tokenizer's tokens to whole words for display."""
 
 import json
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from weft.modalities.vocabulary import continuing_ids
 def whole_words(
     tokenizer: Tokenizer, ids: Sequence[int], left_out: Sequence[bool]
 ) -> list[tuple[str, list[int]]]:
-    """The words of a text of T ids, each with the places of its tokens in [0, T).
+    """Returns the words of a text of T ids, each with the positions of its tokens in [0, T).
 
-    left_out: T, the places that hold nothing a person wrote, such as special tokens. Marks of a tokenizer, such as
-    `##` before what continues a word and `</w>` at its end, are in no word.
+    left_out: T flags for positions without text of the user, such as special tokens. Words do not contain a
+    tokenizer's marks, such as `##` before a continuation and `</w>` at the end of a word.
     """
     groups: list[list[int]] = []
     model = json.loads(tokenizer.to_str())["model"]
