@@ -30,6 +30,7 @@ class Options:
         ("--either some", "--either is 'some', expected a whole number or auto or all"),
         ("--one-or-two x", "--one-or-two is 'x', expected 2 whole numbers or a whole number"),
         ("--table a x", "--table is 'a', 'x', expected values"),
+        ("--either", "--either needs a value"),
     ],
 )
 def test_the_expected_type_is_named(words: str, said: str) -> None:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "weft"
 CATALOGUE = PACKAGE / "core" / "language_zh.json"
 WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
-ERRORS = ("WeftError", "DataError", "IndexFileError")
+ERRORS = ("WeftError", "DataError", "IndexFileError", "unknown_name")
 REFUSALS = ("RefusedError", "busy")
 """Errors of the server, whose first argument is a number."""
 BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")

@@ -62,6 +62,19 @@ def fixed(entry: Entry) -> str:
 
 
 @pytest.mark.usefixtures("chinese")
+def test_alternatives_and_names_in_quotes() -> None:
+    assert say("unknown command 'serch': did you mean search or serve? known: search, serve") == (
+        "未知的命令 “serch”：您是不是想输入 search 或 serve？已知的有：search, serve"
+    )
+    assert say("unknown action of 'weft data' 'chek': did you mean check? known: check") == (
+        "未知的 weft data 的操作 “chek”：您是不是想输入 check？已知的有：check"
+    )
+    assert say(
+        "weft: an index of kind ivf needs the package faiss, which is not installed: pip install 'weft[index]'"
+    ) == ("weft: ivf 类索引 需要软件包 faiss，但没有安装：pip install 'weft[index]'")
+
+
+@pytest.mark.usefixtures("chinese")
 def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
     assert say("photos/a.jpg: picture is truncated") == "photos/a.jpg: 图片不完整（被截断）"
     assert say("data.csv:7: column 'image' holds 3, expected a path") == (

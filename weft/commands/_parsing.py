@@ -114,6 +114,7 @@ REWORDED = (
         r"\1 is \2, expected a number",
     ),
     (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
+    (r"^Missing value for argument '(.*?)'.*", r"\1 needs a value"),
     (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)\.",
         r"\2 is \1, expected one of \3",

@@ -2,9 +2,9 @@
 
 The source contains each sentence once, in English. `language_zh.json` beside this file maps English sentences to
 Chinese ones. Their variable parts are places, such as {path}; a place in the translation is filled with the text at
-that place in the English sentence. `{reason~}` is a place that holds another sentence of the catalogue, `{_are}` is
-English grammar that the translation omits, and `{count}` is a number. A sentence without a translation stays
-English.
+that place in the English sentence. `{reason~}` is a place that holds another sentence of the catalogue, `{names|}`
+one that holds alternatives joined by "or", `{_are}` is English grammar that the translation omits, and `{count}` is a
+number. A sentence without a translation stays English.
 """
 
 import functools
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from weft.core.documents import read_json
@@ -22,7 +22,8 @@ from weft.core.errors import unknown_name
 
 LANGUAGES = ("en", "zh")
 VARIABLE = "WEFT_LANGUAGE"
-PLACE = re.compile(r"\{(\w+)(~?)\}")
+PLACE = re.compile(r"\{(\w+)([~|]?)\}")
+OR = {"zh": " 或 "}
 LONGEST = 2000
 """Characters. Longer texts are not looked up in the catalogue."""
 MOST_PARTS = 8
@@ -198,8 +199,12 @@ class Entry:
         """A regular expression for the English sentence with any values in its places."""
         fixed = PLACE.split(self.english)[::3]
         parts = [re.escape(fixed[0])]
-        for place, text in zip(PLACE.finditer(self.english), fixed[1:], strict=True):
+        for place, (before, text) in zip(
+            PLACE.finditer(self.english), pairwise(fixed), strict=True
+        ):
             value = r"[\d,.]+" if place[1] == "count" else ".*?"
+            if before.endswith("'") and text.startswith("'"):
+                value = r"(?:(?!' ').)*?"  # Two names in quotes are not one.
             parts.append(f"(?P<{place[1]}>{value}){re.escape(text)}")
         # A place at the end leaves the full stop to the sentence; an ellipsis, and "." as a path, are its own.
         stop = "" if fixed[-1] else r"(?<![^.\s]\.)"
@@ -209,7 +214,10 @@ class Entry:
         """The translation with these values in its places."""
 
         def value(place: re.Match[str]) -> str:
-            return _said(places[place[1]], chosen) if place[2] else places[place[1]]
+            text = places[place[1]]
+            if place[2] == "|":
+                return text.replace(" or ", OR[chosen])
+            return _said(text, chosen) if place[2] else text
 
         return PLACE.sub(value, self.translation)
 
