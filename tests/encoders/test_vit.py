@@ -76,7 +76,7 @@ def test_parity_with_transformers_clip_vision(tmp_path: Path) -> None:
 
 
 def test_patch_embedding_is_a_strided_convolution() -> None:
-    encoder = ViTConfig(image_size=8, patch_size=4, dim=8, depth=0, heads=1).build()
+    encoder = ViTConfig(image_size=8, patch_size=4, dim=8, depth=1, heads=1).build()
     encoder.class_token.data.zero_()
     encoder.positions.data.zero_()
     field = images(8, 8)

@@ -113,3 +113,9 @@ def test_settings_that_cannot_be() -> None:
         EarlyConfig({}, BLOCKS)
     with pytest.raises(ValueError, match="a stream 'joint'"):
         EarlyConfig({"joint": 8}, BLOCKS)
+
+
+def test_a_class_token_needs_a_layer() -> None:
+    config = EarlyConfig({"text": 8}, BLOCKS.replace(depth=0), pooling="mean")
+    with pytest.raises(ValueError, match=r"transformer.depth is 0, expected at least 1"):
+        config.replace(pooling="class")

@@ -60,7 +60,7 @@ class PicturePatchesConfig(Config[Decoder]):
     """Width of the noise, which a GAN needs. 0: the result depends on the context alone."""
 
     def __post_init__(self) -> None:
-        require(self, size=COUNT, context_dim=COUNT, patch=COUNT, dim=COUNT, depth=at_least(0))
+        require(self, size=COUNT, context_dim=COUNT, patch=COUNT, dim=COUNT, depth=COUNT)
         require(self, heads=COUNT, mlp=COUNT, noise=at_least(0))
         if self.size % self.patch:
             raise ValueError(f"size is {self.size}, expected a multiple of patch, {self.patch}")

@@ -142,7 +142,7 @@ class ConformerConfig(WithWeights, Config[Encoder]):
     """Safetensors file with this class's keys, or none for random weights."""
 
     def __post_init__(self) -> None:
-        require(self, mels=COUNT, channels=COUNT, kernel=COUNT, dropout=SHARE_BELOW_1)
+        require(self, mels=COUNT, channels=COUNT, kernel=COUNT, depth=COUNT, dropout=SHARE_BELOW_1)
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}, expected an odd number")
         if self.dim % 2:

@@ -49,7 +49,8 @@ class SpaceTimeSettings(WithWeights):
     """Safetensors file with the keys of the encoder, or none for random weights."""
 
     def __post_init__(self) -> None:
-        require(self, image_size=COUNT, patch_size=COUNT, frames=COUNT, mean=FINITE, std=POSITIVE)
+        require(self, image_size=COUNT, patch_size=COUNT, frames=COUNT, depth=COUNT)
+        require(self, mean=FINITE, std=POSITIVE)
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"image_size is {self.image_size}, expected a multiple of patch_size, {self.patch_size}"

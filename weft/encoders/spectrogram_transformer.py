@@ -106,7 +106,7 @@ class SpectrogramTransformerConfig(WithWeights, Config[Encoder]):
 
     def __post_init__(self) -> None:
         require(self, mels=COUNT, frames=COUNT, patch=COUNT, stride=COUNT, class_tokens=COUNT)
-        require(self, dropout=SHARE_BELOW_1)
+        require(self, dropout=SHARE_BELOW_1, depth=COUNT)
         if self.patch > min(self.mels, self.frames):
             raise ValueError(
                 f"patch is {self.patch}, expected at most mels, {self.mels}, and frames, {self.frames}"

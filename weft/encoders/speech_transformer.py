@@ -66,7 +66,7 @@ class SpeechTransformerConfig(WithWeights, Config[Encoder]):
     """Safetensors file with this class's keys, or none for random weights."""
 
     def __post_init__(self) -> None:
-        require(self, mels=COUNT, dropout=SHARE_BELOW_1)
+        require(self, mels=COUNT, depth=COUNT, dropout=SHARE_BELOW_1)
         self.transformer()
         if self.dim % 2:
             raise ValueError(f"dim is {self.dim}, expected an even number")

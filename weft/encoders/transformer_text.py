@@ -178,6 +178,9 @@ class TextTransformerConfig(WithWeights, Config[Encoder]):
     def __post_init__(self) -> None:
         require(self, vocab_size=COUNT, max_length=COUNT, eos_id=at_least(0))
         require(self, filled_with=at_least(0))
+        if self.pooling == "eos":
+            # Without a layer the last token has seen no other: it is the same for every text.
+            require(self, depth=COUNT)
         if self.causal and self.pooling == "cls":
             raise ValueError(
                 "pooling is 'cls' in a causal encoder, whose first token sees no other"

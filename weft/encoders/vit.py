@@ -184,6 +184,9 @@ class ViTConfig(WithWeights, Config[Encoder]):
             )
         if self.pooling == "class" and not self.class_token:
             raise ValueError("pooling is 'class' without a class token, expected 'mean'")
+        if self.pooling == "class":
+            # Without a layer the class token has seen no patch: it is the same for every image.
+            require(self, depth=COUNT)
         self.transformer()
 
     def transformer(self) -> TransformerConfig:

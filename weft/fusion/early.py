@@ -115,6 +115,10 @@ class EarlyConfig(Config[Fusion]):
         check_widths(self.widths)
         if self.transformer.causal:
             raise ValueError("transformer.causal is True, expected False: streams see each other")
+        if self.pooling == "class" and not self.transformer.depth:
+            raise ValueError(
+                "transformer.depth is 0, expected at least 1: the class token sees no stream without a layer"
+            )
         other = sorted(s for s, width in self.widths.items() if width != self.dim)
         if other and not self.maps:
             raise ValueError(

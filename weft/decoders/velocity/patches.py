@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from weft.core.config import Config
-from weft.core.ranges import COUNT, at_least, require
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features
 from weft.core.shapes import check_shape
 from weft.decoders.velocity.base import Condition, Velocity
@@ -60,7 +60,7 @@ class PatchVelocityConfig(Config[Velocity]):
     """Hidden width of the MLPs, None for 4 * dim."""
 
     def __post_init__(self) -> None:
-        require(self, size=COUNT, context_dim=COUNT, patch=COUNT, dim=COUNT, depth=at_least(0))
+        require(self, size=COUNT, context_dim=COUNT, patch=COUNT, dim=COUNT, depth=COUNT)
         require(self, heads=COUNT, mlp=COUNT)
         if self.size % self.patch:
             raise ValueError(f"size is {self.size}, expected a multiple of patch, {self.patch}")
