@@ -13,13 +13,14 @@ from weft.data.formats import Dataset
 
 @dataclass(frozen=True)
 class BucketingConfig(Settings):
-    """Batches of rows that are about as long as each other, for parts that compute padding."""
+    """Batches of rows of similar lengths, for parts that compute padding."""
 
     stream: str | None = None
-    """Stream by whose length (of text: tokens) training rows are put together; None shuffles without
-    regard to it. Transformers skip padding anyway; recurrent and convolutional parts gain."""
+    """Stream whose length (for text: in tokens) determines the batches; None ignores length. Transformers skip
+    padding anyway; recurrent and convolutional parts become faster."""
     window: int = 50
-    """Batches among which rows are ordered by length: more are tidier, fewer more random."""
+    """Number of batches within which rows are sorted by length. More reduce padding, fewer keep the order more
+    random."""
 
     def __post_init__(self) -> None:
         if self.window < 1:

@@ -19,20 +19,20 @@ TRIES = 32
 
 @dataclass(frozen=True)
 class ChainConfig(Settings):
-    """Which recordings are put one after another, and how many.
+    """Which recordings are concatenated, and how many.
 
-    Their words follow each other, too. Where rows have no times of their words, each recording is one word, and is said from its
-    start to its end.
+    Their words are concatenated, too. If rows have no word times, each recording is one word, from its start to its
+    end.
     """
 
     stream: str = "audio"
-    """Sounds that are put one after another."""
+    """Stream of sounds to concatenate."""
     transcript: str = "text"
-    """Column that gets the words of all, with blanks between them."""
+    """Column that gets all words, with blanks between them."""
     words: str = "words"
     """Column that gets the words with their times: objects with word, start and end, in seconds."""
     rows: tuple[int, int] = (1, 5)
-    """Fewest and most recordings; all numbers of them are equally frequent."""
+    """Minimum and maximum number of recordings. All numbers between them are equally frequent."""
     same: str | None = None
     """Column whose value all recordings of a row share, such as the speaker; None: any."""
 

@@ -17,14 +17,15 @@ BEFORE, AFTER = "{}_before", "{}_after"
 
 @dataclass(frozen=True)
 class ContextConfig(Settings):
-    """Columns of which each row also gets the values of its neighbours: NAME_before and NAME_after."""
+    """Adds values of neighbouring rows to each row: columns NAME_before and NAME_after."""
 
     columns: tuple[str, ...]
-    """Texts, which are joined in their order, or arrays, which become a list whose last one is the nearest row's."""
+    """Columns of texts, which are joined in order, or of arrays, which become a list with the nearest row's array
+    last."""
     before: int = 0
-    """So many rows of the group that stand before the row, at most; without any the row lacks NAME_before."""
+    """Maximum number of earlier rows of the group. A row without any lacks NAME_before."""
     after: int = 0
-    """The same of rows that stand after it."""
+    """Maximum number of later rows of the group. A row without any lacks NAME_after."""
 
     def __post_init__(self) -> None:
         require(self, before=at_least(0), after=at_least(0))

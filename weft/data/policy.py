@@ -23,13 +23,13 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class ErrorPolicy(Settings):
-    """What happens to a row that cannot be read.
+    """The policy for rows that cannot be read.
 
-    mode: `raise` stops at the first one; `skip` leaves it out, counts it and names it once, of many the first ones;
-    `quarantine` also keeps a copy of what was there in `folder`, which only the user can read.
-    folder: where errors.jsonl (and the copies) go; needed for quarantine.
-    limit: more bad rows than this fraction of all rows stop the run. Rows without a value of a target are left
-    out, too, but are not bad.
+    - mode: `raise` stops at the first one. `skip` leaves it out, counts it and names it once; of many, only the first
+      ones. `quarantine` also keeps a copy in `folder`, which only the user can read.
+    - folder: place of errors.jsonl (and the copies); needed for quarantine.
+    - limit: maximum share of bad rows; more of them stop the run. Rows without a value of a target are left out, too,
+      but do not count as bad.
     """
 
     mode: Literal["raise", "skip", "quarantine"] = "raise"

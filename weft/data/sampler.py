@@ -94,9 +94,7 @@ class BucketedSampler:
 
     def _window(self, step: int, epoch: int) -> tuple[int, int]:
         """Returns the first step of the window that holds `step`, and the step after its last one."""
-        whole = -(
-            -epoch * self.rows // self.batch_size
-        )  # the first batch with rows of this epoch only
+        whole = -(-epoch * self.rows // self.batch_size)  # first batch of this epoch only
         first = step - (step - whole) % self.window
         last_whole = (epoch + 1) * self.rows // self.batch_size
         return first, min(first + self.window, last_whole)

@@ -111,49 +111,47 @@ class FilesConfig(DataSource):
     renamed_settings: ClassVar[Mapping[str, str]] = {"kinds": "columns"}
 
     path: Path
-    """A file or folder; `weft list formats` shows what is known."""
+    """A file or folder. `weft list formats` lists the known formats."""
     format: str | None = None
     """Name of the format; None detects it."""
     columns: dict[str, str] = field(default_factory=dict)
-    """What columns hold: a meaning and its column (image: Bild, text: Befund, group: Patient), or a column and
-    its kind (Preis: number)."""
+    """Declarations about columns: a meaning and its column (image: Bild, text: Befund, group: Patient), or a column
+    and its kind (Preis: number)."""
     images_dir: Path | None = None
-    """The folder that names of pictures are relative to; None: images/ beside the table, or its folder."""
+    """Folder to which picture names are relative; None: images/ beside the table, or its folder."""
     encoding: str | None = None
-    """Of the table's text, such as cp1252 or gbk; None: UTF-8, or what its byte-order mark says."""
+    """Encoding of the table's text, such as cp1252 or gbk; None: from the byte-order mark, else UTF-8."""
     forms: dict[str, str] = field(default_factory=dict)
-    """How numbers and dates of columns were written where that was found (Preis: decimal-comma), for new rows that
-    can be read in two ways."""
+    """Formats of numbers and dates that were found in columns (Preis: decimal-comma). They apply to new rows that are
+    ambiguous."""
     joined: dict[str, Path] = field(default_factory=dict)
-    """Further files about the same pictures: their text becomes the item of that name, such as
-    text_zh for captions in another language."""
+    """Further files about the same pictures: item -> file whose text becomes that item, such as text_zh for captions
+    in another language."""
 
     division: SplitConfig = field(default_factory=SplitConfig)
-    """How rows without a split are divided, and training rows where none are for validation: by group,
-    by a stable hash."""
+    """How rows without a split are divided, and training rows if none are for validation: whole groups, by a stable
+    hash."""
 
     held_out: dict[str, str] = field(default_factory=dict)
-    """Column -> value, or several with | between them: rows with these values are the test split, whatever split the
-    data name; all others are divided into train and validation. So a fold, all rows of a speaker, or whole classes are
-    left out of training."""
+    """Column -> value, or several values separated by |. Rows with these values are the test split, whatever split
+    the data name; all others are divided into train and validation. Holds out a fold, all rows of a speaker, or
+    whole classes."""
     shuffled: dict[str, int] = field(default_factory=dict)
-    """Column -> seed: its values are exchanged, in all rows each value for the same other one. A control: a model that
-    uses what the values mean loses by it."""
+    """Column -> seed. Each value of the column is replaced by another one, the same in all rows. A control: it lowers
+    the score of a model that uses the meaning of the values."""
     aligned: tuple[str, ...] = ()
-    """Columns whose lists belong together item by item, such as a picture's sentences and their translations: each row
-    becomes one for each item."""
+    """Columns with parallel lists, such as a picture's sentences and their translations. Each row becomes one row for
+    each list position."""
     hidden: dict[str, str] = field(default_factory=dict)
-    """Column of texts -> words with | between them that are hidden in all rows. A control: what they say only the other
-    streams can tell."""
+    """Column of texts -> words, separated by |, that are hidden in all rows. A control: only the other streams can
+    tell these words."""
 
     context: ContextConfig | None = None
-    """Columns of which each row also gets the values of rows before and after it in its group; None: no row does."""
+    """Adds columns with the values of earlier and later rows of the same group; None: off."""
 
     def __post_init__(self) -> None:
         for path in (self.path, *self.joined.values()):
-            address_of(
-                path
-            )  # a run keeps this config, so an address with a password must be refused here
+            address_of(path)  # refuses passwords: a run keeps this config
 
     @property
     def words(self) -> str:

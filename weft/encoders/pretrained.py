@@ -35,19 +35,23 @@ HALF: RGB = (0.5, 0.5, 0.5)
 class PretrainedConfig(Config[Encoder]):
     """A pretrained tower.
 
-    name: a folder, package:NAME or a hub name. tower: which one of a model with two. mode: frozen;
-    partial, where only the `trainable_layers` top layers learn; lora; or full. pooling: "auto" is
-    what a model with two towers compares (the end of text for CLIP), the mean for other texts, the class token (or the model's own pooled
-    output) for images. tokens: a frozen tower keeps its tokens, or only the pooled vector. random:
-    take the architecture, not the weights. mean, std: of pixels in [0, 1], None for the model's
-    own. rate: samples a second of a tower of sounds, and silence: the value of frames that fill a sound up to the length
-    that the tower reads; None for the model's own. definition: the settings of a wrapped tower as JSON, filled in by `architecture`, so that a trained
-    model is rebuilt without the files of the pretrained one.
+    - name: a folder, package:NAME or a hub name.
+    - tower: which one of a model with two.
+    - mode: frozen; partial, which trains only the `trainable_layers` top layers; lora; or full.
+    - pooling: "auto" is the vector that a model with two towers compares (the end of text for CLIP), the mean for
+      other texts, the class token (or the model's own pooled output) for images.
+    - tokens: whether a frozen tower keeps its tokens, or only the pooled vector.
+    - random: use the architecture without the weights.
+    - mean, std: of pixels in [0, 1], None for the model's own.
+    - rate: samples a second of a sound tower; silence: value of the frames that pad a sound to the tower's input
+      length. None for the model's own.
+    - definition: the settings of a wrapped tower as JSON, filled in by `architecture`, so that a trained model can be
+      rebuilt without the files of the pretrained one.
 
-    BERT, RoBERTa, ViT, CLIP and SigLIP towers become our own modules, which skip padding; others are wrapped.
-    Towers of sounds (AST, CLAP, Whisper's encoder, Wav2Vec2 and its kin) and of videos (TimeSformer, VideoMAE, ViViT) are
-    wrapped; `weft.modalities.published_media` says how their sounds and videos are to be read.
-    The text tower of SigLIP reads padding up to its full length, as in its training.
+    BERT, RoBERTa, ViT, CLIP and SigLIP towers become weft modules, which skip padding; others are wrapped. Towers of
+    sounds (AST, CLAP, Whisper's encoder, Wav2Vec2 and similar) and of videos (TimeSformer, VideoMAE, ViViT) are
+    wrapped; `weft.modalities.published_media` gives the settings for reading their sounds and videos. The text tower
+    of SigLIP reads padding up to its full length, as in its training.
     """
 
     name: str

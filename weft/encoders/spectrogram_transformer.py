@@ -57,9 +57,7 @@ class SpectrogramTransformer(nn.Module):
         else:
             values_BTM = values_BTM.masked_fill(~field.mask[..., None], 0)
             lengths_B = field.mask.sum(1)
-        if (
-            not is_padded()
-        ):  # the padded mode requires at least one patch, since no shape may depend on it
+        if not is_padded():  # the padded mode requires at least one patch
             values_BTM = F.pad(values_BTM, (0, 0, 0, max(0, config.patch - frames)))
         patches_BTFPQ = values_BTM.unfold(1, config.patch, config.stride).unfold(
             2, config.patch, config.stride

@@ -146,12 +146,14 @@ def _in_place(features: Features, field: Field) -> Features:
 class TextTransformerConfig(WithWeights, Config[Encoder]):
     """Transformer over token ids.
 
-    norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
-    pooling: the first token ("cls"), the last one ("eos"), or the mean or maximum of all. pooler:
-    a linear layer on the pooled vector, then pooler_activation. last_norm: of "pre"; with depth 0 and without it the
-    encoder only embeds tokens, for a fusion to compute with. eos_id: a text ends with this token, what follows
-    is padding. filled_with: each text is filled up to max_length with this token, which is read like any other
-    (SigLIP was trained so); "eos" then is the last place. weights: safetensors file with this class's keys, or None for random ones.
+    - norm: "post" as in BERT (and a norm on the embeddings) or "pre" as in CLIP (and a last norm).
+    - pooling: the first token ("cls"), the last one ("eos"), or the mean or maximum of all.
+    - pooler: a linear layer on the pooled vector, then pooler_activation.
+    - last_norm: of "pre". With depth 0 and without it the encoder only embeds tokens, for a fusion to process.
+    - eos_id: a text ends with this token; the rest is padding.
+    - filled_with: each text is padded to max_length with this token, which is read like any other (as in SigLIP's
+      training); "eos" is then the last position.
+    - weights: safetensors file with this class's keys, or None for random ones.
     """
 
     vocab_size: int

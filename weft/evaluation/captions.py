@@ -28,7 +28,7 @@ ORDERS = 4
 BETA = 1.2
 """Weight of the recall in ROUGE-L (C.-Y. Lin, 2004, equation 4)."""
 SIGMA = 6.0
-"""Standard deviation of CIDEr-D's length penalty, in words."""
+"""Standard deviation of CIDEr-D's length penalty, in bigrams."""
 
 
 def score(

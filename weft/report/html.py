@@ -21,12 +21,12 @@ from weft.core.text import words
 from weft.modalities.image_decoding import read_image
 from weft.report.style import STYLE
 
-SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless: JPEG would smear them ...
-LARGEST_PNG = 3000  # ... unless they have a texture, and would be as large as a photograph
+SMALL_PIXELS = 96  # drawn pictures up to this side stay lossless, since JPEG would blur them ...
+LARGEST_PNG = 3000  # ... unless a texture makes them as large as a photograph
 FINE_QUALITY = 88
 JPEG_QUALITY = 72
 MOST_PIXELS = 100_000_000
-NARROW_COLUMNS = 3  # so many fit a telephone
+NARROW_COLUMNS = 3  # number of columns that fit on a phone
 NUMBER = re.compile(
     r"[-+−±]?[\d.,]+(e[-+]?\d+)?\s?(%|ms|s|MB|KB|GB|x|px)?|–|nan|inf", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ class Html(str):
 
 
 class Section(Html):
-    """A section that knows its name and what is in it, for the page's table of contents."""
+    """A section with its name and the kinds of its content, for the page's table of contents."""
 
     label: str
     content: Html
@@ -51,22 +51,23 @@ def text(value: object) -> Html:
 
 
 def _said(value: str) -> Html:
-    """A sentence or a name of a page in the reader's language, escaped; Html, such as text(value), as it is."""
+    """Translates a sentence or name into the reader's language and escapes it. Html, such as text(value), is
+    unchanged."""
     return value if isinstance(value, Html) else text(say(value))
 
 
 def said(value: Cell) -> Cell:
-    """A cell that is a sentence or a name of a page in the reader's language; anything else as it is."""
+    """Translates a cell that is a sentence or name into the reader's language; any other cell is unchanged."""
     return _said(value) if isinstance(value, str) else value
 
 
 def join(*parts: str) -> Html:
-    """The parts after each other; plain strings become escaped text."""
+    """Concatenates the parts; plain strings become escaped text."""
     return Html("\n".join(text(part) for part in parts))
 
 
 def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
-    """A whole document. Sections made by `section` are listed below the title, each with a link of its own."""
+    """A whole document. Below the title it lists the sections made by `section`, each with its own link."""
     listed = [part for part in sections if isinstance(part, Section)]
     anchors = _anchors([part.label for part in listed])
     links = "".join(
@@ -93,7 +94,7 @@ def page(title: str, sections: Sequence[str], subtitle: str = "") -> str:
 
 
 def _anchors(labels: Sequence[str]) -> list[Html]:
-    """An id for each label, all different."""
+    """Returns an id for each label, all different."""
     found: dict[Html, None] = {}
     for label in labels:
         base = text("-".join(words(label.lower())) or "section")
@@ -107,7 +108,7 @@ def _anchors(labels: Sequence[str]) -> list[Html]:
 
 
 def section(title: str, *parts: str) -> Section:
-    """A titled part of the page. Only those that stand at the top of a page have a link."""
+    """A titled part of the page. Only top-level sections have a link."""
     content = Html(f"<h2>{_said(title)}</h2>\n{join(*parts)}")
     made = Section(_section(content))
     made.label, made.content = title, content
@@ -119,7 +120,7 @@ def _section(content: Html, attributes: str = "") -> Html:
 
 
 def lead(sentences: Sequence[tuple[str, str, bool]]) -> Html:
-    """What to read first: (name, sentence, whether it is a warning) one below the other."""
+    """The summary at the top: (name, sentence, whether it is a warning), one below the other."""
     shown = "".join(
         f"<div{' class=warn' if warning else ''}><dt>{_said(name)}</dt><dd>{_said(sentence)}</dd></div>"
         for name, sentence, warning in sentences
@@ -137,29 +138,29 @@ def paragraph(content: str) -> Html:
 
 
 def notice(content: str, *, warning: bool = False) -> Html:
-    """One sentence that must not be overlooked: good news, or a warning."""
+    """One highlighted sentence: good news, or a warning."""
     kind = "notice warn" if warning else "notice"
     return Html(f'<div class="{kind}">{_said(content)}</div>')
 
 
 def code(content: str) -> Html:
-    """Text as it is, in a fixed-width face."""
+    """Text in a fixed-width font."""
     return Html(f"<pre>{text(content)}</pre>")
 
 
 def details(summary: str, *parts: str, unfolded: bool = False) -> Html:
-    """Parts that are folded away until somebody asks."""
+    """Parts that are folded until the reader opens them."""
     state = " open" if unfolded else ""
     return Html(f"<details{state}><summary>{_said(summary)}</summary>\n{join(*parts)}\n</details>")
 
 
 def row(*parts: str) -> Html:
-    """Charts, or other parts of any width, beside each other where there is room."""
+    """Charts, or other parts of any width, side by side if there is room."""
     return Html(f'<div class="row">{join(*parts)}</div>')
 
 
 def tiles(values: Mapping[str, Cell]) -> Html:
-    """The few numbers that matter, large: name -> value."""
+    """The few important numbers, large: name -> value."""
     cells = (
         f'<div class="tile"><b>{text(format_cell(value))}</b><span>{_said(name)}</span></div>'
         for name, value in values.items()
@@ -168,9 +169,9 @@ def tiles(values: Mapping[str, Cell]) -> Html:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Html:
-    """A table; columns that hold only numbers are right-aligned. Raises ValueError on ragged rows.
+    """A table. Columns with only numbers are right-aligned. Raises ValueError for rows of different lengths.
 
-    On a narrow screen a row of a table of many columns is a block with the name of each column in it.
+    On a narrow screen, each row of a table with many columns becomes a block with the column names.
     """
     for number, row in enumerate(rows):
         if len(row) != len(header):
@@ -198,7 +199,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = 
 def folded_table(
     header: Sequence[str], rows: Sequence[Sequence[Cell]], first: int, summary: str
 ) -> Html:
-    """The first rows, and the others where somebody asks. summary: of those others."""
+    """Shows the first rows; the others are folded. summary: of those others."""
     rest = [details(summary, table(header, rows[first:]))] if len(rows) > first else []
     return join(table(header, rows[:first]), *rest)
 
@@ -208,10 +209,10 @@ def _called(name: str) -> str:
 
 
 def figure(image: Media | bytes | np.ndarray, caption: str = "", width: int = 160) -> Html:
-    """A picture inside the page, `width` CSS pixels wide.
+    """A picture embedded in the page, `width` CSS pixels wide.
 
     image: a picture of a row, encoded bytes, or uint8 (H, W, 3) or (H, W). One that cannot be decoded becomes an
-    empty frame that says so.
+    empty frame with a message.
     """
     below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
     try:
@@ -223,7 +224,7 @@ def figure(image: Media | bytes | np.ndarray, caption: str = "", width: int = 16
 
 
 def side_by_side(figures: Sequence[str], caption: str = "") -> Html:
-    """Figures that belong together, under one caption."""
+    """Related figures side by side, under one caption."""
     below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
     return Html(f'<figure><div class="pair">{join(*figures)}</div>{below}</figure>')
 
@@ -236,7 +237,7 @@ def grid(figures: Sequence[str], columns: int | None = None, width: int = 160) -
 
 
 def format_cell(value: Cell) -> str:
-    """Numbers as people read them: 8,091; 27.3; 0.0031; '–' for None and NaN."""
+    """Formats numbers for people: 8,091; 27.3; 0.0031; '–' for None and NaN."""
     if value is None:
         return "–"
     if isinstance(value, bool):

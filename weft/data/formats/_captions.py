@@ -10,12 +10,7 @@ from weft.core.samples import Sample
 from weft.data.formats._rows import picture_folder, split_name
 
 PICTURE_FOLDERS = (
-    *(
-        "images",
-        "Flicker8k_Dataset",
-        "Flickr8k_Dataset",
-        "Images",
-    ),  # the data set itself writes the first e
+    *("images", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images"),  # Flicker: the data's spelling
     *("flickr30k-images", "flickr30k_images", "Flickr30k_images", "."),
 )
 

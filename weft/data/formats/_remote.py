@@ -90,10 +90,7 @@ class RemoteFile:
         with _said_of(self.address):
             try:
                 data: bytes = self._filesystem.cat_file(self._path + suffix)
-            except (
-                FileNotFoundError,
-                PermissionError,
-            ):  # S3 answers 403 to a caller without permission to list
+            except (FileNotFoundError, PermissionError):  # S3: 403 if listing is denied
                 return None
             return data
 

@@ -188,9 +188,7 @@ def picture_folder(candidates: Sequence[Path], names: Iterable[str]) -> Path:
     candidates = [found for folder in candidates for found in _in_any_case(folder)]
     for _, name in zip(range(100), names, strict=False):
         for folder in candidates:
-            if os.path.exists(
-                present(folder / name)
-            ):  # unlike Path.exists, False for an invalid name
+            if os.path.exists(present(folder / name)):  # unlike Path.exists, False for bad names
                 return folder
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
 

@@ -24,9 +24,7 @@ class ZipMember:
                 data = member.read(limit + 1)
         except KeyError:
             raise WeftError(f"the archive {self.archive.name} has no {self.name}") from None
-        except (
-            Exception
-        ) as error:  # a damaged archive makes zipfile and zlib raise nearly any exception
+        except Exception as error:  # damaged archives make zipfile and zlib raise nearly anything
             raise WeftError(f"{self} cannot be read: {error}") from None
         if len(data) > limit:
             raise WeftError(f"{self} holds more than the limit of {limit:,} bytes")

@@ -19,8 +19,8 @@ RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
 
 @dataclass(frozen=True)
 class SplitConfig(Settings):
-    """How rows without a split get one. Rows that have one keep it, unless `redo` is set; where none is
-    for validation, a share of the training groups is."""
+    """How rows without a split get one. Rows with a split keep it, unless `redo` is set. If no row is for validation,
+    a share of the training groups becomes validation."""
 
     validation: float = 0.1
     """Share of the groups in the validation split."""
