@@ -98,11 +98,39 @@ class _InMemory(MultiPartParser):
             file.close()
 
 
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "literal_error": "one of {expected}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "too_short": "a length of at least {min_length}",
+    "too_long": "a length of at most {max_length}",
+    "string_too_short": "a text of {min_length} characters or more",
+    "string_too_long": "a text of at most {max_length} characters",
+}
+"""Type of error of pydantic -> what was expected instead."""
+OF_FIELDS = {"missing": "is missing", "extra_forbidden": "there is no such field"}
+
+
 def said_of(error: ValidationError) -> str:
-    """Returns the first error and its place in one sentence."""
-    first: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    """Returns the first error and its place in one sentence. The value is not repeated: it may be a token."""
+    first: Any = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(one) for one in first["loc"])
-    told = " ".join(str(first["msg"]).split())
+    kind = first["type"]
+    if kind in EXPECTED:
+        told = f"expected {EXPECTED[kind].format(**first.get('ctx', {}))}"
+    else:
+        told = OF_FIELDS.get(kind) or " ".join(str(first["msg"]).split())
     more = error.error_count() - 1
-    also = f", and {more} more" if more else ""
+    also = f"; {more} more {'error' if more == 1 else 'errors'}" if more else ""
     return f"{where}: {told}{also}" if where else f"{told}{also}"
