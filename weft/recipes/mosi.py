@@ -59,7 +59,9 @@ def mosi(read: Read = "all") -> Recipe:
         ),
         model=ModelConfig(
             encoders=encoders,
-            fusion=LateConfig(widths, DIM, activation="relu", norm=True, dropout=DROPOUT),
+            fusion=LateConfig(
+                widths, DIM, combine="gated", activation="relu", norm=True, dropout=DROPOUT
+            ),
             heads={HEAD: score(DROPOUT)},
         ),
         objectives=OBJECTIVES,
