@@ -172,8 +172,8 @@ def test_mistakes(run: Path, trained: tuple[Path, Path], tmp_path: Path) -> None
         (("index", "add", run, tmp_path / "bad.png"), "bad.png"),
         (("index", "add", run, table, "--index", tmp_path), f"{tmp_path}: holds no index"),
         (("index", "remove", run), "weft index remove needs the id of an entry"),
-        (("index", "remove", tmp_path, "a"), "holds no index"),
-        (("index", "verify", tmp_path), "holds no index"),
+        (("index", "remove", tmp_path, "a"), f"{tmp_path}: is not a trained run"),
+        (("index", "verify", tmp_path), "is not a trained run (recipe.json is missing)"),
     ):
         assert message in refused(*words)
     assert len(found(run)) == 24

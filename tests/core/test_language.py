@@ -66,6 +66,7 @@ def test_alternatives_and_names_in_quotes() -> None:
     assert say("unknown command 'serch': did you mean search or serve? known: search, serve") == (
         "未知的命令 “serch”：您是不是想输入 search 或 serve？已知的有：search, serve"
     )
+    assert say("40 entries, 1 item") == "40 个条目，1 项"
     assert say("unknown action of 'weft data' 'chek': did you mean check? known: check") == (
         "未知的 weft data 的操作 “chek”：您是不是想输入 check？已知的有：check"
     )

@@ -1,6 +1,7 @@
 """What a head says of rows: all of a batch as each alone, with what each row has."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -147,6 +148,14 @@ def test_what_cannot_be_predicted_is_said() -> None:
         predict([blind], samples, "kind", ROWS)
     with pytest.raises(ValueError, match="no members"):
         predict([], samples, "kind", ROWS)
+
+
+def test_the_source_of_a_row_is_its_file(tmp_path: Path) -> None:
+    modalities = {**member(rows(1)).modalities, "text": TextConfig().build()}
+    file = tmp_path / "empty.png"
+    file.touch()
+    found = given({"image": [file, b""], "text": "2 word"}, modalities).samples
+    assert [row.source for row in found] == [str(file), "row 2"]
 
 
 def test_values_of_ones_own_are_rows_like_any_others() -> None:

@@ -56,11 +56,15 @@ def given(
         stream: ModalitySource(_rows(stream, raws), stream, modalities[stream], optional=optional)
         for stream, raws in columns.items()
     }
-    rows = [
-        Sample(str(n), str(n), {s: raws[n] for s, raws in columns.items()}, f"row {n + 1}")
-        for n in range(count)
-    ]
+    rows = [_row(n, {s: raws[n] for s, raws in columns.items()}) for n in range(count)]
     return Given(rows, sources)
+
+
+def _row(number: int, items: dict[str, Any]) -> Sample:
+    """One row with all its streams. Its source is its file if it has one, else its number."""
+    files = [path for path in map(_path, items.values()) if path]
+    source = str(files[0]) if len(files) == 1 else f"row {number + 1}"
+    return Sample(str(number), str(number), items, source)
 
 
 def _require_all(columns: Mapping[str, list[Any]]) -> None:

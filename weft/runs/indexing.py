@@ -14,14 +14,19 @@ from weft.index.build import embedded
 from weft.index.database import FILE
 from weft.index.metadata import taken_columns
 from weft.modalities.stream_kinds import kind_of_stream
-from weft.runs.parts import WEIGHTS
+from weft.runs.parts import RECIPE, WEIGHTS
 from weft.runs.searching import INDEX
 from weft.runs.trained import TrainedModel
+from weft.runs.whole import runs_in
 
 
 def folder_of(path: Path) -> Path:
-    """Returns the folder of the index for the folder of a run or of an index."""
-    return path if (path / FILE).is_file() else path / INDEX
+    """Returns the folder of the index for the folder of a run or of an index. Raises WeftError if it is neither."""
+    if (path / FILE).is_file():
+        return path
+    if not (path / RECIPE).is_file() and not (path / INDEX / FILE).is_file():
+        raise WeftError(f"{path}: is not a trained run ({RECIPE} is missing){runs_in(path)}")
+    return path / INDEX
 
 
 def indexed_stream(run: TrainedModel, stream: str | None = None) -> str:
