@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from weft.core.samples import Sample
-from weft.worlds.clips import ANSWERS, QUESTION_TYPES, ClipsConfig
+from weft.worlds.clips import ANSWERS, QUESTION_TYPES, TIMES, ClipsConfig
 from weft.worlds.clips.question_rows import ClipQuestions
 from weft.worlds.clips.source import GeneratedClipsConfig
 from weft.worlds.scenes import COLORS, SHAPES, SPLITS
@@ -134,6 +134,10 @@ def answer(items: dict[str, Any], question: str) -> str:
         assert (one["kind"], other["kind"]) == (found[2] + "s", found[5])
         is_before = one["time"] < other["time"]
         return "yes" if is_before == (found[3] == "before") else "no"
+    if found := re.fullmatch(r"When does the (\w+ \w+) (move|hit)\?", question):
+        own = of[named(things, found[1])]
+        assert own["kind"] == found[2] + "s"
+        return TIMES[sum(event["time"] < own["time"] for event in events)]
     found = re.fullmatch(
         r"What (color|shape) is the (?:shape|object) that (\w+)(?: another shape)?(?: (left|right|up|down))?\?",
         question,
@@ -166,7 +170,7 @@ def test_answers_are_balanced_within_each_type_and_the_words_do_not_tell_them() 
     for number in range(1500):
         for row in clips.questions(clips.clip(number), number):
             counts[row["type"]][row["answer"]] += 1
-            if row["type"] in ("action", "count", "order"):
+            if row["type"] in ("action", "count", "order", "time"):
                 # Without colours and shapes few sentences are left, and each has every answer equally often.
                 form = re.sub("|".join((*COLORS, *SHAPES)), "_", row["question"])
                 counts[form][row["answer"]] += 1
@@ -187,6 +191,26 @@ def test_one_row_a_question() -> None:
         assert {name: row.items[name] for name in question} == question
         assert "text" not in row.items
         assert row.items["video"].digest() == clips[number].items["video"].digest()
+
+
+def test_a_type_that_is_named_several_times_has_several_different_questions() -> None:
+    config = ClipsConfig(count=100, split="validation", frames=4, size=16)
+    once, often = (
+        ClipQuestions(config.replace(questions=types))
+        for types in (QUESTION_TYPES, (*QUESTION_TYPES, "order", "order"))
+    )
+    asked = defaultdict(list)
+    for row in often:
+        asked[row.group, row.items["type"]].append(row.items["question"])
+    assert {row.id: row.items["question"] for row in once}.items() <= {
+        row.id: row.items["question"] for row in often
+    }.items()
+    assert len({row.id for row in often}) == len(often)
+    assert all(len(set(questions)) == len(questions) for questions in asked.values())
+    counts = Counter(len(questions) for (_, kind), questions in asked.items() if kind == "order")
+    assert set(counts) == {1, 2, 3}
+    assert counts[3] > counts[2] > counts[1]
+    assert {len(questions) for (_, kind), questions in asked.items() if kind != "order"} == {1}
 
 
 def test_a_source_of_clips_and_of_questions() -> None:

@@ -16,14 +16,18 @@ from weft.recipes._clips import DIM, LENGTH, SIMPLE, VOCABULARY, encoders, run, 
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.vqa import VQAConfig
 from weft.training.optim import OptimConfig
-from weft.worlds.clips import DIRECTIONS, KINDS
+from weft.worlds.clips import DIRECTIONS, KINDS, QUESTION_TYPES, TIMES
 from weft.worlds.clips.source import GeneratedClipsConfig
 from weft.worlds.clips.world import OBJECTS
 from weft.worlds.scenes import SIZES
 
 ANSWERS = (
     *KINDS, *DIRECTIONS, "0", "1", "2", "3", "yes", "no", *SIMPLE.colors, *SIMPLE.shapes,
+    *TIMES,
 )  # fmt: skip
+
+ASKED = SIMPLE.replace(questions=(*QUESTION_TYPES, "order", "order"))
+"""Order is asked up to three times: half of the clips have no two events to compare, and it is learned last."""
 
 ATTRIBUTES = ("shape", "color", "size", "action", "turn")
 TRACKS = CellsConfig("tracks", cells=SIMPLE.size // 8, attributes=ATTRIBUTES, frames=SIMPLE.frames)
@@ -36,7 +40,7 @@ def clips_questions() -> Recipe:
     known, video = streams(), encoders(tokens=True)["video"]
     return Recipe(
         data=DataConfig(
-            source=GeneratedClipsConfig(train=8000, clips=SIMPLE, rows="questions"),
+            source=GeneratedClipsConfig(train=8000, clips=ASKED, rows="questions"),
             streams={
                 "video": known["video"],
                 "question": TextConfig(vocab_size=VOCABULARY, max_length=LENGTH, fit_captions=5000),
@@ -54,6 +58,8 @@ def clips_questions() -> Recipe:
                 dict.fromkeys(("question", "video"), DIM),
                 TransformerConfig(DIM, depth=3, heads=4),
                 queries="question",
+                # Each word that names an object then reads what is seen of it; the first token alone mixes two objects.
+                pooling="mean",
             ),
             heads={
                 "answer": HeadConfig(ClassifierConfig(DIM, len(ANSWERS)), ClassOutput("answer"))

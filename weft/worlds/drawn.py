@@ -90,15 +90,21 @@ def check_ranges(ranges: Mapping[str, tuple[float, float, float]]) -> None:
 
 
 def check_names(
-    settings: Settings, known: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
+    settings: Settings,
+    known: Mapping[str, Sequence[str]],
+    *,
+    optional: Sequence[str] = (),
+    repeated: Sequence[str] = (),
 ) -> None:
     """Raises ValueError unless each of these settings holds one or more of the known names, each once.
 
-    optional: settings that may hold none.
+    optional: settings that may hold none. repeated: settings that may hold a name more than once.
     """
     for name, all_of in known.items():
         given = vars(settings)[name]
         none = not given and name not in optional
-        if none or not set(given) <= set(all_of) or len(set(given)) != len(given):
-            expected = f"one or more of {', '.join(all_of)}, each once"
+        twice = len(set(given)) != len(given) and name not in repeated
+        if none or not set(given) <= set(all_of) or twice:
+            once = "" if name in repeated else ", each once"
+            expected = f"one or more of {', '.join(all_of)}{once}"
             raise ValueError(f"{name} is {given}, expected {expected}")

@@ -5,7 +5,7 @@ Any row is a pure function of (seed, split, index), on every machine and in ever
 
 from weft.worlds.clips.dataset import Clips, ClipsConfig
 from weft.worlds.clips.files import write_clips
-from weft.worlds.clips.questions import ANSWERS, QUESTION_TYPES
+from weft.worlds.clips.questions import ANSWERS, QUESTION_TYPES, TIMES
 from weft.worlds.clips.world import DIRECTIONS, KINDS, SECONDS
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KINDS",
     "QUESTION_TYPES",
     "SECONDS",
+    "TIMES",
     "Clips",
     "ClipsConfig",
     "write_clips",

@@ -56,7 +56,8 @@ class ClipsConfig(Config["Clips"]):
     patterns: tuple[str, ...] = PATTERNS
     """Patterns of the backdrops."""
     questions: tuple[str, ...] = QUESTION_TYPES
-    """Types of questions, one of each about every clip that allows it; none: no questions."""
+    """Types of questions, one of each about every clip that allows it; none: no questions. A type that is named several
+    times is asked as often, where there are so many different questions."""
     noise: int = 12
     """Largest change of a pixel by noise, in grey levels out of 255."""
     hiss: float = 0.003
@@ -87,6 +88,7 @@ class ClipsConfig(Config["Clips"]):
                 "shapes": SHAPES,
             },
             optional=("questions",),
+            repeated=("questions",),
         )
         if len(self.colors) <= OBJECTS or not is_balanced(self.colors, self.shapes):
             raise ValueError(
@@ -123,7 +125,7 @@ class Clips(DrawnRows):
         return sample_clip(draws, config.split, config.patterns, config.colors, config.shapes)
 
     def questions(self, clip: Clip, index: int) -> list[dict[str, str]]:
-        """Up to one question of each of the config's types."""
+        """Up to one question for each of the config's types."""
         return questions(clip, self._draws(index, _QUESTIONS), self.config.questions)
 
     def captions(self, clip: Clip, index: int, language: Language = "en") -> list[str]:

@@ -1,8 +1,8 @@
 """Questions about a clip whose words do not give the answer away.
 
-Only moves and hits are asked for their order: of objects that appear or disappear, pictures without their order would
-tell it, since there are pictures with both and pictures with one. Which way an object moved, whether it appeared or
-disappeared, and what came first is in the order of the pictures alone.
+Only moves and hits are asked for their time and their order: of objects that appear or disappear, pictures without
+their order would tell it, since there are pictures with both and pictures with one. Which way an object moved, whether
+it appeared or disappeared, and what came first is in the order of the pictures alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from weft.worlds.clips.world import DIRECTIONS, KINDS, OBJECTS, Clip, Event
 from weft.worlds.scenes.world import COLORS, SHAPES, Draws
 
-QUESTION_TYPES = ("action", "direction", "count", "order", "color", "shape")
+QUESTION_TYPES = ("action", "direction", "count", "order", "color", "shape", "time")
+TIMES = ("first", "second", "last")
+"""Answers to when something happens: place of the event among those of the clip."""
 ANSWERS = (
     *KINDS,
     *DIRECTIONS,
@@ -19,10 +21,11 @@ ANSWERS = (
     "no",
     *COLORS,
     *SHAPES,
+    *TIMES,
 )
 """Every answer that occurs."""
 ORDERED = ("moves", "hits")
-"""Kinds of events that are asked for their order."""
+"""Kinds of events that are asked for their time and their order."""
 
 Question = tuple[str, str]
 _BARE = {
@@ -36,12 +39,13 @@ _BARE = {
 def questions(
     clip: Clip, draws: Draws, types: Sequence[str] = QUESTION_TYPES
 ) -> list[dict[str, str]]:
-    """Up to one question of each of the types: {"question", "answer", "type"}."""
+    """Up to one question for each of the types, all different: {"question", "answer", "type"}."""
     rows = []
     for kind in types:
         asked = _ASKERS[kind](clip, draws)
-        if asked is not None:
-            rows.append({"question": asked[0], "answer": asked[1], "type": kind})
+        row = asked and {"question": asked[0], "answer": asked[1], "type": kind}
+        if row and row not in rows:
+            rows.append(row)
     return rows
 
 
@@ -71,15 +75,33 @@ def _count(clip: Clip, draws: Draws) -> Question:
 
 def _order(clip: Clip, draws: Draws) -> Question | None:
     """Does one event come before or after the other?"""
-    events = [event for event in clip.events if event.kind in ORDERED]
+    events = _ordered(clip)
     if len(events) < 2:
         return None
     first, second = draws.sample(events, 2)
     word = draws.pick(("before", "after"))
     truth = (first.start < second.start) == (word == "before")
-    one = f"{_the(clip, first)} {_BARE[first.kind].replace(' another shape', '')}"
+    one = f"{_the(clip, first)} {_does(first)}"
     other = f"{_the(clip, second)} {second.kind}"
     return f"Does {one} {word} {other}?", "yes" if truth else "no"
+
+
+def _time(clip: Clip, draws: Draws) -> Question | None:
+    """Is it the first, the second or the last event?"""
+    events = _ordered(clip)
+    if not events:
+        return None
+    event = draws.pick(events)
+    return f"When does {_the(clip, event)} {_does(event)}?", TIMES[clip.events.index(event)]
+
+
+def _ordered(clip: Clip) -> list[Event]:
+    return [event for event in clip.events if event.kind in ORDERED]
+
+
+def _does(event: Event) -> str:
+    """Move; hit."""
+    return _BARE[event.kind].replace(" another shape", "")
 
 
 def _color(clip: Clip, draws: Draws) -> Question | None:
@@ -110,4 +132,5 @@ _ASKERS: dict[str, Callable[[Clip, Draws], Question | None]] = {
     "order": _order,
     "color": _color,
     "shape": _shape,
+    "time": _time,
 }
