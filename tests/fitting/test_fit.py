@@ -246,7 +246,7 @@ def test_little_time_goes_to_the_linear_model_first(
         ["constant", "linear"],
     )
     page = (tmp_path / "run" / "leaderboard.html").read_text()
-    assert "There was no time for age alone" in page
+    assert "Not tried for lack of time: age alone" in page
 
 
 def test_a_table_in_memory_and_columns_of_other_names(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def no_time(left_out: Sequence[str]) -> list[str]:
         return []
     more = len(left_out) - NAMED
     named = listed(left_out[:NAMED]) + (say(f", and {more} more") if more > 0 else "")
-    return [f"There was no time for {named}: more --minutes may find a better model."]
+    return [f"Not tried for lack of time: {named}. More --minutes may find a better model."]
 
 
 def _score(metric: Metric, entry: Entry) -> str:
