@@ -189,7 +189,7 @@ CASES = {
     "joined": Case("image", JoinedConfig((HistogramsConfig(cells=2), PatchesConfig(centroids=3)))),
     "histograms": Case("image", HistogramsConfig(cells=2)),
     "picture-critic": Case("image", PictureCriticConfig(32, widths=(4, 6, 8), dim=8)),
-    "picture-critic-vector": Case("image", PictureCriticConfig(32, widths=(4, 8), dim=6)),
+    "picture-critic-vector": Case("image", PictureCriticConfig(32, widths=(4, 8), dim=6, patch=2)),
     "flattened": Case("image", FlattenedConfig(ConvNetConfig(widths=(4, 8)), 6, tokens=4)),
     "parted-grid": Case("image", PartedGridConfig(ConvNetConfig(widths=(4, 8)), parts=2)),
     "flattened-text": Case("text", FlattenedConfig(RecurrentConfig(VOCABULARY, 8, 8), 6)),

@@ -13,6 +13,7 @@ from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.encoders.weights import WithWeights
 from weft.layers.convolution import Normalize, by_pixel, channels_last, initialize_leaky
+from weft.layers.patches import space_to_depth
 
 MIDDLE = (0.5, 0.5, 0.5)
 
@@ -56,10 +57,10 @@ class PictureCritic(nn.Module):
         self.dim = config.dim
         self.normalize = Normalize(MIDDLE, MIDDLE)
         widths = config.widths
-        self.first = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.first = nn.Conv2d(3 * config.patch**2, widths[0], 3, padding=1)
         stages = [CriticStage(before, after) for before, after in itertools.pairwise(widths)]
         self.stages = nn.ModuleList(stages)
-        side = config.size // 2 ** (len(widths) - 1)
+        side = config.size // config.stride
         self.last = nn.Linear(widths[-1] * (side**2 + 1), config.dim)
         initialize_leaky(self)
         for stage in stages:
@@ -73,7 +74,7 @@ class PictureCritic(nn.Module):
                 f"pictures are {field.values.shape[-2]} x {field.values.shape[-1]} pixels, expected {size} x {size}"
             )
         pixels = self.normalize(field.values, self.first.weight.dtype)
-        grid = self.first(by_pixel(pixels))
+        grid = self.first(by_pixel(space_to_depth(pixels, self.config.patch)))
         for stage in self.stages:
             grid = stage(grid)
         grid = F.leaky_relu(grid, 0.2)
@@ -96,17 +97,24 @@ class PictureCriticConfig(WithWeights, Config[Encoder]):
     """Channels of each grid, each with half the sides of the one before."""
     dim: int = 128
     """Width of the pooled vector."""
+    patch: int = 1
+    """Each place of the first grid reads a square of this many pixels a side. 2 costs a quarter of 1 there."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 
     def __post_init__(self) -> None:
-        require(self, size=COUNT, widths=COUNT, dim=COUNT)
+        require(self, size=COUNT, widths=COUNT, dim=COUNT, patch=COUNT)
         if not self.widths:
             raise ValueError("widths is (), expected one grid or more")
-        if self.size % 2 ** (len(self.widths) - 1):
+        if self.size % self.stride:
             raise ValueError(
-                f"size is {self.size}, expected a multiple of {2 ** (len(self.widths) - 1)} for {len(self.widths)} widths"
+                f"size is {self.size}, expected a multiple of {self.stride}: patch {self.patch} and {len(self.widths)} widths"
             )
+
+    @property
+    def stride(self) -> int:
+        """Pixels of a side for each place of the last grid."""
+        return self.patch * 2 ** (len(self.widths) - 1)
 
     def build(self) -> PictureCritic:
         return self.filled(PictureCritic(self))

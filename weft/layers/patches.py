@@ -30,6 +30,25 @@ def patches_of(pixels_BCHW: Tensor, size: int) -> Tensor:
     return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
+def space_to_depth(values_BCHW: Tensor, size: int) -> Tensor:
+    """(B, C, H, W) -> (B, C * size ** 2, H / size, W / size): each square of `size` pixels becomes one place.
+
+    torch's `pixel_unshuffle` does not reshape an empty batch.
+    """
+    high, wide = grid_of(values_BCHW, size)
+    rows, channels = values_BCHW.shape[:2]
+    squares = values_BCHW.reshape(rows, channels, high, size, wide, size)
+    return squares.permute(0, 1, 3, 5, 2, 4).reshape(rows, channels * size**2, high, wide)
+
+
+def depth_to_space(places_BCHW: Tensor, size: int) -> Tensor:
+    """The reverse of `space_to_depth`."""
+    rows, deep, high, wide = places_BCHW.shape
+    channels = deep // size**2
+    squares = places_BCHW.reshape(rows, channels, size, size, high, wide)
+    return squares.permute(0, 1, 4, 2, 5, 3).reshape(rows, channels, high * size, wide * size)
+
+
 def resized(
     positions_TD: Tensor, side: int, grid: tuple[int, int], kind: Interpolation = "bicubic"
 ) -> Tensor:

@@ -29,7 +29,7 @@ def easy_vqa_gan() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
     model = drawing_model(
         WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
-        PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=NOISE, condition=128),
+        PictureConvolutionsConfig(WORDS, widths=(96, 64, 48), noise=NOISE, condition=128, patch=2),
         DrawingConfig(),
     )
     optim = OptimConfig(
@@ -45,7 +45,7 @@ def easy_vqa_gan() -> Recipe:
         model=model.replace(
             encoders={
                 **model.encoders,
-                "image": PictureCriticConfig(SIZE, widths=(16, 32, 64, 128), dim=SEEN),
+                "image": PictureCriticConfig(SIZE, widths=(24, 48, 96), dim=SEEN, patch=2),
             },
             heads={
                 **model.heads,

@@ -13,6 +13,7 @@ from weft.core.shapes import check_shape
 from weft.decoders.velocity.base import Condition, Velocity, zeroed
 from weft.layers.context_attention import ContextAttention
 from weft.layers.convolution import by_pixel, channels_last
+from weft.layers.patches import depth_to_space, space_to_depth
 
 CHANNELS = 3
 
@@ -89,7 +90,7 @@ class UNet(nn.Module):
         check_shape(values_BX, "B C H W", "noisy pixels", C=CHANNELS, H=size, W=size)
         check_shape(context.pooled, "B D", "the context", D=self.context_dim)
         condition_BD = self.condition(times_B, context.pooled)
-        grid = self.first(by_pixel(_unshuffled(values_BX, self.config.patch)))
+        grid = self.first(by_pixel(space_to_depth(values_BX, self.config.patch)))
         kept = [grid]
         for layer in self.down:
             grid = layer(grid, condition_BD) if isinstance(layer, ModulatedBlock) else layer(grid)
@@ -103,24 +104,7 @@ class UNet(nn.Module):
             else:
                 grid = layer(F.interpolate(grid, scale_factor=2.0, mode="nearest"))
         found = self.last(F.silu(self.norm(grid)))
-        return _shuffled(found, self.config.patch)
-
-
-def _unshuffled(pixels_BCHW: Tensor, patch: int) -> Tensor:
-    """(B, C, H, W) -> (B, C * patch ** 2, H / patch, W / patch). torch's own function does not reshape an empty
-    batch."""
-    rows, channels, height, width = pixels_BCHW.shape
-    high, wide = height // patch, width // patch
-    squares = pixels_BCHW.reshape(rows, channels, high, patch, wide, patch)
-    return squares.permute(0, 1, 3, 5, 2, 4).reshape(rows, channels * patch**2, high, wide)
-
-
-def _shuffled(places_BCHW: Tensor, patch: int) -> Tensor:
-    """The reverse of `_unshuffled`."""
-    rows, deep, high, wide = places_BCHW.shape
-    channels = deep // patch**2
-    squares = places_BCHW.reshape(rows, channels, patch, patch, high, wide)
-    return squares.permute(0, 1, 4, 2, 5, 3).reshape(rows, channels, high * patch, wide * patch)
+        return depth_to_space(found, self.config.patch)
 
 
 def _groups(width: int) -> int:
