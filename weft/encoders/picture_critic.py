@@ -114,7 +114,7 @@ class PictureCriticConfig(WithWeights, Config[Encoder]):
     @property
     def stride(self) -> int:
         """Pixels of a side for each place of the last grid."""
-        return self.patch * 2 ** (len(self.widths) - 1)
+        return int(self.patch * 2 ** (len(self.widths) - 1))
 
     def build(self) -> PictureCritic:
         return self.filled(PictureCritic(self))
