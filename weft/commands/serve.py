@@ -119,11 +119,15 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     """The run with its index: that of --index, else RUN/index where it is, else one of the rows of --data."""
     from weft.export.backends import fastest
     from weft.index.database import FILE
+    from weft.modalities.stream_kinds import missing_decoder
     from weft.runs.run import load
     from weft.runs.searching import INDEX, open_index
     from weft.serve.service import Served
 
     run = load(folder, arguments.device, trust=arguments.trust)
+    for stream, modality in run.modalities.items():
+        if missing := missing_decoder(modality):
+            print(say(f"{name}, {stream}: files are refused: {missing}"), flush=True)
     place = arguments.index.resolve() if arguments.index else folder / INDEX
     there = (place / FILE).exists()
     if arguments.data is not None and there:
