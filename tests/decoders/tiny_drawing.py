@@ -25,7 +25,6 @@ SOUNDS = SoundConvolutionsConfig(WIDTH, frames=8, bands=4, widths=(8, 6), condit
 DRAWN: dict[str, Config] = {
     "convolutions": CONVOLUTIONS,
     "convolutions with noise": CONVOLUTIONS.replace(noise=NOISE),
-    "convolutions of squares": CONVOLUTIONS.replace(widths=(8,), patch=2),
     "patches": PATCHES,
     "patches with noise": PATCHES.replace(noise=NOISE),
     "sounds": SOUNDS,

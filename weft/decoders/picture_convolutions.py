@@ -9,7 +9,6 @@ from weft.core.interfaces import Decoder
 from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Features
 from weft.decoders.drawing import OneStep
-from weft.layers.patches import depth_to_space
 from weft.layers.upsampling import Upsampling
 
 CHANNELS, START = 3, 4
@@ -26,12 +25,12 @@ class PictureConvolutions(OneStep):
         super().__init__(config.context_dim, config.noise, config.shape)
         self.config = config
         width, start = config.context_dim + config.noise, (START, START)
-        channels = CHANNELS * config.patch**2
-        self.layers = Upsampling(width, config.widths, start, channels, config.condition)
+        self.layers = Upsampling(width, config.widths, start, CHANNELS, config.condition)
 
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:  # noqa: ARG002
         """(B, 3, S, S) from the vector alone."""
-        return depth_to_space(self.layers(vector_BK), self.config.patch).tanh()
+        pixels: Tensor = self.layers(vector_BK)
+        return pixels.tanh()
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,16 @@ class PictureConvolutionsConfig(Config[Decoder]):
     """Width of the noise, which a GAN needs. 0: the result depends on the context alone."""
     condition: int = 256
     """Width of the vector that modulates the stages."""
-    patch: int = 1
-    """Each place of the last grid becomes a square of this many pixels a side. 2 costs less than one more stage."""
 
     def __post_init__(self) -> None:
         require(self, context_dim=COUNT, widths=COUNT, noise=at_least(0), condition=COUNT)
-        require(self, patch=COUNT)
         if not self.widths:
             raise ValueError("widths is (), expected one grid or more")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a picture."""
-        side = START * 2 ** (len(self.widths) - 1) * self.patch
+        side = START * 2 ** (len(self.widths) - 1)
         return CHANNELS, side, side
 
     def build(self) -> PictureConvolutions:

@@ -29,7 +29,7 @@ def easy_vqa_gan() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
     model = drawing_model(
         WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
-        PictureConvolutionsConfig(WORDS, widths=(96, 64, 48), noise=NOISE, condition=128, patch=2),
+        PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=NOISE, condition=128),
         DrawingConfig(),
     )
     # The critic learns faster: the generator cannot draw shapes that the critic does not tell apart.
@@ -62,7 +62,7 @@ def easy_vqa_gan() -> Recipe:
         },
         tasks={"generation": GenerationTaskConfig()},
         run=RunConfig(
-            steps=4000,
+            steps=3000,
             batch_size=32,
             evaluate_every=1000,
             checkpoint_every=1000,
