@@ -98,7 +98,7 @@ class PictureCriticConfig(WithWeights, Config[Encoder]):
     dim: int = 128
     """Width of the pooled vector."""
     patch: int = 1
-    """Each place of the first grid reads a square of this many pixels a side. 2 costs a quarter of 1 there."""
+    """Side in pixels of the square that each place of the first grid reads. With 2 that grid has a quarter of the places."""
     weights: str | None = None
     """Safetensors file with this class's keys, or none for random weights."""
 

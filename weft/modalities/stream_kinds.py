@@ -19,7 +19,7 @@ def kind_of_stream(modality: Modality) -> str:
 
 
 def missing_decoder(modality: Modality) -> MissingExtraError | None:
-    """Returns the error that files of this stream will raise, as a package that reads them is not installed."""
+    """Returns the error that reading a file of this stream will raise, or None if its packages are installed."""
     kind = kind_of_stream(modality)
     for package in DECODERS.get(kind, ()):
         if importlib.util.find_spec(package) is None:

@@ -32,8 +32,7 @@ def easy_vqa_gan() -> Recipe:
         PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=NOISE, condition=128),
         DrawingConfig(),
     )
-    # The critic learns faster: the generator cannot draw shapes that the critic does not tell apart.
-    critic = OptimConfig(lr=1e-3, betas=(0.5, 0.99), weight_decay=0.0, warmup=0.0, clip_norm=None)
+    optim = OptimConfig(lr=1e-3, betas=(0.5, 0.99), weight_decay=0.0, warmup=0.0, clip_norm=None)
     return Recipe(
         data=described(),
         model=model.replace(
@@ -53,11 +52,12 @@ def easy_vqa_gan() -> Recipe:
             "generator": GeneratorConfig(contrast=0.3),
         },
         players={
-            "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), critic),
+            "critic": PlayerConfig(("critic",), ("encoders.image", "heads.critic"), optim),
             "generator": PlayerConfig(
                 ("generator",),
                 ("encoders.text", "heads.picture"),
-                critic.replace(lr=4e-4, ema=0.998),
+                # Slower than the critic, which has to tell shapes apart before the generator can learn to draw them.
+                optim.replace(lr=4e-4, ema=0.998),
             ),
         },
         tasks={"generation": GenerationTaskConfig()},
