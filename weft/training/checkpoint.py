@@ -1,10 +1,13 @@
-"""A checkpoint is everything that the next step depends on, in safetensors: see `storage`.
+"""A checkpoint holds everything that the next step depends on, in safetensors (see `storage`).
 
-Model and objectives (one TrainStep, which all players share), of each player the optimizer's moments,
-averaged weights and the number of turns, which fixes the schedule; and the recipe. No generator states: the loop seeds every
-generator anew at each step from (seed, step, rank), so the step number is the state of all of
-them, and what validation draws cannot disturb training. Nothing is pickled, so nothing in a file
-can run.
+- the recipe;
+- the model and the objectives (one TrainStep, which all players share);
+- of each player the optimizer's moments, the averaged weights, and the number of turns, which
+  determines the learning rate.
+
+There are no generator states: at each step the loop seeds every generator from (seed, step, rank). So
+the step number determines all random numbers, and validation cannot change those of training. Nothing
+is pickled, so loading a checkpoint cannot run code.
 """
 
 import logging
@@ -29,7 +32,7 @@ log = logging.getLogger("weft.training")
 CHECKPOINTS = "checkpoints"
 """Folder of a run directory."""
 
-# Settings that do not change the numbers, so a run may be resumed with others.
+# Settings that do not change the results, so a run may be resumed with other values of them.
 FREE_SETTINGS = frozenset(
     f"run.{name}" for name in ("workers", "log_every", "checkpoint_every", "keep", "parallel")
 )
@@ -37,7 +40,7 @@ FREE_SETTINGS = frozenset(
 
 @dataclass(frozen=True)
 class TrainState:
-    """Where a run stands: steps done, and the best evaluation so far."""
+    """Progress of a run: steps done, and the best evaluation so far."""
 
     step: int = 0
     best: float | None = None
@@ -50,14 +53,14 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a checkpoint must agree with: the recipe, and a checksum of what tokenizers and targets learned."""
+    """A checkpoint must agree with these: the recipe, and a checksum of what tokenizers and targets learned."""
 
     recipe: Mapping[str, Any]
     learned: str | None = None
 
 
 def path_of(folder: Path, step: int) -> Path:
-    """Where the checkpoint of that step is, if it is one file; of steps cut over ranks without suffix."""
+    """Path of the checkpoint of that step as one file. A checkpoint of a sharded step has it without suffix."""
     return folder / CHECKPOINTS / f"step-{step:08d}{storage.SUFFIX}"
 
 
@@ -76,7 +79,7 @@ def save(folder: Path, players: Sequence[Player], state: TrainState, origin: Ori
 
 
 def load(path: Path, players: Sequence[Player], origin: Origin) -> TrainState:
-    """Puts the checkpoint into the players, or raises WeftError and changes nothing."""
+    """Loads the checkpoint into the players. Raises WeftError, with the players unchanged, if it does not fit."""
     try:
         stored = storage.open_stored(path)
     except WeftError as error:
@@ -127,10 +130,10 @@ def load(path: Path, players: Sequence[Player], origin: Origin) -> TrainState:
 
 
 def latest(folder: Path) -> Path | None:
-    """The newest complete checkpoint of a run, or None where there is none yet.
+    """Returns the newest complete checkpoint of a run, or None if there is none yet.
 
-    Leftovers of interrupted writes have other names; a file that a crash of the machine cut off is
-    passed over. Raises WeftError if there are checkpoints and none can be read.
+    Leftovers of interrupted writes have other names. A file that a crash of the machine truncated is
+    skipped. Raises WeftError if there are checkpoints and none can be read.
     """
     first_error: WeftError | None = None
     for path in reversed(saved(folder)):
@@ -148,9 +151,9 @@ def latest(folder: Path) -> Path | None:
 
 
 def progress(folder: Path) -> tuple[int, int] | None:
-    """Steps done and steps to do of a run whose training has not ended; None of any other.
+    """Returns (steps done, steps in total) of a run whose training has not ended, otherwise None.
 
-    Where no checkpoint is there or can be read nothing is known, so None.
+    Also None if there is no readable checkpoint: then the progress is unknown.
     """
     try:
         newest = latest(folder)
@@ -178,20 +181,20 @@ def tidy(folder: Path, keep: int) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what writes that were killed left in a run's folder (safetensors' own, and ours)."""
+    """Removes temporary files and folders of killed writes from a run's folder (safetensors' and ours)."""
     for place in (folder, folder / CHECKPOINTS):
         for path in [*place.glob(".tmp*"), *place.glob(".*.tmp")]:
             storage.remove(path)
 
 
 def _of(player: Player) -> str:
-    """What the names of a player's own tensors begin with."""
+    """Prefix of the names of a player's own tensors."""
     return f"players/{player.name}"
 
 
 def _fixed(players: Sequence[Player]) -> dict[str, Tensor]:
-    """The tensors that are there from the start, by their names in a checkpoint: those of the step, which
-    all players share, once, and each player's averages."""
+    """The tensors that exist from the start, by their names in a checkpoint: the step's (once, as all players share
+    it) and each player's averages."""
     state = players[0].step.state_dict()
     found: dict[str, Tensor] = {f"step/{name}": tensor for name, tensor in state.items()}
     for player in players:
@@ -225,9 +228,10 @@ def _restore_moments(player: Player, moments: Mapping[str, Tensor]) -> None:
 
 
 def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
-    """Room for a moment: a whole one is cut over ranks and lies in memory as its parameter does.
+    """Returns an empty tensor for a moment. One of its parameter's shape gets its sharding and memory format.
 
-    A fused optimizer walks both as they lie, and weights of convolutions may lie channels last.
+    A fused optimizer reads parameter and moment in memory order, and weights of convolutions may be
+    channels-last.
     """
     if moment.shape != parameter.shape:
         return torch.empty(moment.shape, dtype=moment.dtype, device=parameter.device)
@@ -235,7 +239,7 @@ def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
 
 
 def _as_today(written: Any, where: str) -> Any:
-    """A recipe with the settings of today: those added since it was written have their defaults."""
+    """Returns an older recipe in the current form: settings added since it was written get their defaults."""
     if not isinstance(written, Mapping):
         return written
     if "class" in written:

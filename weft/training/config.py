@@ -9,7 +9,7 @@ from weft.core.ranges import COUNT, WORKERS, at_least, require
 
 Parallel = Literal["ddp", "fsdp"]
 LARGEST_BATCH = 2**20
-"""A larger one is refused as a typing error: it would fill the memory before anything else fails."""
+"""A larger batch size is refused as a typing mistake: it would fill the memory before anything else fails."""
 
 
 @dataclass(frozen=True)

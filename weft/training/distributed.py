@@ -1,9 +1,9 @@
 """Training on several ranks. Everything works unchanged on one process.
 
-`torchrun --nproc-per-node N` sets the environment; `session` reads it. What differs between ranks
-is only the rows they see and what layers draw (dropout, dropped patches and paths): those random
-numbers of a rank are its own, so with them two ranks do not repeat the gradient of one. What
-objectives draw is each row's own, and batch norms count the rows of all ranks.
+`torchrun --nproc-per-node N` sets the environment; `session` reads it. Ranks differ only in their rows
+and in the random numbers of layers (dropout, dropped patches, stochastic depth). With such layers, two
+ranks do not give the same gradient as one. The random numbers of objectives depend on the row, not on
+the rank, and batch norms compute their statistics over the rows of all ranks.
 """
 
 import gc
@@ -28,7 +28,7 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def device(name: DeviceName = "auto") -> torch.device:
-    """The device of this rank: the local rank's GPU where there is one and the name allows it."""
+    """The device of this rank: the local rank's GPU if there is one and `name` allows it, otherwise the CPU."""
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise WeftError("device 'cuda' was asked for, but torch sees no GPU here")
@@ -50,20 +50,21 @@ def session(name: DeviceName = "auto") -> Iterator[torch.device]:
         yield chosen
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
-    # A rank may wait for another's validation; the default of ten minutes is short for that.
+    # A rank may have to wait for another's validation; the default of ten minutes is too short for that.
     with joined(backend, timeout=timedelta(hours=1)):
         yield chosen
 
 
 @contextmanager
 def joined(backend: str, **where: Any) -> Iterator[None]:
-    """A process group, with the options of `torch.distributed.init_process_group`, left at the end.
+    """Creates a process group, with the options of `torch.distributed.init_process_group`; destroys it at the end.
 
-    Leaving ends the backend's threads, so that none of them meets an interpreter that is ending and
-    aborts the process (https://github.com/pytorch/pytorch/pull/179291).
+    Destroying it ends the backend's threads. A thread that still runs when the interpreter exits can
+    abort the process (https://github.com/pytorch/pytorch/pull/179291).
     """
-    # This module's default arguments hold whatever group is there when it is first imported, which
-    # torch.utils.checkpoint does late; a group that is held does not end. Imported before there is one.
+    # Imported here, before a group exists: the module's default arguments keep a reference to the group
+    # that exists at its first import (torch.utils.checkpoint imports it late), and a group to which
+    # something refers is not destroyed.
     import_module("torch.distributed.nn.functional")
     dist.init_process_group(backend, **where)
     try:
@@ -71,15 +72,15 @@ def joined(backend: str, **where: Any) -> Iterator[None]:
     finally:
         forget_groups()
         dist.destroy_process_group()
-        gc.collect()  # FSDP's state holds the group too, in reference cycles
+        gc.collect()  # FSDP's state refers to the group too, in reference cycles
 
 
 def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:
-    """`step` with its gradients averaged over ranks; `step` itself on one rank.
+    """Returns `step` wrapped so that gradients are averaged over ranks; on one rank, `step` itself.
 
-    Its batch norms are from then on those of all ranks.
-    Parameters that do not require gradients are left alone, so freeze before wrapping.
-    `find_unused`: True where some trainable parameter takes no part in some batch's loss.
+    Its batch norms then use statistics over all ranks. Parameters that do not require gradients are left
+    alone, so freeze before wrapping. find_unused: True if the loss of some batch does not depend on every
+    trainable parameter.
     """
     if world_size() == 1:
         return step
@@ -88,7 +89,7 @@ def wrap(step: nn.Module, *, find_unused: bool = False) -> nn.Module:
 
 
 def mean(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each scalar averaged over the ranks, in one message. Every rank gives the same names."""
+    """Averages each scalar over the ranks, with one message. Every rank must pass the same names."""
     if world_size() == 1 or not values:
         return dict(values)
     stacked = torch.stack([value.float() for value in values.values()])
@@ -97,7 +98,7 @@ def mean(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_first(values: Mapping[str, float], place: torch.device) -> dict[str, float]:
-    """Rank 0's numbers on every rank, so that all take the same decision."""
+    """Returns rank 0's numbers on every rank, so that all ranks decide the same."""
     if world_size() == 1 or not values:
         return dict(values)
     sent = torch.tensor(list(values.values()), dtype=torch.float64, device=place)
@@ -106,7 +107,7 @@ def from_first(values: Mapping[str, float], place: torch.device) -> dict[str, fl
 
 
 def all_strings(mine: Sequence[str]) -> list[str]:
-    """The strings of all ranks, in rank order."""
+    """Returns the strings of all ranks, in rank order."""
     if world_size() == 1:
         return list(mine)
     parts: list[list[str] | None] = [None] * world_size()

@@ -1,4 +1,4 @@
-"""What is done with a gradient before the optimizer's step."""
+"""Gradient rules: how a player's gradient is computed and changed before the optimizer's step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Turn(Protocol):
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """The player's own."""
+        """The parameters that this player trains."""
         ...
 
     def loss(self, batch: Batch, micro_batches: int = 1) -> Loss:
-        """The player's loss, with which the model computes so many micro-batches one after another."""
+        """The player's loss of the whole batch. micro_batches: the model computes so many parts one after another."""
         ...
 
     def backward(self, loss: Loss) -> None:
@@ -28,21 +28,21 @@ class Turn(Protocol):
 
 
 class GradientRule(Protocol):
-    """Leaves in `.grad` of a player's parameters what the optimizer is to follow.
+    """Leaves in `.grad` of a player's parameters the gradient for the optimizer's step.
 
-    The turn's loss may be asked for as often as the rule needs it, of the batch or of some of its rows.
+    It may call `turn.loss` as often as it needs, with the batch or with some of its rows.
     """
 
     def __call__(self, turn: Turn, batch: Batch) -> tuple[Loss, Tensor]:
-        """The loss of this rank, and the norm of the gradient of all ranks before it was clipped."""
+        """Returns the loss of this rank, and the norm of the gradient averaged over ranks, before clipping."""
         ...
 
 
 @dataclass(frozen=True)
 class AccumulateAndClip:
-    """The gradient of the whole batch, scaled to a norm of at most `clip_norm`; None never clips.
+    """Computes the gradient of the whole batch and scales it to a norm of at most `clip_norm`; None never clips.
 
-    accumulate: micro-batches in which the model computes a batch; see `Streams`.
+    accumulate: number of micro-batches in which the model computes a batch; see `Streams`.
     """
 
     accumulate: int = 1

@@ -1,4 +1,4 @@
-"""Training that is told to stop writes a checkpoint, and says what is kept and how to go on."""
+"""On a signal, training writes a checkpoint and stops; the message names it and the command that continues."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ from weft.training import checkpoint
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the work. `number` is the signal's; the message says what is kept."""
+    """A signal stopped the run. number: of the signal. The message names the checkpoint that is kept."""
 
     def __init__(self, number: int, message: str = "") -> None:
         super().__init__(message)
@@ -23,10 +23,11 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible(folder: Path) -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM raise Interrupted, which tells of the run in `folder`.
+    """Inside, SIGINT and SIGTERM raise Interrupted with a message about the run in `folder`.
 
-    At once, whatever is being done, but in the loop (see `after_the_step`): files are written whole or not
-    at all, and a run goes on from its newest checkpoint to the same bits.
+    They are raised at once, except in the training loop, which finishes its step (see `after_the_step`).
+    That is safe at any moment: files are written whole or not at all, and a run that is resumed from its
+    newest checkpoint gives the same bits.
     """
     try:
         with _raising():
@@ -36,7 +37,7 @@ def interruptible(folder: Path) -> Iterator[None]:
 
 
 class _Waiting:
-    """The signal that waits for the end of a step, if one does. inside: whether there is a step."""
+    """number: the signal that waits for the end of the step, or None. inside: whether signals wait now."""
 
     inside = False
     number: int | None = None
@@ -47,10 +48,10 @@ _waiting = _Waiting()
 
 @contextmanager
 def after_the_step() -> Iterator[Callable[[], int | None]]:
-    """Inside, the first signal waits until the loop asks for it: gives what says its number, or None.
+    """Inside, the first signal only sets a number, which the loop reads with the function that is yielded.
 
-    The second one stops at once. So does the first where several ranks train, which may be at different
-    steps when they get it.
+    The function returns the signal's number, or None. A second signal stops at once. With several ranks
+    the first one does too, because ranks may receive it at different steps.
     """
     _waiting.inside, _waiting.number = world_size() == 1, None
     try:
@@ -62,7 +63,7 @@ def after_the_step() -> Iterator[Callable[[], int | None]]:
 @contextmanager
 def _raising() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets the main thread alone handle signals
+        yield  # in Python only the main thread can set signal handlers
         return
     before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

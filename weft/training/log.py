@@ -1,4 +1,4 @@
-"""What a run says while it trains: log.jsonl for later, a bar or lines for those who watch."""
+"""Output of a run while it trains: log.jsonl in its folder; a progress bar or lines on stderr."""
 
 import json
 import math
@@ -25,17 +25,17 @@ from weft.core.memory import peak_memory
 from weft.core.progress import LINE_EVERY_SECONDS
 
 LOG = "log.jsonl"
-"""In a run directory."""
+"""Name of the log in a run directory."""
 COST = ("seconds", "peak_memory")
-"""Entries of each line: seconds of training so far, over all resumes; the most bytes of memory that the process,
-or the graphics card if there is one, has held."""
+"""Entries of each line: seconds of training so far, over all resumes; peak memory in bytes, of the GPU if there is
+one, otherwise of the process."""
 
 
 class RunLog:
-    """One line of JSON a logged step, written by the first rank only.
+    """Writes one line of JSON for each logged step, on the first rank only.
 
-    After a resume the log is cut back to the checkpoint's step, so each step is in it once,
-    however often the run was killed. Each line says what training has cost so far (see `COST`).
+    A resume removes the lines after the checkpoint's step, so each step is logged once, however often
+    the run was killed. Each line has the time and memory that training has taken so far (see `COST`).
     """
 
     def __init__(self, folder: Path, *, active: bool = True) -> None:
@@ -44,7 +44,7 @@ class RunLog:
         self._began, self._before = time.perf_counter(), 0.0
 
     def cut(self, step: int) -> None:
-        """Drops what was logged after `step`, and a last line that was not finished."""
+        """Removes the lines after `step`, and an incomplete last line."""
         if not self._active:
             return
         lines = (
@@ -83,7 +83,7 @@ def _seconds_of(line: str) -> float:
 
 
 class Display:
-    """Rate, loss and time left: a bar on a terminal, a line a logged step elsewhere, on stderr."""
+    """Shows speed, loss and time left on stderr: a progress bar on a terminal, otherwise lines now and then."""
 
     def __init__(self, start: int, steps: int, *, active: bool = True) -> None:
         console = Console(stderr=True)
@@ -121,7 +121,7 @@ class Display:
 
     @property
     def samples_per_second(self) -> float:
-        """Since the start or the resume, evaluations and checkpoints included."""
+        """Mean since the start or the resume. The time includes evaluations and checkpoints."""
         return self._samples / max(time.perf_counter() - self._began, 1e-9)
 
     def advance(self, step: int, samples: int, loss: float) -> None:
@@ -131,7 +131,7 @@ class Display:
             self._bar.update(self._task, completed=step, description=text)
 
     def line(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
-        """Says where the run stands: with metrics always, else now and then, never beside a bar."""
+        """Prints the progress: always with metrics and at the last step; else now and then, unless there is a bar."""
         now = time.perf_counter()
         rests = self._bar is not None or now - self._said < LINE_EVERY_SECONDS
         if not self._active or (rests and not metrics and step < self._steps):

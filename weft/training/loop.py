@@ -30,17 +30,17 @@ from weft.training.step import numbers_of
 
 MODEL_FILE = "model.safetensors"
 RAW = "raw"
-"""In the log, before what validation measures of the weights without their average."""
+"""In the log: prefix of the validation metrics of the current weights, not of their average."""
 NONFINITE = "nonfinite.json"
 """In a run directory: the rows of the step whose loss was not finite."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What training came to. `metrics` are those of the weights in `model`, from validation.
+    """Result of training. metrics: validation metrics of the weights in `model`.
 
-    resumed_at: the step of the checkpoint that this call went on from, 0 for a new run. seconds: of this
-    call alone.
+    resumed_at: step of the checkpoint from which this call continued, 0 for a new run. seconds: duration
+    of this call alone.
     """
 
     model: Path
@@ -64,12 +64,15 @@ def fit(
 ) -> FitResult:
     """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.
 
-    batches(start, stop): this rank's rows of steps start to stop - 1. validate(step): runs on every rank
-    with the model in eval mode and holding its averaged weights if there are any; the first rank's
-    numbers count. The monitored number's metric says whether more or less of it is better. recipe: what a checkpoint
-    must agree with, `run` if not given. resume: go on from the newest checkpoint in `folder`, if
-    there is one; otherwise a folder with checkpoints is refused. learned: the checksum of what tokenizers and
-    targets have learned, which the weights carry and a checkpoint must agree with.
+    batches(start, stop): yields this rank's rows for each of the steps start to stop - 1.
+    validate(step): is called on every rank, with the model in eval mode and with its averaged weights if
+    there are any. The first rank's numbers are used. The monitored score's metric declares whether higher
+    or lower is better.
+    recipe: a checkpoint must agree with it; `run` if not given.
+    resume: continue from the newest checkpoint in `folder`, if there is one. Without resume a folder with
+    checkpoints is refused.
+    learned: checksum of what tokenizers and targets have learned. It is saved with the weights, and a
+    checkpoint must agree with it.
     """
     if run.epochs is not None:
         raise ValueError(f"epochs is {run.epochs}, expected None: call run.resolved(...) first")
@@ -108,16 +111,16 @@ def fit(
                 break
     if not stop:
         raise ValueError(f"batches ended after step {state.step}, expected {run.steps} steps")
-    if state.best is None:  # no evaluation chose any: the last ones
+    if state.best is None:  # no evaluation has saved any weights: save the last ones
         with evaluation(players):
             save()
     return _finish(players, state, folder, run, resumed_at, time.perf_counter() - began)
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Seeds every global generator from (seed, step, rank): dropout at a step depends on no other.
+    """Seeds every global generator from (seed, step, rank), so that dropout at a step depends on no other step.
 
-    Ranks draw differently, so with dropout the number of ranks shows in the bits.
+    Each rank gets other random numbers, so with dropout the results depend on the number of ranks.
     """
     key = np.random.SeedSequence((seed, step, rank())).generate_state(2, np.uint64)
     torch.manual_seed(int(key[0] >> 1))
@@ -146,10 +149,10 @@ def _begin(
 
 
 def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
-    """The turns that players have at this step, each on the same batch, in order.
+    """Runs the turns that are due at this step, in order and on the same batch, and returns values for the log.
 
-    Values of one of several players have its name before them. "loss" is that of the first player
-    with a turn at every step.
+    With several players, the names of values begin with the player's name. "loss" is the loss of the first
+    player with a turn at every step.
     """
     values: dict[str, float] = {}
     batch = batch.to(players[0].device)
@@ -176,7 +179,7 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
 
 
 def _monitored(metrics: Mapping[str, float], run: RunConfig) -> dict[str, float]:
-    """The one number of an evaluation that decides, for those who watch; the log has all."""
+    """Selects the monitored metric for the display; the log has all metrics."""
     name = f"validation/{run.monitor}" if run.monitor else next(iter(metrics), "")
     return {name: metrics[name]} if name in metrics else {}
 
@@ -211,7 +214,7 @@ def _evaluate(
     run: RunConfig,
     save: Callable[[], None],
 ) -> tuple[dict[str, float], TrainState]:
-    """Validation numbers, and where the run stands now; a new best is saved."""
+    """Returns the validation metrics for the log and the new state. Saves the weights if they are the best so far."""
     with evaluation(players):
         found, metrics = _measured(players, validate, state.step)
         monitor = run.monitor or next(iter(metrics))
@@ -236,7 +239,7 @@ def _evaluate(
 def _measured(
     players: Sequence[Player], validate: Callable[[int], Mapping[str, Score]], step: int
 ) -> tuple[Mapping[str, Score], dict[str, float]]:
-    """This rank's scores, and the first rank's numbers, which count."""
+    """Returns this rank's scores, and the first rank's numbers, which all ranks use."""
     with sharding.gathered(players[0].step), torch.no_grad():
         found = validate(step)
         own = {name: score.value for name, score in found.items()}
@@ -260,7 +263,7 @@ def _finish(
     resumed_at: int,
     seconds: float,
 ) -> FitResult:
-    """The weights of the file, the best ones, end in the model too."""
+    """Loads the saved (best) weights into the model and returns the result."""
     path = folder / MODEL_FILE
     barrier()
     _load_model(path, players[0])
@@ -276,7 +279,7 @@ def _finish(
 
 
 def _save_model(path: Path, player: Player, learned: str | None) -> None:
-    """Writes the weights of the player's model as they are now, and the numbers of the objectives with them."""
+    """Writes the current weights of the player's model, together with the scalars of the objectives."""
     tensors = sharding.whole_on_first(player.step.model.state_dict())
     objectives = sharding.whole_on_first(player.step.objectives.state_dict())
     if rank() == 0:

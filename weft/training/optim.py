@@ -1,4 +1,4 @@
-"""AdamW with parameter groups, the learning rate's course, and the averaged weights."""
+"""AdamW with parameter groups, the learning rate schedule, and averaged weights."""
 
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -19,8 +19,8 @@ from weft.training.sharding import is_sharded, local
 class Schedule:
     """Factor on the learning rate as a pure function of the number of turns already taken.
 
-    Linear warm-up reaches 1 at the turn `warmup - 1`; then constant, or a half cosine down to
-    `floor` at `total` (SGDR, eq. 5, without restarts).
+    A linear warm-up reaches 1 at turn `warmup - 1`. Then the factor is constant, or follows a half cosine
+    down to `floor` at `total` (SGDR, eq. 5, without restarts).
     """
 
     total: int
@@ -40,9 +40,9 @@ class Schedule:
 class EMA:
     """Exponential moving average of a module's trainable parameters and floating-point buffers.
 
-    own: names of the tensors that are averaged, None for all. Parameters without gradient equal their
-    average and are not copied. With `warmup` the decay
-    after t updates is min(decay, (1 + t) / (10 + t)), so that early averages forget the start.
+    own: names of the tensors to average, None for all. Parameters that require no gradient do not change,
+    so they are not copied. With `warmup` the decay after t updates is min(decay, (1 + t) / (10 + t)), so
+    that early averages forget the initial weights.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Moves the averages towards the module as it is now."""
+        """Moves the averages towards the current values of the module."""
         warm = (1 + self.updates) / (10 + self.updates)
         decay = min(self.decay, warm) if self.warmup else self.decay
         torch._foreach_lerp_(_locals(self.averages), _locals(self._live), 1 - decay)
@@ -136,7 +136,7 @@ class OptimConfig(Settings):
         return Schedule(total, round(self.warmup * total), self.floor, self.schedule)
 
     def build_ema(self, module: nn.Module, own: Container[str] | None = None) -> EMA | None:
-        """The average of the module's tensors, or of those named `own`."""
+        """Returns the average of the module's tensors, or of those named `own`; None if `ema` is None."""
         if self.ema is None:
             return None
         return EMA(module, self.ema, warmup=self.ema_warmup, own=own)
@@ -151,9 +151,10 @@ def parameter_groups(
 ) -> list[dict[str, object]]:
     """Groups of parameters with the same decay and learning rate, in order of first appearance.
 
-    What is cut over ranks is apart from what is whole: a fused optimizer takes one kind at a time. Names
-    are those of `module`; a leading "model." may be left out of a prefix. own: names of those to group,
-    None for all that are trainable.
+    Sharded and unsharded parameters are in separate groups, because a fused optimizer handles only one
+    kind at a time. factors: prefix of parameter names in `module` -> factor on the learning rate; a
+    leading "model." may be left out of a prefix. own: names of the parameters to group, None for all
+    trainable ones.
     """
     named = {
         name.removeprefix("model."): parameter
@@ -179,7 +180,7 @@ def parameter_groups(
 
 
 def is_under(name: str, prefix: str) -> bool:
-    """Whether the prefix is the name or one of its parents."""
+    """Whether the prefix equals the name or one of its parents in the dotted path."""
     return name == prefix or name.startswith(f"{prefix}.")
 
 

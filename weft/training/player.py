@@ -1,4 +1,4 @@
-"""One player: a share of the parameters, the objectives that move it, and the optimizer that does so."""
+"""One player: some of the parameters, the objectives that it minimises, and its optimizer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from weft.training.step import TrainStep
 
 
 class NonFiniteError(WeftError):
-    """The loss or its gradient is not a number. `ids` are the rows that were seen."""
+    """The loss or its gradient is not finite. ids: rows of the batch, or of the ranks whose loss is not finite."""
 
     def __init__(self, what: str, ids: list[str]) -> None:
         shown = ", ".join(ids[:16]) + (f", ... ({len(ids)} rows)" if len(ids) > 16 else "")
@@ -28,8 +28,8 @@ class NonFiniteError(WeftError):
 
 @dataclass(frozen=True)
 class TurnSettings:
-    """objectives: those that the player minimises, all of the step's if None. every: steps of the run
-    from one turn to the next. find_unused: see `distributed.wrap`."""
+    """objectives: those that the player minimises; None: all of the step. every: number of steps of the run from one
+    turn to the next. find_unused: see `distributed.wrap`."""
 
     objectives: tuple[str, ...] | None = None
     every: int = 1
@@ -38,12 +38,13 @@ class TurnSettings:
 
 
 class Player:
-    """Ordinary training is one player with everything; a GAN is two that share one step.
+    """Trains the parameters that its optimizer holds. `turn` runs forward, backward and one update on one batch.
 
-    A player owns the parameters that its optimizer holds. `turn` does forward, backward and one update
-    of these from one batch; the parameters of other players get no gradient. It wraps the step for
-    several ranks itself unless `sharding.shard` has cut it, so build the player after `step` is on its
-    device, frozen where it should be, and the ranks have met.
+    Ordinary training has one player with all parameters. A GAN has two players that share one step. The
+    parameters of other players get no gradient.
+
+    A player wraps the step for several ranks itself, unless `sharding.shard` has sharded it. So first
+    join the ranks, move `step` to its device and freeze its frozen parts; then build the player.
     """
 
     def __init__(
@@ -81,11 +82,11 @@ class Player:
         return torch.device(self.parameters[0].device)
 
     def has_turn(self, step: int) -> bool:
-        """Whether the player takes a turn at that step of the run, the first of which is 1."""
+        """Whether the player takes a turn at that step of the run. The first step is 1."""
         return step % self.settings.every == 0
 
     def turn(self, batch: Batch) -> Loss:
-        """One update. The loss and its terms are means over ranks.
+        """Makes one update. The returned loss and its terms are means over ranks.
 
         Adds the terms "gradient_norm" (before clipping) and "lr". Raises NonFiniteError, on every
         rank and before anything is changed, if the loss or the gradient is not finite.
@@ -113,14 +114,14 @@ class Player:
         return loss
 
     def backward(self, loss: Loss) -> None:
-        """Adds the gradient, averaged over ranks; see `gradients.Turn`."""
+        """Adds the gradient, averaged over ranks, to `.grad`; see `gradients.Turn`."""
         torch.autograd.backward(loss.total)
         if self._is_cut:
             sharding.average_scalars(self.parameters)
 
     @contextmanager
     def _others_frozen(self) -> Iterator[None]:
-        """Inside, gradients flow through what belongs to other players, and none is kept there."""
+        """Inside, gradients flow through the parameters of other players, but are not computed for them."""
         for parameter in self._others:
             parameter.requires_grad_(False)
         try:
@@ -134,7 +135,7 @@ class Player:
         if bool(loss.isfinite() & norm.isfinite()):
             return
         self.optimizer.zero_grad(set_to_none=True)
-        # Blame the rows of the ranks whose own loss is not finite, or all if only the gradient is.
+        # Name the rows of the ranks whose own loss is not finite; all rows if only the gradient is not finite.
         blamed = distributed.all_strings([] if own.isfinite() else list(batch.ids))
         ids = blamed or distributed.all_strings(list(batch.ids))
         barrier()  # no rank leaves while another still waits for its ids

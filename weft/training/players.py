@@ -1,4 +1,4 @@
-"""Who trains what: the players of a run, each with parameters and objectives of its own."""
+"""The players of a run: each trains its own parameters with its own objectives."""
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from weft.training.player import Player, TurnSettings
 from weft.training.step import TrainStep, recompute_activations
 
 EVERYTHING = "model"
-"""The one player of a recipe that names none."""
+"""Name of the single player of a recipe without players."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def build_players(
     run: RunConfig,
     rule: Config[GradientRule] | None = None,
 ) -> list[Player]:
-    """The players of a run, in the order in which they take turns; `step` comes to this rank's device.
+    """Builds the players of a run, in the order of their turns, and moves `step` to this rank's device.
 
-    players: may be empty, which is one player with everything. optim, rule: of players without their
-    own. Raises WeftError where an objective or a trainable parameter has no player, or several.
+    players: empty for one player with everything. optim, rule: for players without their own. Raises
+    WeftError if an objective or a trainable parameter has no player, or several.
     """
     everything = {EVERYTHING: PlayerConfig(tuple(step.objectives), ("model",))}
     players = {
@@ -71,7 +71,7 @@ def build_players(
 
 
 def single_player(step: TrainStep, optim: OptimConfig, run: RunConfig) -> Player:
-    """The player of ordinary training, with everything."""
+    """Builds the player of ordinary training, which has all parameters and objectives."""
     return build_players(step, {}, optim, run)[0]
 
 
@@ -98,13 +98,13 @@ def _player(
 
 
 def owners_of(step: TrainStep, players: Mapping[str, PlayerConfig]) -> dict[str, str]:
-    """Name of each trainable parameter of the step -> the player to whom it belongs.
+    """Name of each trainable parameter of the step -> the player that trains it.
 
-    Raises WeftError where that is not one player.
+    Raises WeftError if a parameter has no player, or several.
     """
     _check_objectives(step, players)
     claims = {name: _prefixes(config) for name, config in players.items()}
-    names: dict[int, list[str]] = {}  # a tied parameter has several
+    names: dict[int, list[str]] = {}  # a tied parameter has several names
     for name, parameter in step.named_parameters(remove_duplicate=False):
         if parameter.requires_grad:
             names.setdefault(id(parameter), []).append(name)
@@ -117,7 +117,7 @@ def owners_of(step: TrainStep, players: Mapping[str, PlayerConfig]) -> dict[str,
 
 
 def _owner(names: list[str], claims: Mapping[str, tuple[str, ...]]) -> str:
-    """The one player that claims a parameter, by one of its names."""
+    """Returns the one player that claims a parameter, by any of the parameter's names."""
     owners = [
         player
         for player, prefixes in claims.items()
@@ -133,13 +133,13 @@ def _owner(names: list[str], claims: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _prefixes(config: PlayerConfig) -> tuple[str, ...]:
-    """Prefixes of the step's names: those of the model, and those of the player's objectives."""
+    """The player's prefixes, as names in the step: in the model, and of its objectives."""
     of_model = (p if is_under(p, "model") else f"model.{p}" for p in config.parameters)
     return (*of_model, *(f"objectives.{name}" for name in config.objectives))
 
 
 def _averaged(step: TrainStep, own: Container[str], config: PlayerConfig) -> frozenset[str]:
-    """Names of the model's tensors that the player averages: its parameters, and buffers beside them."""
+    """Names of the model's tensors that the player averages: its parameters, and buffers under its prefixes."""
     prefixes = _prefixes(config)
     parameters = (name for name, _ in step.model.named_parameters() if f"model.{name}" in own)
     buffers = (
@@ -151,7 +151,7 @@ def _averaged(step: TrainStep, own: Container[str], config: PlayerConfig) -> fro
 
 
 def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> None:
-    """Raises WeftError unless each objective is one player's, and some player has a turn every step."""
+    """Raises WeftError unless each objective has exactly one player, and some player has a turn at every step."""
     for player, config in players.items():
         for name in config.objectives:
             if name not in step.objectives:
@@ -167,7 +167,7 @@ def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> N
 
 
 def _check_rules(players: Mapping[str, PlayerConfig], run: RunConfig) -> None:
-    """Raises WeftError where no player reads `accumulate`."""
+    """Raises WeftError if `accumulate` is set and no player uses it."""
     rules = sorted({type(one.rule).__name__ for one in players.values() if one.rule is not None})
     if run.accumulate > 1 and all(one.rule is not None for one in players.values()):
         raise WeftError(

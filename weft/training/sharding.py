@@ -1,9 +1,9 @@
-"""FSDP2: parameters, gradients and optimizer states cut over the ranks.
+"""FSDP2: parameters, gradients and optimizer states sharded over the ranks.
 
-Each block of a deep stack is gathered when it runs and let go afterwards; the rest of a step is gathered
-once for a forward and a backward. Every rank holds the same share of the rows of each tensor, so all
-arithmetic between tensors of one shape is done on `local` parts, without a message. Scalars, such as
-a temperature, cannot be cut: they stay whole on every rank, and their gradients are averaged here.
+Each block of a deep stack is gathered when it runs and freed afterwards. The rest of a step is gathered
+once for forward and backward. Tensors of the same shape have the same rows on a rank, so arithmetic
+between them uses the `local` parts, without communication. Scalars, such as a temperature, cannot be
+sharded: every rank holds them, and `average_scalars` averages their gradients.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,33 +20,34 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import Recomputing
 from weft.layers.batch_norm import synchronise
 
-if TYPE_CHECKING:  # 0.8 seconds of imports, which a run on one process need not pay
+if TYPE_CHECKING:  # these imports take 0.8 seconds, and a run on one process does not need them
     from torch.distributed.device_mesh import DeviceMesh
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 
 TORCH = "2.13"
-"""Earlier ones do not see the loss inside a `Loss`, and would leave out gradients without a word."""
+"""Oldest version that works. Earlier ones do not find the loss inside a `Loss` and silently skip gradients."""
 
 _meshes: "list[ref[DeviceMesh]]" = []
-"""The meshes that `shard` made. Not a set: meshes over the same ranks are equal, so a set would hold only one."""
+"""Meshes that `shard` made. Not a set: meshes over the same ranks are equal, so a set would hold only one."""
 
 
 def shard(step: nn.Module, device: torch.device) -> None:
-    """Cuts the parameters of `step`, on `device` already, over the ranks; rank 0's values count.
+    """Shards the parameters of `step` over the ranks, with rank 0's values. `step` must be on `device` already.
 
-    Do it before the optimizer is built. One process has nothing to cut.
+    Call it before the optimizer is built. On one process it does nothing. Raises WeftError if torch is
+    older than `TORCH`.
     """
     if world_size() == 1:
         return
-    if torch.__version__ < TORCH:  # which compares as versions do
+    if torch.__version__ < TORCH:  # a TorchVersion, which compares as a version, not as a string
         raise WeftError(f"parallel is 'fsdp', which needs torch {TORCH}, got {torch.__version__}")
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     synchronise(step)
     for parameter in step.parameters():
-        # Weights of convolutions may lie channels last, which FSDP does not cut.
+        # Weights of convolutions may be channels-last, which FSDP cannot shard.
         parameter.data = parameter.data.contiguous()
     for tensor in (*step.parameters(), *step.buffers()):
         dist.broadcast(tensor.detach(), src=0)
@@ -59,20 +60,21 @@ def shard(step: nn.Module, device: torch.device) -> None:
 
 
 def forget_groups() -> None:
-    """Makes the meshes of `shard` let go of their process groups, after which nothing cut can be used.
+    """Drops the references of the meshes of `shard` to their process groups; sharded tensors are unusable afterwards.
 
-    Torch's caches of operations on cut tensors keep a mesh until the process ends, and the mesh its groups.
+    Torch's caches of operations on sharded tensors keep a mesh until the process ends, and the mesh keeps
+    its groups.
     """
     for found in _meshes:
         mesh = found()
         if mesh is not None:
-            # A private attribute, which a later torch may not have.
+            # A private attribute that a later torch may not have.
             getattr(mesh, "_pg_registry", {}).clear()
     _meshes.clear()
 
 
 def blocks(step: nn.Module) -> list[nn.Module]:
-    """The blocks of all stacks in `step`, which run one after the other and through `forward` alone."""
+    """Returns the blocks of all stacks in `step`. Blocks run one after the other and only through `forward`."""
     found: dict[nn.Module, None] = {}
     inside: set[nn.Module] = set()
     for stack in step.modules():
@@ -92,20 +94,20 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def holds_shards(step: nn.Module) -> bool:
-    """Whether `shard` has cut the step."""
+    """Whether `shard` has sharded the step."""
     return any(is_sharded(parameter) for parameter in step.parameters())
 
 
 def local(tensor: Tensor) -> Tensor:
-    """What this rank holds of the tensor, sharing its memory."""
+    """Returns this rank's part of the tensor, detached and sharing its memory."""
     detached = tensor.detach()
     return cast("DTensor", detached).to_local() if is_sharded(detached) else detached
 
 
 def whole_on_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The whole tensors on rank 0, nothing on the others. Every rank calls it.
+    """Returns the full tensors on rank 0 and nothing on the others. Every rank must call it.
 
-    What was cut comes to the memory of rank 0's host, tensor after tensor.
+    Sharded tensors are gathered one after the other and moved to host memory.
     """
     whole: dict[str, Tensor] = {}
     aliases = tied(tensors)
@@ -119,9 +121,9 @@ def whole_on_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Name -> the first name of the same tensor, for the further ones, as this rank sees it.
+    """Finds tied tensors: each further name -> the first name of the same tensor, as far as this rank can tell.
 
-    A rank that holds no row of a tensor does not see it; rank 0 holds a row of every one.
+    A rank that holds no row of a tensor cannot tell. Rank 0 holds at least one row of every tensor.
     """
     names: dict[tuple[object, ...], str] = {}
     aliases: dict[str, str] = {}
@@ -136,7 +138,7 @@ def tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 @torch.no_grad()
 def fill(target: Tensor, whole: Tensor) -> None:
-    """Writes a whole tensor into `target`, cut or not: of a cut one each rank writes its own rows."""
+    """Copies a full tensor into `target`. If `target` is sharded, each rank copies its own rows."""
     if not is_sharded(target):
         target.copy_(whole)
         return
@@ -144,14 +146,14 @@ def fill(target: Tensor, whole: Tensor) -> None:
 
     cut = cast("DTensor", target)
     placed = whole.to(cut.device)
-    # No rank sends: every rank has read the whole tensor and takes its own rows.
+    # No communication: every rank has read the full tensor and takes its own rows.
     given = distribute_tensor(placed, cut.device_mesh, cut.placements, src_data_rank=None)
     local(target).copy_(local(given))
 
 
 @contextmanager
 def gathered(step: nn.Module) -> Iterator[None]:
-    """Inside, parts of the model can be called by themselves; blocks still come one by one."""
+    """Inside, parts of the model can be called directly: all is gathered except blocks, which are gathered in turn."""
     if not holds_shards(step):
         yield
         return
@@ -165,7 +167,7 @@ def gathered(step: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def average_scalars(parameters: Sequence[Tensor]) -> None:
-    """The mean over ranks of the gradients that FSDP leaves alone."""
+    """Averages over the ranks the gradients of unsharded parameters, which FSDP does not average."""
     gradients = [p.grad for p in parameters if p.grad is not None and not is_sharded(p)]
     if not gradients:
         return
@@ -176,7 +178,7 @@ def average_scalars(parameters: Sequence[Tensor]) -> None:
 
 @torch.no_grad()
 def clip_gradient(parameters: Sequence[Tensor], limit: float | None) -> Tensor:
-    """The norm of the whole gradient, which is then scaled to at most `limit`."""
+    """Scales the gradient to a norm of at most `limit`, over the parts of all ranks. Returns the norm before that."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     cut = [local(g) for g in gradients if is_sharded(g)]
     norm = nn.utils.get_total_norm([g for g in gradients if not is_sharded(g)])

@@ -12,12 +12,12 @@ from weft.training.streams import Streams
 
 
 class TrainStep(nn.Module):
-    """Batch -> Loss. The one thing that data-parallel wrappers and the compiler wrap.
+    """Batch -> Loss. The only module that data-parallel wrappers and the compiler wrap.
 
-    It holds the model and the objectives (temperature, heads), so whoever wraps or saves it has
-    every parameter. All objectives read the same `Streams`, so each stream is encoded once. The
-    total is the weighted sum; an objective without a weight has weight 1. Terms are named
-    "objective/term", with the unweighted total as "objective/loss".
+    It holds the model and the objectives (temperature, heads), so wrapping or saving it covers every
+    parameter. All objectives read the same `Streams`, so each stream is encoded once. The total is the
+    weighted sum; an objective without a weight has weight 1. Terms are named "objective/term", and
+    "objective/loss" is the unweighted total of an objective.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class TrainStep(nn.Module):
     def forward(
         self, batch: Batch, objectives: Sequence[str] | None = None, micro_batches: int = 1
     ) -> Loss:
-        """The loss of these objectives, of all if None.
+        """Returns the loss of these objectives; None: of all.
 
-        micro_batches: in which the model computes the batch; see `Streams`.
+        micro_batches: number of parts in which the model computes the batch; see `Streams`.
         """
         rows = -(-len(batch) // micro_batches) if micro_batches > 1 else 0
         streams = Streams(self.model, batch, rows)
@@ -57,12 +57,12 @@ class TrainStep(nn.Module):
 
 
 def numbers_of(objectives: Mapping[str, Tensor]) -> dict[str, float]:
-    """The single numbers in the state of objectives, such as `contrastive.temperature.log_scale`."""
+    """The scalars in the state of objectives, such as `contrastive.temperature.log_scale`."""
     return {name: tensor.item() for name, tensor in objectives.items() if tensor.numel() == 1}
 
 
 def recompute_activations(step: nn.Module) -> None:
-    """Every stack of blocks in `step` keeps its inputs only, for a third more computation."""
+    """Makes every stack in `step` keep only the inputs of its blocks, at the cost of a third more computation."""
     stacks = [module for module in step.modules() if isinstance(module, Recomputing)]
     if not stacks:
         raise ValueError("recompute is on, but the model has no transformer blocks to recompute")

@@ -1,8 +1,8 @@
-"""What a checkpoint lies in: one safetensors file, or a folder with one for each rank.
+"""Files of a checkpoint: one safetensors file, or a folder with one safetensors file for each rank.
 
-Steps that are cut over ranks are written in parts, by torch.distributed.checkpoint as safetensors;
-its other formats pickle. Either is there whole or not at all, and is read by any number of ranks
-whose steps are cut or not.
+A sharded step is written as a folder, by torch.distributed.checkpoint in its safetensors format (its
+other formats pickle). Both forms are written whole or not at all. Both can be read with any number of
+ranks, into sharded and unsharded steps.
 """
 
 import json
@@ -30,18 +30,21 @@ _CHUNK = 1 << 20
 
 
 class Stored(Protocol):
-    """An opened checkpoint. `tensors` tell name, type and shape; those of a folder have no values."""
+    """An opened checkpoint. `tensors` have names, types and shapes; those of a folder have no values (device meta)."""
 
     tensors: Mapping[str, Tensor]
     state: dict[str, Any]
 
     def read_into(self, targets: Mapping[str, Tensor]) -> None:
-        """Fills targets, which may be cut over ranks, with the tensors of their names."""
+        """Fills targets, sharded or not, with the tensors of the same names."""
         ...
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
-    """Writes `path` with the suffix of a file, or as a folder where tensors are cut. Every rank calls it."""
+    """Writes a file at `path` plus suffix, or a folder at `path` if tensors are sharded. Every rank must call it.
+
+    Returns the path of the file or folder.
+    """
     if any(is_sharded(tensor) for tensor in tensors.values()):
         _write_folder(path, tensors, state)
         return path
@@ -52,17 +55,17 @@ def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -
 
 
 def open_stored(path: Path) -> Stored:
-    """The checkpoint at `path`. Raises WeftError where it is none, or not whole."""
+    """Opens the checkpoint at `path`. Raises WeftError if it is no checkpoint, or incomplete."""
     return _Folder(path) if path.is_dir() else _File(path)
 
 
 def state_of(path: Path) -> dict[str, Any]:
-    """The state alone, without tensors. Raises WeftError where the checkpoint is not whole."""
+    """Reads only the state, without tensors. Raises WeftError if the checkpoint is incomplete."""
     return _read_state(path)[0] if path.is_dir() else read_state(path)
 
 
 def remove(path: Path) -> None:
-    """Removes a file or folder, a folder under a leftover's name: it may take time, and be killed."""
+    """Removes a file or folder. A folder is first renamed to a leftover, since its removal may be killed midway."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
@@ -104,7 +107,7 @@ class _Folder:
         from torch.distributed.checkpoint.state_dict_loader import load
 
         with warnings.catch_warnings():
-            # On one process it says that it takes it for one process.
+            # On one process torch only warns that it assumes a single process.
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             reader = HuggingFaceStorageReader(str(self._path))
             own = {name: t for name, t in targets.items() if name not in self._aliases}
@@ -115,7 +118,7 @@ class _Folder:
 
 
 def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Each rank writes its rows into a hidden folder; rank 0 adds the state and gives it its name."""
+    """Each rank writes its rows into a hidden folder; then rank 0 adds the state and renames it to `path`."""
     from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
@@ -130,7 +133,7 @@ def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
         save(
             {name: t.detach() for name, t in tensors.items() if name not in aliases},
             storage_writer=HuggingFaceStorageWriter(str(hidden), save_distributed=True),
-            # Of what every rank holds, rank 0's counts, as under DDP.
+            # Of tensors that every rank holds, rank 0's copy is written, as under DDP.
             planner=DefaultSavePlanner(dedup_save_to_lowest_rank=True),
         )
     except CheckpointException as error:
@@ -141,14 +144,14 @@ def _write_folder(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
         sizes = {file.name: file.stat().st_size for file in sorted(hidden.glob(f"*{SUFFIX}"))}
         written = {"ranks": world_size(), "files": sizes, "aliases": aliases, "state": state}
         write_checked(hidden / STATE, {**written, "checksums": checksums})
-        if path.exists():  # of before a resume from an earlier step
+        if path.exists():  # written before the run was resumed from an earlier step
             shutil.rmtree(path)
         hidden.rename(path)
     barrier()
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    """Name of each file of tensors -> the checksum of its bytes; the ranks share the work."""
+    """Name of each safetensors file -> checksum of its bytes. Each rank reads some of the files."""
     names = sorted(file.name for file in folder.glob(f"*{SUFFIX}"))
     own = {name: _checksum(folder / name) for name in names[rank() :: world_size()]}
     found: dict[str, str] = {}
@@ -173,8 +176,10 @@ def _hidden(path: Path) -> Path:
 
 
 def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
-    """The state, the names of tied tensors, and the checksums of the files: none in folders from before
-    there were any."""
+    """Returns the state, the names of tied tensors and the checksums of the files. Older folders have no checksums.
+
+    Raises WeftError if a file is missing, truncated or no safetensors file.
+    """
     try:
         written = read_mapping(path / STATE)
         sizes = {str(name): int(size) for name, size in written["files"].items()}

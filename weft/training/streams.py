@@ -21,15 +21,17 @@ ACCUMULATION = (
 
 
 class Streams:
-    """The streams of one batch, each encoded the first time it is asked for and only once.
+    """The streams of one batch. Each is encoded at its first use, and only once.
 
-    micro_batch: rows that the model computes at a time, 0 for all at once. This is gradient caching
-    (Gao et al. 2021, arXiv:2101.06983, section 3), of encoders, fusion and decoders: only their inputs
-    and outputs are kept, and the backward pass computes one micro-batch after the other again, with
-    the same dropout. Losses still read the whole batch, so values and gradients are the whole batch's.
-    An embedding that is asked for before the features of its stream keeps no tokens; the features are
-    then encoded anew, so let objectives that read tokens come first. A stream that the batch lacks is
-    one that none of its rows has.
+    micro_batch: number of rows that the model computes at a time, 0 for all at once. This is gradient
+    caching (Gao et al. 2021, arXiv:2101.06983, section 3), for encoders, fusion and decoders. Only their
+    inputs and outputs are kept. The backward pass computes one micro-batch after the other again, with
+    the same dropout. Losses read the whole batch, so losses and gradients are those of the whole batch.
+
+    With micro-batches, `embedding` keeps no tokens. A later call of `features` encodes the stream again,
+    so objectives that read tokens should come first.
+
+    If the batch lacks a stream of the model, the stream is absent in all rows.
     """
 
     def __init__(self, model: Model, batch: Batch, micro_batch: int = 0) -> None:
@@ -41,7 +43,7 @@ class Streams:
         self._fused: dict[str, Features] | None = None
 
     def features(self, stream: str) -> Features:
-        """Features of the stream before fusion."""
+        """Returns the features of the stream before fusion."""
         if stream not in self._features and self._lacks(stream):
             dim = cast(Encoder, self._model.encoder(stream)).dim
             device = self._batch.groups.device
@@ -52,7 +54,7 @@ class Streams:
         return self._features[stream]
 
     def fused(self) -> dict[str, Features]:
-        """The streams that are fused, and JOINT; of a model without fusion the batch's as they are."""
+        """Returns the features after fusion: of the fused streams and JOINT. A model without fusion changes nothing."""
         if self._fused is None:
             features = {stream: self.features(stream) for stream in self._model.fused_streams}
             if self._model.fusion is None:
@@ -81,16 +83,16 @@ class Streams:
         return stream in self._model.encoders and stream not in self._batch.inputs
 
     def _in_parts(self, stream: str, compute: Callable[[Field | Features], T]) -> list[T]:
-        """What `compute` makes of the stream, whole or by micro-batches."""
+        """Applies `compute` to the stream: one result, or one for each micro-batch."""
         if stream not in self._batch.inputs:
             known = ", ".join(self._batch.inputs)
             raise ValueError(f"the batch has no stream '{stream}', it has: {known}")
         trains = any(p.requires_grad for p in self._model.encoder(stream).parameters())
-        # A frozen encoder keeps nothing anyway.
+        # A frozen encoder keeps no activations, so there is nothing to save by recomputing.
         return self._compute(compute, (self._batch.inputs[stream],), again=trains)
 
     def by_rows(self, compute: Callable[..., T], *rows: Rows) -> list[T]:
-        """What `compute` makes of the rows, whole or by micro-batches; see `EncodedStreams`."""
+        """Applies `compute` to the rows: one result, or one for each micro-batch; see `EncodedStreams`."""
         return self._compute(compute, rows, again=True)
 
     def _compute(self, compute: Callable[..., T], rows: Sequence[Rows], *, again: bool) -> list[T]:
@@ -125,15 +127,15 @@ def _first_tensor(rows: Rows) -> Tensor:
 
 
 def _computed_again(compute: Callable[..., T], part: Sequence[Rows]) -> T:
-    """compute(*part), of which nothing is kept but the result: the backward pass computes it again."""
+    """Returns compute(*part) and keeps only the result: the backward pass computes it again."""
 
-    # The random state is kept of the devices of tensor arguments only, so there must be one.
+    # torch saves the random state only for the devices of tensor arguments, so one must be passed.
     tensor = _first_tensor(part[0])
 
     def of_part(_: Tensor) -> T:
         if tensor.device.type == "cpu" and not torch.compiler.is_compiling():
-            # Before each micro-batch, in both passes. Without, 1,024 rows in micro-batches of 64
-            # took 1.3 times the memory of 64 rows, with it 1.1 times, and a step 14% longer.
+            # Called before each micro-batch, in both passes. Measured with 1,024 rows in micro-batches
+            # of 64: memory is 1.1 times that of 64 rows, without this 1.3 times; a step takes 14% longer.
             return_free_memory()
         return compute(*part)
 
