@@ -12,14 +12,14 @@ _MAGIC = b"\x93NUMPY"
 
 
 def decode_array(data: bytes) -> np.ndarray:
-    """The array in the content of a .npy file. Nothing is unpickled, and nothing is allocated before the
-    header was found to agree with the number of bytes. Raises WeftError."""
+    """Returns the array in the content of a .npy file. Nothing is unpickled. The header is compared with the number of
+    bytes before memory is allocated. Raises WeftError if the content is invalid."""
     if not data.startswith(_MAGIC):
         raise WeftError("is not a .npy array: it does not begin with the mark of one")
     file = io.BytesIO(data)
     try:
         shape, fortran, dtype = _header(file)
-    except Exception as error:  # a damaged header makes Python's parser raise nearly anything
+    except Exception as error:  # for a damaged header Python's parser raises many kinds of errors
         raise WeftError(f"is not a .npy array: {_line(error)}") from None
     if dtype.hasobject:
         raise WeftError("is an array of Python objects, which only unpickling could read")

@@ -8,7 +8,7 @@ from weft.core.config import Config
 
 
 def build(config: Config[Any]) -> nn.Module:
-    """The module that `config` describes. Raises TypeError where it builds anything else."""
+    """Builds the module that `config` describes. Raises TypeError if the result is not a module."""
     part = config.build()
     if not isinstance(part, nn.Module):
         raise TypeError(

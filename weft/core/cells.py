@@ -47,7 +47,7 @@ def number_of(raw: Any, unit: str = "") -> float:
     try:
         spelled = found.number if found is not None else raw
         number = float(spelled) if found is not None or is_number(raw) else math.nan
-    except OverflowError:  # of a whole number
+    except OverflowError:  # an int too large for a float
         number = math.inf
     if not math.isfinite(number):
         raise WeftError(f"is {brief(raw)}, expected a finite number")

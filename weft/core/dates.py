@@ -24,7 +24,7 @@ def days_of(raw: Any) -> float:
         except ValueError:
             found = None
     if isinstance(found, datetime.datetime):
-        # Not by astimezone: of the years 1 and 9999 UTC may be no date.
+        # Not astimezone: near the ends of the years 1 and 9999 it would leave Python's calendar and raise.
         shift = found.utcoffset() or datetime.timedelta()
         return (found.replace(tzinfo=None) - _EPOCH - shift).total_seconds() / DAY
     if isinstance(found, datetime.date):

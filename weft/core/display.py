@@ -33,7 +33,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Display:
-    """Pictures, words and recordings that represent one value. A report draws any of them."""
+    """Pictures, words and recordings that represent one value. A report can display all of them."""
 
     pictures: tuple[Picture, ...] = ()
     words: tuple[Word, ...] = ()
@@ -41,7 +41,7 @@ class Display:
 
     @property
     def drawn(self) -> bool:
-        """Whether it has anything to show besides words."""
+        """Whether it contains pictures or recordings, not only words."""
         return bool(self.pictures or self.recordings)
 
     @property

@@ -38,7 +38,7 @@ def parse_json(data: bytes | str, where: str) -> Any:
         raise WeftError(f"{where}: is not JSON: it is not UTF-8 text") from None
     except RecursionError:
         raise WeftError(f"{where}: is nested more than {DEEPEST} deep") from None
-    except ValueError as error:  # a key twice, or a number of thousands of digits
+    except ValueError as error:  # a duplicate key, or a number of thousands of digits
         raise WeftError(f"{where}: is not JSON that can be read: {error}") from None
     _check_depth(value, where)
     return value

@@ -29,7 +29,8 @@ def uniform(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
 
 def normal(seeds_B: Tensor, name: str, *shape: int) -> Tensor:
     """(B, *shape) float32 of the standard normal distribution, from the numbers of `uniform`; at most 5.3 from 0."""
-    # In float64, which has room for the middle between two numbers: never 0 or 1, which are at infinity.
+    # Midpoints between neighbouring numbers, in float64, which can represent them: never 0 or 1, whose
+    # quantiles are infinite.
     middle = uniform(seeds_B, name, *shape).double() + 2.0 ** -(BITS + 1)
     found: Tensor = torch.special.ndtri(middle).float()
     return found

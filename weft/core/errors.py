@@ -10,8 +10,8 @@ class WeftError(Exception):
     """Bad input. The command line prints only the message and exits with code 2."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is rebuilt from its message alone, which not every __init__ here takes; so
-        # that of a worker process would never arrive.
+        # By default an exception is unpickled by calling its class with the message alone. Not every
+        # __init__ here accepts that, and then an error in a worker process would be lost.
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 
@@ -55,7 +55,7 @@ def brief(value: Any) -> str:
     """A wrong value for a message, in one line; a long value is shortened in the middle."""
     try:
         return " ".join(_BRIEF.repr(value).split("\n"))
-    except ValueError:  # an int of more digits than Python turns into text
+    except ValueError:  # an int with more digits than Python converts to text
         return f"a number of {int(value).bit_length()} bits"
 
 

@@ -31,7 +31,7 @@ _KINDS = {
 def open_file(path: Path | str) -> io.BufferedReader:
     """Opens the regular file `path` for reading. Raises OSError with the file's type if it is not a regular file."""
     require_file(os.stat(path).st_mode, path)
-    # Without O_NONBLOCK the open waits where a pipe has taken the file's place since.
+    # Without O_NONBLOCK, open would block if a pipe has replaced the file in the meantime.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
     try:
@@ -49,7 +49,7 @@ def read_file(path: Path | str, limit: int = LARGEST_FILE) -> bytes:
         data = file.read(size) if size <= limit else b""
         while (
             size <= limit and len(data) <= limit and (more := file.read(_CHUNK))
-        ):  # it grew, or does not say its size
+        ):  # the file grew, or does not report its size
             data += more
     if max(size, len(data)) > limit:
         raise OSError(errno.EFBIG, f"holds more than the limit of {limit:,} bytes", str(path))

@@ -25,7 +25,7 @@ Rows = Tensor | Field | Features | Mapping[str, Features]
 class Modality(Protocol):
     """Converts one kind of data: bytes -> item -> tensor -> Field.
 
-    With `train` the transform is random and draws only from `generator`. Without `train` it is deterministic:
+    With `train` the transform is random, with all random numbers from `generator`. Without `train` it is deterministic:
     evaluation view `view` if the modality is `Viewed`, otherwise always the plain view. `decode` gets the value in
     the row, which is a Media for a modality that `ReadsMedia`. A modality that first learns from the training rows
     is also a `Learner`.
@@ -85,8 +85,8 @@ class Measurable(Protocol):
 class SharedDraws(Protocol):
     """A modality that shares random numbers with all other streams of the same name `draws`.
 
-    The numbers that it draws first are the same for all of them: the sound and the frames of a clip use the same
-    time span.
+    Their first random numbers for a row are equal, so that the sound and the frames of a clip use the same time
+    span.
     """
 
     draws: str

@@ -89,7 +89,7 @@ def preferred(accepted: str) -> str | None:
         if known in LANGUAGES and (found or not weight):
             value = float(found[1]) if found else 1.0
             weights[known] = max(value, weights.get(known, 0.0))
-    best = max(weights, key=weights.__getitem__, default=None)  # of two alike the first
+    best = max(weights, key=weights.__getitem__, default=None)  # the first of equal weights
     return best if best is not None and weights[best] > 0 else None
 
 
@@ -204,9 +204,9 @@ class Entry:
         ):
             value = r"[\d,.]+" if place[1] == "count" else ".*?"
             if before.endswith("'") and text.startswith("'"):
-                value = r"(?:(?!' ').)*?"  # Two names in quotes are not one.
+                value = r"(?:(?!' ').)*?"  # Must not match two quoted names as one.
             parts.append(f"(?P<{place[1]}>{value}){re.escape(text)}")
-        # A place at the end leaves the full stop to the sentence; an ellipsis, and "." as a path, are its own.
+        # A place at the end does not include the sentence's full stop, but may end in an ellipsis or be the path ".".
         stop = "" if fixed[-1] else r"(?<![^.\s]\.)"
         return re.compile("".join(parts) + stop, flags=re.DOTALL | re.IGNORECASE)
 

@@ -33,7 +33,9 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _is_at(file, folder / LOCK):  # its holder has just removed it
+            if not _is_at(
+                file, folder / LOCK
+            ):  # the previous holder has just removed the lock file
                 raise BlockingIOError
         except BlockingIOError:
             file.seek(0)

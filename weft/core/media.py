@@ -35,7 +35,7 @@ _CHUNK = 1 << 20
 class Alternatives(tuple[Any, ...]):
     """Several values, any one of which may represent the row, such as the captions of a picture.
 
-    Training draws one of them; in evaluation each is a separate view. A list, in contrast, is one value: the tags
+    Training samples one of them; in evaluation each is a separate view. A list, in contrast, is one value: the tags
     of a picture, the frames of a video.
     """
 
@@ -174,7 +174,7 @@ class Made:
         return self.make()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What makes it may be a function that no other process knows.
+        # Pickle the array, not `make`, which may be a function that cannot be pickled.
         return Made, (functools.partial(_itself, self._array),)
 
     def __str__(self) -> str:
@@ -214,7 +214,7 @@ class Media:
 
     def __post_init__(self) -> None:
         end = math.inf if self.end is None else self.end
-        if not (0 <= self.start < end):  # also false of what is not a number
+        if not (0 <= self.start < end):  # in this form NaN is refused too
             raise WeftError(
                 f"the part of {self.place} from {self.start} s to {self.end} s, expected a start of 0 or more "
                 "and an end after it"
@@ -228,7 +228,7 @@ class Media:
     def file(cls, path: Path, kind: Kind | None = None, *, folder: Path | None = None) -> Self:
         """The file at `path`; by default its suffix determines the kind. folder: see FilePlace.
 
-        If the file does not exist, but one whose name is the same in another Unicode form, that file.
+        If only a file with the same name in another Unicode form exists, it is used.
         """
         path = present(path)
         return cls(kind or kind_of(path.name), FilePlace(path, folder), suffix_of(path.name))
@@ -389,7 +389,7 @@ def file_stamp(path: Path, *, times: bool) -> str:
         found = os.stat(path)
     except (OSError, ValueError):
         return f"{path.name}: no file"
-    # The time of the last change of the inode moves even where a copy keeps the time of writing.
+    # st_ctime changes even if a copy keeps the modification time of the original.
     when = f"{path} {found.st_mtime_ns} {found.st_ctime_ns}" if times else path.name
     return f"{when} {found.st_size}"
 

@@ -28,8 +28,8 @@ def autocast(precision: Precision, device: torch.device | str) -> AbstractContex
 def bf16_is_faster(kind: str) -> bool:
     """Whether a device of this kind multiplies faster in bf16 than in fp32.
 
-    A processor without bf16 instructions emulates them, thirty times slower than fp32 on one with AVX2
-    alone, so the best of three products is timed: that needs no list of processors.
+    Processors without bf16 instructions emulate them: with AVX2 alone, thirty times slower than fp32. Timing
+    matrix products, the best of three, needs no list of processors.
     """
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -38,7 +38,7 @@ def bf16_is_faster(kind: str) -> bool:
 
 def _product_seconds(dtype: torch.dtype) -> float:
     rows, columns = torch.ones(256, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-    torch.mm(rows, columns)  # the first call prepares kernels
+    torch.mm(rows, columns)  # warm-up: the first call prepares kernels
     best = float("inf")
     for _ in range(3):
         start = time.perf_counter()

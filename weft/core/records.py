@@ -167,8 +167,8 @@ class Batch:
     inputs: stream -> Field, or Features if a frozen encoder's output was cached. targets: name -> (B, ...) tensor.
     ids: B sample ids. groups: (B,) int64 (see `group_key`). matches: (B,) int64; rows with the same number are
     correct answers to each other; None: the groups. seeds: (B,) int64, from which objectives draw random numbers
-    for a row (see `weft.core.draws`). The loader computes them from the run's seed, the epoch and the row. Drawn
-    from torch's global generator if not given.
+    for a row (see `weft.core.draws`). The loader computes them from the run's seed, the epoch and the row. If not
+    given, they come from torch's global generator.
     """
 
     inputs: Mapping[str, Field | Features]

@@ -47,7 +47,7 @@ def load_built(path: Path, build: Callable[[], M], described_by: Path) -> M:
             module = build()
     except WeftError:
         raise
-    except Exception as error:  # whatever a part does with values that are wrong
+    except Exception as error:  # a part may raise any error for invalid settings
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise WeftError(f"{described_by}: describes no model: {lines[0]}") from error
     _fill(path, module, tensors)
@@ -62,7 +62,7 @@ class BuildLimits(TorchFunctionMode):
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
         self._parameters = 10 * len(tensors) + 1000
-        # What is not kept with the weights, such as a mask for each pair of places, needs room too.
+        # Leaves room for tensors that are not saved with the weights, such as an attention mask (T, T).
         self._elements = 4 * sum(tensor.numel() for tensor in tensors.values()) + 2**26
 
     def __enter__(self) -> "BuildLimits":
@@ -99,7 +99,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
     """Writes tensors and a JSON value to one safetensors file. Equal content gives equal bytes."""
     own, aliases = _without_sharing(tensors)
     described = json.loads(json.dumps({"aliases": aliases, **state}))
-    # One metadata key only: safetensors does not keep the order of several.
+    # Only one metadata key: safetensors does not keep the order of several keys.
     metadata = {
         _KEY: json.dumps({**described, CHECKSUM: _checksum(own, described)}, sort_keys=True)
     }
@@ -131,7 +131,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_state(path: Path) -> dict[str, Any]:
     """Reads the JSON value alone; checks that the file is complete."""
     try:
-        open_file(path).close()  # not a pipe, at which safetensors would wait
+        open_file(path).close()  # refuses a pipe, on which safetensors would block
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except FileNotFoundError:

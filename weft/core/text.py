@@ -18,12 +18,12 @@ UNSPACED = (
 # Zero-width space and no-break space, word joiner, soft hyphen, and signs of writing direction.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-# They choose a form of the character before them and change no word.
+# Variation selectors and joiners: they select a form of the character before them and do not change the word.
 _SELECTORS = re.compile("[\u180b-\u180d\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# What `_pieces` finds in a text of ASCII, several times as fast.
+# Finds the same as `_pieces` in an ASCII text, several times faster.
 _ASCII_PIECES = re.compile("[^\\W_]+(?:'[^\\W_]+)*|[$+<=>|~]", re.ASCII)
 _JOINERS = "\u200c\u200d"
-# No mark, symbol or superscript lies beyond, but for the selectors above.
+# No mark, symbol or superscript has a larger code point, except the selectors above.
 _LAST = 0x20000
 
 

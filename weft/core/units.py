@@ -36,7 +36,7 @@ def written(text: str) -> Written | None:
 
     A unit has one spelling: 5 EUR and 5 € have the same unit.
     """
-    if _PLAIN.fullmatch(text):  # most of them, and the quickest to see
+    if _PLAIN.fullmatch(text):  # the most frequent case, and the fastest to check
         return Written(text, "")
     text = text.strip().replace("−", "-")
     found = _NUMBER.search(text)

@@ -43,7 +43,7 @@ class DateForm:
 
 
 class JudgedDates(NamedTuple):
-    """either: the first value for which the order of day and month cannot be decided; form is then None."""
+    """either: the first value whose order of day and month cannot be decided; then form is None. "" if there is none."""
 
     form: DateForm | None
     either: str = ""
@@ -96,7 +96,7 @@ def _date(text: str, day_first: bool | None) -> str | None:
         return None
     year = int(match["y"])
     if len(match["y"]) == 2:
-        year += 1900 if year >= 69 else 2000  # as POSIX has it
+        year += 1900 if year >= 69 else 2000  # the rule of POSIX
     hour, _, rest = (match["time"] or "").partition(":")
     time = f"T{hour.zfill(2)}:{rest}" if hour else ""
     try:

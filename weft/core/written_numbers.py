@@ -39,7 +39,7 @@ class NumberForm:
         number = found.number
         if self.decimal != "plain":
             number = _GROUPS[self.decimal].sub("", number).replace(",", ".")
-        if not math.isfinite(float(number)):  # 1e400
+        if not math.isfinite(float(number)):  # such as 1e400
             return None
         return f"{number} {found.unit}".rstrip()
 
