@@ -1,1 +1,1 @@
-"""Why a model answers as it does: what it looked at, and what it says without a modality."""
+"""Explains answers of a model: which parts of the input they depend on, and the answers without a modality."""

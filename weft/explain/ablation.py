@@ -1,4 +1,4 @@
-"""What the answer becomes without a modality."""
+"""Ablation: the answers of a model without a modality."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,11 @@ from weft.heads.output import Values
 
 @dataclass(frozen=True)
 class Ablation:
-    """said: what is said of each of the B rows without the stream, None where nothing is. scores: (B,)
-    what is left of the score of the answer that is given with it; 0 where nothing is said."""
+    """Answers without one stream.
+
+    said: the answer for each of the B rows, None for a row without an answer. scores: (B,) score that the
+    model without the stream gives to the answer with all streams; 0 for a row without an answer.
+    """
 
     said: tuple[str | None, ...]
     scores: Tensor
@@ -22,9 +25,9 @@ class Ablation:
 
 @torch.no_grad()
 def ablate(seen: Sequence[Seen], said: Values) -> dict[str, Ablation]:
-    """Stream -> what is said when every row lacks it: no tokens, a pooled vector of zeros.
+    """Stream -> answers when it is removed from every row: no tokens, and a pooled vector of zeros.
 
-    Fusions treat such a row as one that never had the modality. said: the answer with all streams.
+    Fusions treat such a row like one that never had the modality. said: answers with all streams.
     """
     names = dict.fromkeys(stream for one in seen for stream in one.streams)
     found: dict[str, Ablation] = {}

@@ -1,4 +1,4 @@
-"""What is explained: what a model says of encoded streams, and how strongly it says it."""
+"""Decisions that can be explained: the answer of a model for encoded streams, and the score of an answer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ Encoded = Mapping[str, Features]
 
 @dataclass(frozen=True)
 class Decision(ABC):
-    """A decision of a model in evaluation mode, and what its run has learned.
+    """A decision of a model in evaluation mode. learned: what the run's tokenizers and targets have learned.
 
-    Several of one kind are an ensemble: other models, or other views of the same rows.
+    Several decisions of the same kind form an ensemble: of models, or of views of the same rows.
     """
 
     model: Model
@@ -34,78 +34,78 @@ class Decision(ABC):
     @property
     @abstractmethod
     def reads(self) -> tuple[str, ...]:
-        """The streams that it is made of."""
+        """The streams that the decision depends on."""
 
     @property
     def attends(self) -> bool:
-        """Whether more than encoders and fusion attends to tokens on the way to it."""
+        """Whether some part after encoders and fusion attends to tokens too, such as a text decoder."""
         return False
 
     @property
     def views(self) -> int:
-        """The evaluation views of each row that it is made of."""
+        """Number of evaluation views of each row that the decision uses."""
         return 1
 
     @abstractmethod
     def there(self, streams: Encoded) -> Tensor:
-        """(B,) True where the row has what the decision is made of."""
+        """(B,) True where the row has the streams that the decision needs."""
 
     @abstractmethod
     def part(self, streams: Encoded) -> Any:
-        """What `answer` needs of the rows."""
+        """Computes from the rows the input of `answer`."""
 
     @abstractmethod
     def answer(self, parts: Sequence[Any]) -> Values:
-        """What is said of the B rows, by all parts together."""
+        """Returns the answers for the B rows, from the parts of all members of the ensemble together."""
 
     @abstractmethod
     def scores(self, streams: Encoded, said: Values) -> Scores:
-        """How strongly this model says `said` of the B rows; can be differentiated."""
+        """Returns this model's scores of the answers `said` for the B rows. They are differentiable."""
 
     @abstractmethod
     def score_text(self, value: float) -> str:
-        """A score as it stands beside the answer."""
+        """Formats a score for display beside the answer."""
 
     def encode(self, batch: Batch) -> dict[str, Features]:
-        """The streams of the batch that the decision is made of."""
+        """Encodes the streams of the batch that the decision depends on."""
         return {s: self.model.encode(s, v) for s, v in batch.inputs.items() if s in self.reads}
 
     def parts(self, stream: str) -> Removable:
-        """How parts of the stream are taken away."""
+        """Returns the object that removes parts of the stream."""
         return parts_of(self.learned.modalities.get(stream))
 
     @torch.no_grad()
     def said(self, batch: Batch) -> Values:
-        """What this model alone says of the batch."""
+        """Returns the answers of this model alone for the batch."""
         return self.answer([self.part(self.encode(batch))])
 
     @torch.no_grad()
     def values(self, batch: Batch, said: Values) -> Tensor:
-        """(B,) scores of `said`, as a person is shown them."""
+        """(B,) scores of the answers `said`, as they are displayed."""
         return self.scores(self.encode(batch), said).values
 
 
 class Seen(NamedTuple):
-    """Encoded rows, and the decision that is made of them."""
+    """Encoded rows, and the decision about them."""
 
     decision: Decision
     streams: Encoded
 
 
 def answer(seen: Sequence[Seen]) -> Values:
-    """What all say together of the B rows."""
+    """Returns the ensemble's answers for the B rows."""
     return seen[0].decision.answer([one.decision.part(one.streams) for one in seen])
 
 
 def mean_scores(seen: Sequence[Seen], said: Values) -> Tensor:
-    """(B,) the mean of what each scores `said`, on the CPU."""
+    """(B,) the mean over the ensemble of the scores of `said`, on the CPU."""
     each = [one.decision.scores(one.streams, said).values.detach().cpu() for one in seen]
     return torch.stack(each).mean(dim=0)
 
 
 @dataclass(frozen=True)
 class HeadDecision(Decision):
-    """What a head of the model says."""
+    """The prediction of a head of the model."""
 
     head: str
 
@@ -133,7 +133,7 @@ class HeadDecision(Decision):
         return self._head.reads(fused).present
 
     def part(self, streams: Encoded) -> Part:
-        """The decoder and what it reads of the rows."""
+        """Returns the decoder, and the features of the rows that it reads."""
         return Part(self._head.decoder, self._head.reads(self.model.fuse(streams)), self.learned)
 
     def answer(self, parts: Sequence[Part]) -> Values:
@@ -147,7 +147,7 @@ class HeadDecision(Decision):
 
 
 class Similarities(NumberValues):
-    """Cosines, which are called what they are and not by their number."""
+    """Cosines. Their answer is displayed as the word "similarity"; the number is the score beside it."""
 
     def said(self, row: int) -> str:  # noqa: ARG002
         return "similarity"
@@ -155,7 +155,7 @@ class Similarities(NumberValues):
 
 @dataclass(frozen=True)
 class SimilarityDecision(Decision):
-    """The cosine of two embeddings, of streams or, as JOINT, of what the fusion makes of all."""
+    """The cosine of two embeddings. Each is of a stream or, with the name JOINT, of the fused streams."""
 
     first: str
     second: str
@@ -174,7 +174,7 @@ class SimilarityDecision(Decision):
         return torch.stack(found).all(dim=0)
 
     def part(self, streams: Encoded) -> Tensor:
-        """(B,) cosines; 0 where a row lacks one of the two."""
+        """(B,) cosines; 0 for a row that lacks one of the two."""
         pair = {name: self._features(name, streams) for name in (self.first, self.second)}
         embedded = [self.model.embed(name, one) for name, one in pair.items() if one is not None]
         if len(embedded) < 2:
@@ -204,8 +204,11 @@ def decision_of(
     head: str | None = None,
     similarity: tuple[str, str] | None = None,
 ) -> Decision:
-    """What that head says, or how alike the two are; of neither the first head, and of a model without
-    heads the similarity of its first two streams. Raises WeftError where there is no decision."""
+    """Returns the decision to explain: the similarity of the two streams if given, otherwise the prediction of `head`.
+
+    By default it is the prediction of the first head; for a model without heads, the similarity of its
+    first two streams with projections. Raises WeftError if a name is unknown or there is no decision.
+    """
     if similarity is not None:
         unknown = [name for name in similarity if name not in model.projections]
         if unknown:
@@ -213,7 +216,7 @@ def decision_of(
         return SimilarityDecision(model, learned, *similarity)
     name = head or next(iter(model.heads), None)
     if name is not None:
-        model.head(name)  # says at once where there is none
+        model.head(name)  # raises at once if the head does not exist
         return HeadDecision(model, learned, name)
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:

@@ -1,4 +1,4 @@
-"""Does an explanation find what the decision rests on? Delete what it marks, and parts at random."""
+"""The deletion test of an explanation: deleting the parts that it marks should cost more score than random parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ SHARES = (0.1, 0.2, 0.3, 0.5)
 """Shares of the parts that are deleted, the most relevant first."""
 RANDOM_ORDERS = 3
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""How relevances are interpolated in so many dimensions."""
+"""Number of dimensions of the parts' grid -> mode of interpolation of relevances."""
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """The fall of the score by deleting at random (first) and by what is marked (second), in percent.
+    """Drop of the score when parts are deleted: random parts (first) and marked parts (second of `comparison`).
 
-    Each is the mean over the shares that are deleted, of the score with all parts (Petsiuk et al. 2018,
-    arXiv:1806.07421, section 4.3, deletion). method: how it was marked. rows: how many were tested.
+    Each is a percentage of the score with all parts, averaged over the deleted shares (Petsiuk et al. 2018,
+    arXiv:1806.07421, section 4.3, deletion). method: of the explanation. rows: number of tested rows.
     """
 
     stream: str
@@ -38,7 +38,7 @@ class Deletion:
 
     @property
     def caution(self) -> str:
-        """What a reader must know of the numbers, or nothing."""
+        """A warning about the numbers for the reader; "" if there is none."""
         if self.method != "occlusion":
             return ""
         return (
@@ -56,9 +56,9 @@ def deletion_test(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
 ) -> Deletion:
-    """Deletes parts of `stream` by relevance and at random, on all rows, paired row by row.
+    """Deletes parts of `stream` by relevance and at random, and compares both, paired by row.
 
-    Raises WeftError where the method does not explain the stream.
+    Raises WeftError if the method does not explain the stream, or without rows.
     """
     generator = torch.Generator().manual_seed(seed)
     marked: list[Tensor] = []
@@ -85,7 +85,7 @@ def deletion_test(
 
 @dataclass(frozen=True)
 class _Tested:
-    """A batch, and what is said of its rows with all parts, with the scores (B,)."""
+    """A batch. said: the answers for its rows with all parts. whole: (B,) their scores."""
 
     decision: Decision
     batch: Batch
@@ -99,7 +99,10 @@ class _Tested:
         return cls(decision, batch, stream, said, decision.values(batch, said))
 
     def falls(self, order_BP: Tensor, shares: Sequence[float]) -> Tensor:
-        """(B,) percent of the score that is lost, the mean over the shares; the highest go first."""
+        """(B,) percentage of the score that is lost, averaged over the shares.
+
+        order_BP: parts with the highest values are deleted first.
+        """
         may_go_BP = removable(self.decision, self.batch, self.stream)
         first_BP = order_BP.masked_fill(~may_go_BP, -1).argsort(dim=1, descending=True, stable=True)
         place_BP = first_BP.argsort(dim=1)
@@ -112,7 +115,7 @@ class _Tested:
         return torch.stack(lost).mean(0)
 
     def over_parts(self, found: Saliency) -> Tensor:
-        """(B, P): relevances of an encoder's tokens as those of the parts that can be taken away."""
+        """(B, P): relevances of an encoder's tokens, interpolated to the parts that can be removed."""
         field = raw_field(self.batch, self.stream)
         parts = self.decision.parts(self.stream).layout(field)
         if parts is None or found.layout == parts:

@@ -1,4 +1,4 @@
-"""An explanation of a batch: the answers, what they rest on in each stream, and without each stream."""
+"""An explanation of a batch: answers, relevance of the parts of each stream, and answers without each stream."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from weft.heads.output import Values
 
 @dataclass(frozen=True)
 class Saliency:
-    """How much each part of a stream weighs, and how that was found.
+    """Relevance of each part of a stream.
 
     values: (B, T), not negative; the largest of a row is 1, or all are 0. method: relevance, rollout or
-    occlusion. layout: how the T lie, such as rows and columns.
+    occlusion. layout: shape of the grid of the T parts, such as (rows, columns).
     """
 
     values: Tensor
@@ -32,8 +32,8 @@ class Saliency:
 
 @dataclass(frozen=True)
 class Explanation:
-    """said: the answers. scores: (B,) of the answers. streams: what they rest on. without: what they
-    become without a stream."""
+    """said: the answers for B rows. scores: (B,) of the answers. streams: relevance of the parts of each stream.
+    without: answers without each stream."""
 
     said: Values
     scores: Tensor
@@ -42,12 +42,14 @@ class Explanation:
 
 
 def explain(seen: Sequence[tuple[Decision, Batch]], method: Method = "auto") -> Explanation:
-    """Explains what is said of the B rows, by several models or of several views together.
+    """Explains the answers for the B rows, from several models or several views together.
 
-    seen: each decision with the rows as its model sees them. Answers, scores and ablations are those of
-    all. `streams` is what the first of them rests on in saying what all say.
-    auto: gradient x attention for the streams that attention reads, occlusion for the others. Raises
-    WeftError where the method asked for explains no stream.
+    seen: each decision with the rows as its model reads them. Answers, scores and ablations are those of
+    the ensemble. `streams` has the relevances for the first decision alone, in scoring the ensemble's
+    answers.
+
+    method: auto is gradient x attention for streams that attention reads, and occlusion for the others.
+    Raises WeftError if the method explains none of the streams.
     """
     decision, batch = seen[0]
     with torch.no_grad():
@@ -65,7 +67,7 @@ def explain(seen: Sequence[tuple[Decision, Batch]], method: Method = "auto") -> 
 def saliencies(
     decision: Decision, batch: Batch, said: Values, method: Method = "auto"
 ) -> dict[str, Saliency]:
-    """Stream -> what the model rests on in saying that; see `explain`."""
+    """Stream -> relevance of its parts for the answers `said`; see `explain`."""
     found: dict[str, Saliency] = {}
     if method != "occlusion":
         rule: Rule = "rollout" if method == "rollout" else "relevance"

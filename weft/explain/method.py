@@ -1,4 +1,4 @@
-"""The names of the methods of explanation; nothing here needs torch."""
+"""The names of the explanation methods. Nothing here needs torch."""
 
 from typing import Literal
 

@@ -1,7 +1,7 @@
-"""What a decision rests on, by taking parts of the input away: for any model.
+"""Occlusion: the relevance of a part of the input is the drop of the score without it. Works for any model.
 
-Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2, for pictures; for token ids a token is left out, which
-packing makes exact: the model sees the shorter text. What the parts are, the modality says.
+For pictures this is Zeiler & Fergus 2014, arXiv:1311.2901, section 4.2. For token ids a token is left out,
+which packing makes exact: the model reads the shorter text. The modality defines the parts.
 """
 
 import torch
@@ -13,17 +13,17 @@ from weft.explain.decision import Decision
 from weft.heads.output import Values
 
 ROUNDING = 1e-6
-"""Share of a score up to which a fall is rounding."""
+"""A smaller drop, as a share of the score, counts as a rounding error."""
 
 
 @torch.no_grad()
 def occlusion(
     decision: Decision, batch: Batch, stream: str, said: Values, most: int = 64
 ) -> Tensor:
-    """(B, P): by how much the score of what was said falls without each part, if it falls.
+    """(B, P): drop of the score of the answer `said` without each part; 0 if the score does not drop.
 
-    most: rows of altered inputs that the model sees at once. Raises WeftError for a stream without parts,
-    and for one whose features were cached.
+    most: number of altered rows that the model computes at once. Raises WeftError for a stream without
+    parts, and for one whose features were cached.
     """
     may_go_BP = removable(decision, batch, stream)
     field, whole = raw_field(batch, stream), decision.encode(batch)
@@ -35,26 +35,26 @@ def occlusion(
         gone = torch.zeros(len(rows), may_go_BP.shape[1], dtype=torch.bool, device=rows.device)
         gone[torch.arange(len(rows)), parts] = True
         altered = decision.parts(stream).without(field.take(rows), gone)
-        # The other streams stay as they are, so they are encoded once.
+        # The other streams do not change, so they were encoded once, before the loop.
         left = {
             s: decision.model.encode(s, altered) if s == stream else f.take(rows)
             for s, f in whole.items()
         }
         left_R = decision.scores(left, said.take(rows.tolist())).values
         falls_R = whole_B[rows] - left_R
-        # Batches of another size are summed in another order: so small a fall is none.
+        # Batches of different sizes may sum in a different order; such small drops are rounding errors.
         falls_BP[rows, parts] = falls_R.where(falls_R > ROUNDING * whole_B[rows].abs(), 0)
     return falls_BP
 
 
 def without_parts(decision: Decision, batch: Batch, stream: str, gone_BP: Tensor) -> Batch:
-    """The batch without those parts of the stream."""
+    """Returns the batch without the parts of the stream that are True in gone_BP."""
     field = decision.parts(stream).without(raw_field(batch, stream), gone_BP)
     return batch.with_inputs(**{stream: field})
 
 
 def removable(decision: Decision, batch: Batch, stream: str) -> Tensor:
-    """(B, P) True where a part can be taken away. Raises WeftError for a stream without parts."""
+    """(B, P) True where a part can be removed. Raises WeftError for a stream without parts."""
     field = raw_field(batch, stream)
     try:
         return decision.parts(stream).parts(field)
@@ -63,7 +63,7 @@ def removable(decision: Decision, batch: Batch, stream: str) -> Tensor:
 
 
 def raw_field(batch: Batch, stream: str) -> Field:
-    """The stream before any encoder. Raises WeftError where it was cached or is not there."""
+    """Returns the stream's raw input. Raises WeftError if its features were cached or the batch lacks it."""
     value = batch.inputs.get(stream)
     if not isinstance(value, Field):
         what = "cached features" if isinstance(value, Features) else "nothing"

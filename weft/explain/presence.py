@@ -1,4 +1,4 @@
-"""Rows of a batch by what they have, so that each is explained as a row without the streams it lacks."""
+"""Groups the rows of a batch by the streams that they have. So rows are explained without their absent streams."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,9 +9,9 @@ from weft.core.records import Batch, Features, Field
 
 
 def by_presence(seen: Sequence[Batch]) -> Iterator[tuple[list[int], list[Batch]]]:
-    """Numbers of the rows that have the same streams, and those rows without the streams they lack.
+    """Yields for each set of streams the indices of the rows that have it, and these rows with only these streams.
 
-    seen: the same rows, as several models or views see them.
+    seen: the same rows, as several models or views read them.
     """
     streams = [_streams(batch) for batch in seen]
     rows: dict[tuple[tuple[str, ...], ...], list[int]] = {}
@@ -34,7 +34,7 @@ def _streams(batch: Batch) -> list[tuple[str, ...]]:
 
 
 def _only(batch: Batch, streams: tuple[str, ...]) -> Batch:
-    """These streams, which all rows have."""
+    """Keeps only these streams, which all rows have."""
     inputs: dict[str, Field | Features] = {}
     for stream in streams:
         value = batch.inputs[stream]

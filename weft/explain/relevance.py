@@ -1,9 +1,9 @@
-"""From attention to what a decision rests on, for any fusion that attends.
+"""Relevance of tokens for a decision, computed from attention; for any fusion with attention.
 
-Chefer et al. 2021, arXiv:2103.15679, section 3: relevances of the tokens of one stream for those of
-another start as the identity and are updated by every attention layer in the order of computation. Here
-they are kept for each pair of streams, so that two streams or more, single-stream and cross-attending
-fusions, and encoders below them, are one computation.
+Chefer et al. 2021, arXiv:2103.15679, section 3: relevance maps between the tokens of two streams start as
+the identity, and every attention layer updates them in the order of computation. Here there is a map for
+each pair of streams. So the same computation serves any number of streams, single-stream and
+cross-attending fusions, and the encoders below them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,12 +25,12 @@ Rule = Literal["relevance", "rollout"]
 
 
 class NoAttentionError(ValueError):
-    """No attention leads from the decision to the tokens of any stream."""
+    """The decision depends on no stream's tokens through attention."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One attention layer: whose tokens ask, whose answer; weights and their gradient (B, N, T, L)."""
+    """One attention layer: streams of the queries (T tokens) and keys (L); weights and their gradient (B, N, T, L)."""
 
     queries: str
     keys: str
@@ -57,10 +57,10 @@ def relevance(
 ) -> dict[str, Tensor]:
     """Stream -> (B, T) relevance of each token of the encoder's output, not negative, zero in padding.
 
-    rule: gradient x attention, or attention alone (rollout; Abnar & Zuidema 2020, arXiv:2005.00928,
-    section 3), averaged over heads with half of the residual. Streams that no attention reads are
-    missing. The gradient is that of the logit of what was said. Raises NoAttentionError where no stream
-    is read.
+    rule: relevance is gradient x attention, with the gradient of the logit of the answer `said`. rollout is
+    attention alone, averaged over heads, half of it and half of the residual (Abnar & Zuidema 2020,
+    arXiv:2005.00928, section 3). Streams that no attention reads are missing. Raises NoAttentionError if
+    there are no others.
     """
     if decision.attends:
         raise NoAttentionError("the decision is not made by encoders and fusion alone")
@@ -90,7 +90,7 @@ def relevance(
 
 @contextmanager
 def _order_of_fusion(model: Model) -> Iterator[list[str]]:
-    """The order in which the fusion returns the streams: that of the joint sequence."""
+    """Inside, the list fills with the streams as the fusion returns them: in their order in the joint sequence."""
     order: list[str] = []
     if model.fusion is None:
         yield order
@@ -103,7 +103,7 @@ def _order_of_fusion(model: Model) -> Iterator[list[str]]:
 
 
 def _layers(total: Tensor, records: Mapping[str, Sequence[Attention]]) -> dict[str, list[Layer]]:
-    """The records that the decision depends on, with gradients; each under its part of the model."""
+    """Part of the model -> its attention layers that the decision depends on, with gradients."""
     known = [
         (part, one) for part, some in records.items() for one in some if one.weights.requires_grad
     ]
@@ -113,8 +113,8 @@ def _layers(total: Tensor, records: Mapping[str, Sequence[Attention]]) -> dict[s
     layers: dict[str, list[Layer]] = {part: [] for part in records}
     for (part, one), gradient in zip(known, gradients, strict=True):
         if gradient is not None:
-            # Of an encoder's tokens the stream is known here; a fusion says whose they are, or that
-            # they are the joint sequence.
+            # An encoder's tokens belong to its stream. A fusion records the stream of its tokens; none
+            # means the joint sequence.
             names = [one.queries.stream or part, one.keys.stream or part]
             if part != JOINT:
                 names = [part, part]
@@ -123,7 +123,7 @@ def _layers(total: Tensor, records: Mapping[str, Sequence[Attention]]) -> dict[s
 
 
 def _at_once(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
-    """Layers in order; cross-attentions of several streams that follow each other saw the same tokens."""
+    """Groups layers that read the same tokens: successive cross-attentions of different streams. Keeps the order."""
     together: list[Layer] = []
     for layer in layers:
         asking = {one.queries for one in together}
@@ -137,7 +137,7 @@ def _at_once(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
 
 
 class _Maps:
-    """(B, T, L) relevances of the tokens of one stream (L) for those of another (T), pair by pair."""
+    """For each pair of streams (B, T, L): relevances of the second's L tokens for the first's T tokens."""
 
     def __init__(self, streams: Mapping[str, Features], rule: Rule) -> None:
         self._rule = rule
@@ -147,7 +147,7 @@ class _Maps:
         }
 
     def update(self, together: Sequence[Layer]) -> None:
-        """What attention layers add that saw the same tokens."""
+        """Adds the updates of attention layers that read the same tokens; all are computed from the maps before."""
         added: list[tuple[str, str, Tensor]] = []
         for layer in together:
             if JOINT in (layer.queries, layer.keys) and (JOINT, JOINT) not in self._maps:
@@ -162,15 +162,15 @@ class _Maps:
             self._maps[asks, other] = value if before is None else before + value
 
     def _within(self, layer: Layer) -> list[tuple[str, str, Tensor]]:
-        """Eqs. 6 and 7."""
+        """Update of a self-attention: eqs. 6 and 7."""
         asks = layer.queries
         return [
             (asks, other, layer.mixing @ self._maps[asks, other]) for other in self._known(asks)
         ]
 
     def _across(self, layer: Layer) -> list[tuple[str, str, Tensor]]:
-        """Eq. 10 for the tokens that answer, eq. 11 for all that they had seen before, such as those
-        that ask."""
+        """Update of a cross-attention: eq. 10 for the stream of the keys, eq. 11 for streams that the keys attended to
+        before, such as that of the queries."""
         asks, answers = layer.queries, layer.keys
         passed = _normalised(self._maps[asks, asks]).transpose(1, 2) @ layer.mixing
         return [
@@ -180,7 +180,7 @@ class _Maps:
         ]
 
     def _rolled(self, layer: Layer) -> list[tuple[str, str, Tensor]]:
-        """Half of what was there, half of what the attention brings; as changes."""
+        """Update of rollout: the new map is half of the old one plus half of the attended one. Returns differences."""
         asks, answers = layer.queries, layer.keys
         mean_BTL = layer.weights.mean(1)
         kept = [(asks, other, -self._maps[asks, other] / 2) for other in self._known(asks)]
@@ -191,9 +191,9 @@ class _Maps:
         return kept + brought
 
     def read(self, layers: Sequence[Layer]) -> dict[str, Tensor]:
-        """Stream -> (B, T): the relevances for those tokens that the decision reads.
+        """Stream -> (B, T): relevances for the tokens that the decision reads.
 
-        It reads a token if the gradient reaches what the last attention of its stream gave it.
+        A token is read as much as the gradient reaches its output of the stream's last attention.
         """
         last = {layer.queries: layer for layer in layers}
         found: dict[str, Tensor] = {}
@@ -212,7 +212,7 @@ class _Maps:
         return {s: value * self._masks[s] for s, value in found.items()}
 
     def _join(self, length: int) -> None:
-        """The joint sequence: what stands before the streams, then their tokens in their order."""
+        """Starts the maps of the joint sequence: tokens before the streams, then the streams' tokens in their order."""
         counts = {s: mask.shape[1] for s, mask in self._masks.items()}
         start = length - sum(counts.values())
         if start < 0:
@@ -248,7 +248,7 @@ def _identity(mask_BT: Tensor) -> Tensor:
 
 
 def _normalised(map_BTT: Tensor) -> Tensor:
-    """Eqs. 8 and 9: what came on top of the identity adds up to 1 in each row."""
+    """Eqs. 8 and 9: scales the map minus the identity to a sum of 1 in each row, and adds the identity again."""
     identity = torch.diag_embed(torch.ones_like(map_BTT[:, :, 0]))
     added = map_BTT - identity
     total = added.sum(2, keepdim=True)
