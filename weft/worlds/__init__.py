@@ -1,1 +1,1 @@
-"""Generated worlds that ship with the package: pictures whose every fact is known; one folder, one world."""
+"""Generated worlds that ship with the package: pictures of which every fact is known. Each folder is one world."""

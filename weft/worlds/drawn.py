@@ -1,4 +1,4 @@
-"""What the generated worlds share: rows that are drawn when they are asked for, and a source of their splits."""
+"""Base classes of the generated worlds: rows that are generated on access, and a data source with splits."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -15,16 +15,15 @@ from weft.data.sources import DataSource, once
 
 
 class DrawnRows(Sequence[Sample], ABC):
-    """A sequence of samples, each drawn when it is asked for."""
+    """A sequence of samples that are generated on access."""
 
     what: ClassVar[str] = "rows"
-    """What there are so many of, in messages."""
+    """The noun for its rows in messages."""
     kept: ClassVar[int] = 16
-    """So many rows are kept after they were drawn; a loader asks for a row once for each of its streams, from a few
-    threads."""
+    """Number of generated rows in the cache. A loader reads a row once for each of its streams, from a few threads."""
 
     def __init__(self, *made_of: Any) -> None:
-        """made_of: the arguments of the class, by which the same rows are made in another process."""
+        """made_of: the arguments of the class, with which another process generates the same rows."""
         self._made_of = made_of
         self._row = functools.lru_cache(maxsize=self.kept)(self._draw_row)
 
@@ -33,7 +32,7 @@ class DrawnRows(Sequence[Sample], ABC):
 
     @abstractmethod
     def _draw_row(self, index: int) -> Sample:
-        """The row of that number, from 0."""
+        """Generates the row with that index, from 0."""
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -49,11 +48,11 @@ class DrawnRows(Sequence[Sample], ABC):
 
 @dataclass(frozen=True)
 class DrawnSource(DataSource):
-    """Rows of a generated world, drawn as they are asked for; a subclass says how those of a split are made."""
+    """Rows of a generated world, generated on access. A subclass implements `rows_of`."""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test", "test_heldout")
     least: ClassVar[int] = 1
-    """So many rows a split has at least."""
+    """Least number of rows of a split."""
 
     train: int = 20000
     """Pictures or clips to train on."""
@@ -78,7 +77,7 @@ class DrawnSource(DataSource):
         return once(f"{self!r} {name}", lambda: self.rows_of(name, count))
 
     def rows_of(self, split: str, count: int) -> Dataset:
-        """The rows of so many pictures or clips of that split."""
+        """Returns the rows of `count` pictures or clips of that split."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""A generated world of NLVR's kind: sentences about three boxes of drawn items, true and false."""
+"""A generated world in the manner of NLVR: true and false sentences about pictures of three boxes with items."""
 
 from weft.worlds.boxes.dataset import GRID, KINDS, MOST, DrawnBoxes, DrawnBoxesConfig
 from weft.worlds.boxes.world import BOXES

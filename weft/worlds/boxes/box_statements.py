@@ -1,4 +1,4 @@
-"""Sentences that count boxes or towers of which something holds."""
+"""Sentences that count the boxes or towers for which a fact holds."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from weft.worlds.scenes.world import Draws
 
 
 def of_boxes(draws: Draws, picture: Picture) -> Statement:
-    """There are exactly two boxes with at least one black circle, and all its other forms."""
+    """Such as "there are exactly two boxes with at least one black circle", and its other forms."""
     kind = picture.kind
     box = draws.pick(picture.boxes) if draws.unit() < 0.85 else sample_box(draws, kind)
     said_of = facts(draws, kind, box)
@@ -93,7 +93,7 @@ def _boxes_text(draws: Draws, kind: Kind, said: Amount, words: str) -> str:
 
 
 def of_named_tower(draws: Draws, picture: Picture) -> Statement:
-    """There is a blue tower with only one block; there is a two blocks tower."""
+    """Such as "there is a blue tower with only one block", "there is a two blocks tower"."""
     box = draws.pick(picture.boxes)
     color = box[0].color if draws.unit() < 0.8 else draws.pick(COLORS)
     n = len(box)
@@ -119,7 +119,7 @@ def of_named_tower(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_sized_tower(draws: Draws, picture: Picture) -> Statement:
-    """The tower with four blocks has a blue block at the top."""
+    """Such as "the tower with four blocks has a blue block at the top"."""
     box = draws.pick(picture.boxes)
     n, said_of = len(box), fact(draws, "tower", box)
     blocks = f"{draws.pick(('', 'exactly '))}{number(draws, n)} block{'s' if n > 1 else ''}"
@@ -139,7 +139,7 @@ def of_sized_tower(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_likeness(draws: Draws, picture: Picture) -> Statement:
-    """There are two towers with the same base colour; two boxes with the same number of items."""
+    """Such as "there are two towers with the same base colour", "two boxes with the same number of items"."""
     tower = picture.kind == "tower"
     noun = "towers" if tower else "boxes"
     keys: list[tuple[str, Callable[[Box], object]]] = [

@@ -1,7 +1,7 @@
-"""Sentences about drawn boxes as a data set: each with one picture of which it is true, one of which not.
+"""Sentences about generated boxes as a data set. For each there is a picture where it is true and one where it is false.
 
-Whoever looks at the sentence alone, or at the picture alone, is right half of the time: the two pictures
-of a sentence differ by a few changes of single items, or by how the same items are dealt out.
+The sentence alone, or the picture alone, predicts the label with an accuracy of 50 %. The two pictures of a
+sentence differ in a few changes of single items, or in the distribution of the same items over the boxes.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from weft.worlds.scenes.world import Draws
 
 SPLITS = ("train", "validation", "test")
 GRID = 13
-"""A box has so many cells along each side, each of which holds the centre of one item at most."""
+"""Cells along each side of a box. A cell holds the centre of at most one item."""
 KINDS = len(COLORS) * len(SHAPES) * len(SIZES) * 9
 """Kinds of items: by colour, shape, size and the walls that they touch."""
 MOST = 7
@@ -42,14 +42,14 @@ _TOWERS = 0.47
 
 
 class Pair(NamedTuple):
-    """One sentence, a picture of which it is true, and one of which it is false."""
+    """One sentence; its pictures: one for which it is true, one for which it is false."""
 
     statement: Statement
     pictures: tuple[Picture, Picture]
 
 
 def sample_pair(draws: Draws) -> Pair:
-    """A sentence and its two pictures."""
+    """Samples a sentence and its two pictures."""
     while True:
         picture = sample_picture(draws, "tower" if draws.unit() < _TOWERS else "scatter")
         made = statement(draws, picture)
@@ -62,9 +62,9 @@ def sample_pair(draws: Draws) -> Pair:
 
 
 def _changed(draws: Draws, made: Statement, picture: Picture, wanted: bool) -> Picture | None:
-    """A picture like `picture` of which the sentence is `wanted`, or None where none was found.
+    """A picture similar to `picture` for which the truth of the sentence is `wanted`; None if none was found.
 
-    A walk by random changes that never leads further away from the wanted count.
+    A random walk of small changes that never moves away from the wanted count.
     """
     gap = made.gap(picture, wanted)
     for _ in range(_EDITS):
@@ -78,7 +78,7 @@ def _changed(draws: Draws, made: Statement, picture: Picture, wanted: bool) -> P
 
 
 class _Seen(NamedTuple):
-    """One picture of a sentence: its kind and items, and what of it the sentence is about."""
+    """One picture of a sentence: its kind and items, and which of them the sentence counts."""
 
     kind: Kind
     items: bytes
@@ -99,7 +99,7 @@ class _Seen(NamedTuple):
 
 
 def _packed(picture: Picture) -> bytes:
-    """Six bytes an item: box, colour, shape, side, x, y."""
+    """Six bytes for each item: box, colour, shape, side, x, y."""
     return bytes(
         number
         for place, box in enumerate(picture.boxes)
@@ -120,11 +120,11 @@ def _unpacked(kind: Kind, packed: bytes) -> Picture:
 
 
 class DrawnBoxes(DrawnRows):
-    """A sequence of samples, each drawn when it is asked for; two rows a sentence.
+    """A sequence of samples that are generated on access; two rows for each sentence, which is their group.
 
-    Items: image: uint8 (100, 400, 3), drawn when it is asked for. text: the sentence. label: true or false. count: how many items
-    or boxes the sentence is about, at most MOST. cells: int64 (3 * 13 * 13,), what each cell of each
-    box holds the centre of, 0 for nothing. split. The group is the sentence.
+    Items: image: uint8 (100, 400, 3), drawn on access. text: the sentence. label: true or false. count: number
+    of items or boxes that the sentence counts in the picture, at most MOST. counts: the same for each box. cells
+    and meant: int64 (3 * 13 * 13,), see `cells`. split.
     """
 
     def __init__(self, split: str, rows: int, seed: int) -> None:
@@ -132,15 +132,15 @@ class DrawnBoxes(DrawnRows):
         self.split = split
         self.rows = rows
         self.seed = seed
-        # Finding a sentence and its pictures takes 20 times as long as drawing them, and both rows of a
-        # sentence, and every epoch, need it: half a kilobyte of each is kept.
+        # Finding a sentence and its pictures takes 20 times as long as drawing them. Both rows of a sentence
+        # need it in every epoch, so it is cached: half a kilobyte for each sentence.
         self._kept: dict[int, tuple[str, tuple[_Seen, _Seen]]] = {}
 
     def __len__(self) -> int:
         return self.rows
 
     def pair(self, sentence: int) -> Pair:
-        """The sentence of that number with its pictures."""
+        """Generates the sentence of that number with its pictures."""
         return sample_pair(Draws(self.seed, SPLITS.index(self.split), sentence))
 
     def _draw_row(self, index: int) -> Sample:
@@ -169,9 +169,10 @@ class DrawnBoxes(DrawnRows):
 
 
 def cells(picture: Picture, meant: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """What each cell holds the centre of, and whether it is meant, both (boxes * GRID * GRID,) int64.
+    """Two arrays of cells, int64 (boxes * GRID * GRID,): kinds of the items, and whether the sentence counts them.
 
-    0 for nothing, else 1 + the kind; -1 for nothing, else 0 or 1. meant: of the items in order.
+    A cell contains the item whose centre it holds. Kinds: 0 for an empty cell, otherwise 1 + the kind. Counted: -1
+    for an empty cell, otherwise 0 or 1. meant: 0 or 1 for each item of the picture, in order.
     """
     kinds = np.zeros((BOXES, GRID, GRID), np.int64)
     marks = np.full((BOXES, GRID, GRID), -1, np.int64)
@@ -187,7 +188,7 @@ def cells(picture: Picture, meant: Sequence[int]) -> tuple[np.ndarray, np.ndarra
 
 
 def _cell(center: int) -> int:
-    """Two convolutions of stride 2 on pixels of twice the size look from 1, 9, 17, ... outwards."""
+    """The cells match two convolutions of stride 2 on pixels of twice the size, with centres at 1, 9, 17, ..."""
     return (center + 3) // 8
 
 
@@ -199,17 +200,17 @@ _KIND = {
 
 @dataclass(frozen=True)
 class DrawnBoxesConfig(DrawnSource):
-    """Sentences about drawn boxes of NLVR's kind, drawn as they are asked for."""
+    """Sentences about boxes in the manner of NLVR, generated on access."""
 
     splits = SPLITS
     least = 2
 
     train: int = 400_000
-    """Rows to train on, two a sentence."""
+    """Training rows, two for each sentence."""
     validation: int = 2000
     test: int = 2000
     seed: int = 0
-    """Another seed is another world."""
+    """Another seed generates another world."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

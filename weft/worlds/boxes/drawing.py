@@ -1,4 +1,4 @@
-"""Pictures as pixels: 400 x 100, the boxes light grey, the space between them dark grey."""
+"""Picture -> pixels: 400 x 100, with light grey boxes and dark grey gaps."""
 
 import functools
 
@@ -10,7 +10,7 @@ LIGHT, DARK = 211, 128
 PAINT = {"yellow": (255, 255, 0), "black": (0, 0, 0), "blue": (0, 153, 255)}
 WIDTH = BOXES * SIDE + (BOXES - 1) * GAP
 _FINE = 4
-"""Samples a pixel along each axis, by which edges are softened."""
+"""Supersampling for smooth edges: samples per pixel along each axis."""
 
 
 def draw(picture: Picture) -> np.ndarray:
@@ -34,7 +34,7 @@ def _empty() -> np.ndarray:
 
 @functools.cache
 def _stamp(color: str, shape: str, side: int) -> np.ndarray:
-    """(side, side, 3) uint8: items never overlap, so their surroundings can be painted with them."""
+    """(side, side, 3) uint8: the item on the background of a box. Items never overlap, so this can be pasted."""
     y, x = (np.mgrid[: side * _FINE, : side * _FINE] + 0.5) / _FINE
     inside = np.ones((side * _FINE, side * _FINE), bool)
     if shape == "circle":

@@ -1,4 +1,4 @@
-"""Facts of a box, chosen about as often as people choose them."""
+"""Facts about a box, sampled about as often as people state them."""
 
 from collections.abc import Callable
 
@@ -50,12 +50,12 @@ _TOWER: tuple[tuple[float, Maker], ...] = (
 
 
 def fact(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Something that is mostly true of the box, and may be false of others."""
+    """Samples a fact that is mostly true for the box, and may be false for other boxes."""
     return weighed(draws, _TOWER if kind == "tower" else _SCATTER)(draws, kind, box)
 
 
 def facts(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """One fact, or two together."""
+    """Samples one fact, or two that are joined."""
     first = fact(draws, kind, box)
     if draws.unit() > 0.15:
         return first

@@ -1,4 +1,4 @@
-"""Sentences that count items: wherever they are, or at some place."""
+"""Sentences that count items: anywhere, or at a given place."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -21,20 +21,20 @@ _MOST = 7
 
 
 class Statement(NamedTuple):
-    """True where the count fits the amount. counted(picture, generous): see `Amount.bare`."""
+    """A sentence that is true if the count fits the amount. counted(picture, generous): counts; see `Amount.bare`."""
 
     text: str
     amount: Amount
     counted: Callable[[Picture, bool], int]
 
     def truth(self, picture: Picture) -> bool | None:
-        """None where people may disagree: three black items, and the sentence says "two"."""
+        """Whether the sentence is true; None if people may disagree: there are three black items and it says "two"."""
         strict = self.amount.fits(self.counted(picture, False), False)
         generous = self.amount.fits(self.counted(picture, True), True)
         return strict if strict == generous else None
 
     def gap(self, picture: Picture, wanted: bool) -> int:
-        """How far the count is from one that would make the sentence true, or false."""
+        """Distance of the count to the nearest one for which the sentence is true (wanted) or false (not wanted)."""
         return self.amount.gap(self.counted(picture, False), wanted)
 
 
@@ -46,14 +46,14 @@ def _counting(test: ItemTest) -> Callable[[Picture, bool], int]:
 
 
 def _an_item(draws: Draws, picture: Picture) -> tuple[Item, Box]:
-    """One of the picture's, or now and then another."""
+    """Samples an item and a box: mostly an item of the picture, now and then another."""
     pairs = list(picture.items())
     item, box = draws.pick(pairs)
     return (item, box) if draws.unit() < 0.85 else (any_item(draws), box)
 
 
 def of_items(draws: Draws, picture: Picture) -> Statement:
-    """There are exactly two black circles."""
+    """Such as "there are exactly two black circles"."""
     item, _ = _an_item(draws, picture)
     what = description(draws, picture.kind, item)
     count = _counting(lambda i, _: what.fits(i))
@@ -65,7 +65,7 @@ def of_items(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_placed_items(draws: Draws, picture: Picture) -> Statement:
-    """There is exactly one black circle touching the base."""
+    """Such as "there is exactly one black circle touching the base"."""
     item, _ = _an_item(draws, picture)
     what, where = description(draws, picture.kind, item), place_of(draws, item)
     count = _counting(lambda i, _: what.fits(i) and where.fits(i))
@@ -80,7 +80,7 @@ def of_placed_items(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_all_items(draws: Draws, picture: Picture) -> Statement:
-    """All black items are touching the wall: none is elsewhere, and there is one."""
+    """Such as "all black items are touching the wall": there is at least one, and none is elsewhere."""
     item, _ = _an_item(draws, picture)
     what, where = description(draws, picture.kind, item), place_of(draws, item)
 
@@ -93,7 +93,7 @@ def of_all_items(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_ends(draws: Draws, picture: Picture) -> Statement:
-    """There are exactly two blue blocks as the base of a tower with at least two blocks."""
+    """Such as "there are exactly two blue blocks as the base of a tower with at least two blocks"."""
     box = draws.pick(picture.boxes)
     top = draws.unit() < 0.45
     color = box[-1 if top else 0].color if draws.unit() < 0.85 else draws.pick(COLORS)
@@ -118,7 +118,7 @@ def of_ends(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_end_of_towers(draws: Draws, picture: Picture) -> Statement:
-    """There is a blue block as the base of exactly one tower."""
+    """Such as "there is a blue block as the base of exactly one tower"."""
     box = draws.pick(picture.boxes)
     top = draws.unit() < 0.4
     color = box[-1 if top else 0].color
@@ -135,7 +135,7 @@ def of_end_of_towers(draws: Draws, picture: Picture) -> Statement:
 
 
 def of_block_on_block(draws: Draws, picture: Picture) -> Statement:
-    """There is a black block on a blue block."""
+    """Such as "there is a black block on a blue block"."""
     box = draws.pick([b for b in picture.boxes if len(b) > 1] or picture.boxes)
     place = draws.below(max(len(box) - 1, 1))
     low, high = box[place].color, box[min(place + 1, len(box) - 1)].color

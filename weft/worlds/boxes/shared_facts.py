@@ -1,4 +1,4 @@
-"""What can be said of any box: a phrase that follows "with" or "has", and its meaning."""
+"""Facts about any box: a phrase that follows "with" or "has", and a test of its truth."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from weft.worlds.boxes.world import COLORS, MOST_BLOCKS, MOST_ITEMS, Box, Kind, 
 from weft.worlds.scenes.world import Draws
 
 _TOUCH = 3
-"""Items that touch each other are at most so many pixels apart."""
+"""Items at most this many pixels apart count as touching."""
 
 
 class Fact(NamedTuple):
-    """`holds(box, generous)`: generous where an amount said without "exactly" allows for more."""
+    """holds(box, generous): whether the fact is true. generous: an amount without "exactly" allows for more."""
 
     words: str
     holds: Callable[[Box, bool], bool]
@@ -44,7 +44,7 @@ def say_counted(draws: Draws, kind: Kind, box: Box) -> Fact:
 
 
 def say_several(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """A yellow circle, a blue square and two black items."""
+    """Such as "a yellow circle, a blue square and two black items"."""
     parts: list[tuple[Description, Amount]] = []
     for _ in range(weighed(draws, ((7, 2), (2, 3)))):
         what, said = _some_of(draws, kind, box)
@@ -79,7 +79,7 @@ def say_many(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
 
 
 def say_total_of_which(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """3 items of which 2 are black; exactly four objects one of which is a black triangle."""
+    """Such as "3 items of which 2 are black", "exactly four objects one of which is a black triangle"."""
     total = say_total(draws, kind, box)
     what, said = _some_of(draws, kind, box)
     if what.color is None and what.shape is None:
@@ -113,7 +113,7 @@ def say_total_of_which(draws: Draws, kind: Kind, box: Box) -> Fact:
 
 
 def say_only_kinds(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Only blue and yellow items; only triangles."""
+    """Such as "only blue and yellow items", "only triangles"."""
     if kind == "scatter" and draws.unit() < 0.3:
         shapes = sorted({item.shape for item in box}) or ["circle"]
         said = " and ".join(f"{shape}s" for shape in draws.sample(shapes, len(shapes)))
@@ -153,7 +153,7 @@ def say_number_of_colors(draws: Draws, kind: Kind, box: Box) -> Fact:
 
 
 def say_same_color(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Two items of the same colour: so many of some one colour."""
+    """Such as "two items of the same colour": this many items of any one colour."""
     counts = [sum(item.color == c for item in box) for c in COLORS]
     said = amount(draws, max(counts), MOST_ITEMS)
     if not said.plural:

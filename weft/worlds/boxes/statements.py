@@ -1,4 +1,4 @@
-"""Sentences about a picture, each with what it counts and the amount that makes it true."""
+"""Sentences about a picture, each with the count that it states and the amount for which it is true."""
 
 from collections.abc import Callable
 
@@ -39,13 +39,13 @@ _TOWER: tuple[tuple[float, Maker], ...] = (
 
 
 def statement(draws: Draws, picture: Picture) -> Statement:
-    """Something that is often true of the picture."""
+    """Samples a sentence that is often true for the picture."""
     made = weighed(draws, _TOWER if picture.kind == "tower" else _SCATTER)(draws, picture)
     return made._replace(text=_written(draws, made.text))
 
 
 def _written(draws: Draws, text: str) -> str:
-    """The text with the slips that people make."""
+    """The text with occasional typing errors, as people make them, and with or without a full stop."""
     if draws.unit() < 0.06:
         words = text.split(" ")
         place = draws.below(len(words))

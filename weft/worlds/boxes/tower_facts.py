@@ -1,4 +1,4 @@
-"""What can be said of a tower alone: its ends, its levels, and which block stands on which."""
+"""Facts about towers only: their ends, their levels, and which block is on which."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ _LEVELS = ("first", "second", "third", "fourth")
 
 
 def say_end(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A blue block at the top; a black base."""
+    """Such as "a blue block at the top", "a black base"."""
     top = draws.unit() < 0.45
     place = len(box) - 1 if top else 0
     color = box[place].color if draws.unit() < 0.85 else draws.pick(COLORS)
@@ -43,7 +43,7 @@ def say_end(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
 
 
 def say_level(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A yellow block as the second block from the base; in the middle."""
+    """Such as "a yellow block as the second block from the base", or "in the middle"."""
     level = draws.below(len(box))
     color = box[level].color if draws.unit() < 0.85 else draws.pick(COLORS)
     if len(box) == 3 and draws.unit() < 0.5:
@@ -65,7 +65,7 @@ def say_level(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
 
 
 def say_stacked(draws: Draws, kind: Kind, box: Box) -> Fact:  # noqa: ARG001
-    """A black block above a blue block; two black blocks stacked together; one between two."""
+    """Such as "a black block above a blue block", "two black blocks stacked together", or one between two."""
     pairs = list(pairwise(item.color for item in box))
     low, high = (
         draws.pick(pairs)
@@ -113,7 +113,7 @@ def _between(draws: Draws, box: Box) -> Fact:
 
 
 def over(box: Box, high: str, low: str) -> bool:
-    """Whether a block of colour `high` stands right on one of colour `low`."""
+    """Whether a block of colour `high` is directly on one of colour `low`."""
     return any(b.color == high and a.color == low for a, b in pairwise(box))
 
 
@@ -126,7 +126,7 @@ def _plain_total(draws: Draws, kind: Kind, box: Box) -> Fact:
 
 
 def say_total_and_end(draws: Draws, kind: Kind, box: Box) -> Fact:
-    """Three blocks and a blue block at the top."""
+    """Such as "three blocks and a blue block at the top"."""
     total = draws.pick((say_total, _plain_total))(draws, kind, box)
     end = weighed(draws, ((6, say_end), (1, say_level), (2, say_stacked)))(draws, kind, box)
     joint = draws.pick((" and ", " with ", " having "))

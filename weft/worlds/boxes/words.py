@@ -1,4 +1,4 @@
-"""Amounts, descriptions and places: what they mean and how they are said."""
+"""Amounts, descriptions and places: their meaning and their words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 
 
 def weighed(draws: Draws, choices: Sequence[tuple[float, T]]) -> T:
-    """One of the (weight, choice)."""
+    """Samples one of the choices with probabilities in proportion to their weights."""
     left = draws.unit() * sum(weight for weight, _ in choices)
     for weight, choice in choices:
         left -= weight
@@ -28,7 +28,7 @@ def number(draws: Draws, n: int) -> str:
 
 
 class Amount(NamedTuple):
-    """From `low` to `high` of something. bare: said without "exactly", so that more might do too."""
+    """An amount from `low` to `high`. bare: stated without "exactly", so that a larger count may fit too."""
 
     words: str
     low: int
@@ -40,7 +40,7 @@ class Amount(NamedTuple):
         return self.low <= count and (count <= self.high or (generous and self.bare))
 
     def gap(self, count: int, wanted: bool) -> int:
-        """How far `count` is from one that fits, or that does not."""
+        """Distance of `count` to the nearest count that fits (wanted) or does not fit (not wanted)."""
         if wanted:
             return max(self.low - count, count - self.high, 0)
         return max(min(count - self.low + 1, self.high - count + 1), 0)
@@ -54,7 +54,7 @@ SOME = Amount("a", 1, MANY, plural=False)
 
 
 def amount(draws: Draws, count: int, most: int) -> Amount:
-    """An amount that may be said of `count` things, most often rightly."""
+    """Samples an amount for `count` things that is right most of the time."""
     if count == 0 and draws.unit() < 0.5:
         return Amount("no", 0, 0, plural=False)
     n = count
@@ -85,7 +85,7 @@ def _at_least(draws: Draws, n: int) -> Amount:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A kind of item, as a noun in singular and plural; None where it says nothing."""
+    """A kind of item, as a noun in singular and plural. None: the description does not state this attribute."""
 
     noun: str
     color: str | None = None
@@ -112,7 +112,7 @@ class Description:
 
 
 def description(draws: Draws, kind: Kind, item: Item, plain: float = 0.12) -> Description:
-    """Words that fit the item; with chance `plain` only "item" or "block"."""
+    """Samples a description that fits the item. plain: probability of only "item" or "block"."""
     color = None if draws.unit() < plain + 0.12 else item.color
     if kind == "tower":
         noun = weighed(draws, ((8, "block"), (1.5, "item"), (0.5, "object")))
@@ -125,12 +125,12 @@ def description(draws: Draws, kind: Kind, item: Item, plain: float = 0.12) -> De
 
 
 def any_item(draws: Draws) -> Item:
-    """An item that need not be in the picture."""
+    """Samples an item, whether or not it is in the picture."""
     return Item(draws.pick(COLORS), draws.pick(SHAPES), draws.pick(tuple(SIZES.values())), 40, 40)
 
 
 class Place(NamedTuple):
-    """Where an item is, and ways to say it."""
+    """A place of an item, and its wordings."""
 
     words: tuple[str, ...]
     fits: Callable[[Item], bool]
@@ -213,7 +213,7 @@ PLACES = (
 
 
 def place_of(draws: Draws, item: Item) -> Place:
-    """A place, rather one where the item is."""
+    """Samples a place, preferably one where the item is."""
     fitting = [(p.weight, p) for p in PLACES if p.fits(item)]
     every = [(p.weight, p) for p in PLACES]
     return weighed(draws, fitting if draws.unit() < 0.7 else every)

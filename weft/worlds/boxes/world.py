@@ -1,8 +1,8 @@
-"""Pictures of NLVR's kind as symbols: three grey boxes of scattered items, or of one tower each.
+"""Symbolic pictures in the manner of NLVR: three grey boxes with scattered items, or with one tower each.
 
-After the generator of Suhr et al. 2017 (A Corpus of Natural Language for Visual Reasoning, ACL,
-section 2): places are uniform and pushed back into the box, which makes items touch its right wall and
-its floor often and the others rarely.
+Modelled on the generator of Suhr et al. 2017 (A Corpus of Natural Language for Visual Reasoning, ACL,
+section 2). Places are uniform, and items that stick out are moved back into the box. So items often touch
+its right wall and its floor, and rarely the others.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ COLORS = ("yellow", "black", "blue")
 SHAPES = ("circle", "square", "triangle")
 SIZES = {"small": 10, "medium": 20, "big": 30}
 SIDE, GAP, BOXES = 100, 50, 3
-"""Side of a box and width of the space between two, in pixels; boxes of a picture."""
+"""Side of a box and width of the gap between two boxes, in pixels; number of boxes of a picture."""
 BLOCK, TOWER_LEFT, TOWER_STEP = 20, 40, 21
 MOST_ITEMS, MOST_BLOCKS = 7, 4
 _TRIES = 40
 
 
 class Item(NamedTuple):
-    """One thing in a box: left and top of its bounding square, and its side, in pixels."""
+    """One item of a box. x, y: left and top of its bounding square; side: of that square; all in pixels."""
 
     color: str
     shape: str
@@ -38,7 +38,7 @@ class Item(NamedTuple):
 
 
 Box = tuple[Item, ...]
-"""Its items; the blocks of a tower from the base up."""
+"""The items of a box; for a tower its blocks, from the base up."""
 
 
 class Picture(NamedTuple):
@@ -55,7 +55,7 @@ class Picture(NamedTuple):
 
 
 def distance(a: Item, b: Item) -> int:
-    """Pixels between the bounding squares; negative where they overlap."""
+    """Pixels between the bounding squares; negative if they overlap."""
     return max(a.x - b.x - b.side, b.x - a.x - a.side, a.y - b.y - b.side, b.y - a.y - a.side)
 
 
@@ -64,7 +64,7 @@ def sample_picture(draws: Draws, kind: Kind) -> Picture:
 
 
 def sample_box(draws: Draws, kind: Kind) -> Box:
-    """A box as it occurs when nothing is known of it."""
+    """Samples a box from the unconditional distribution."""
     if kind == "tower":
         return tower([draws.pick(COLORS) for _ in range(1 + draws.below(MOST_BLOCKS))])
     box: Box = ()
@@ -74,7 +74,7 @@ def sample_box(draws: Draws, kind: Kind) -> Box:
 
 
 def sample_item(draws: Draws) -> Item:
-    """An item without a place."""
+    """Samples an item without a place (at 0, 0)."""
     return Item(draws.pick(COLORS), draws.pick(SHAPES), draws.pick(_SIDES), 0, 0)
 
 
@@ -91,7 +91,7 @@ def tower(colors: list[str]) -> Box:
 
 
 def with_item(draws: Draws, box: Box, item: Item) -> Box:
-    """The box with the item at a free place, or as it was where none was found."""
+    """The box with the item at a free place; unchanged if none was found."""
     end = SIDE - item.side
     for _ in range(_TRIES):
         x, y = min(draws.below(SIDE), end), min(draws.below(SIDE), end)
@@ -101,7 +101,7 @@ def with_item(draws: Draws, box: Box, item: Item) -> Box:
 
 
 def _is_free(x: int, y: int, side: int, box: Box) -> bool:
-    """Whether a square there leaves a pixel to every item of the box; `distance`, but fast."""
+    """Whether a square there is at least one pixel away from every item of the box. Faster than `distance`."""
     for other in box:
         x1, y1, end = other.x, other.y, other.side
         if x <= x1 + end and x1 <= x + side and y <= y1 + end and y1 <= y + side:
@@ -110,7 +110,7 @@ def _is_free(x: int, y: int, side: int, box: Box) -> bool:
 
 
 def edited(draws: Draws, picture: Picture) -> Picture:
-    """The picture after one small random change, or with its items dealt out anew."""
+    """The picture after one small random change, or with its items redistributed over the boxes."""
     boxes = list(picture.boxes)
     if draws.unit() < 0.08:
         return dealt_out(draws, picture)
@@ -123,7 +123,7 @@ def edited(draws: Draws, picture: Picture) -> Picture:
 
 
 def dealt_out(draws: Draws, picture: Picture) -> Picture:
-    """The same items in other boxes and at other places, as many in each box as before."""
+    """The same items, redistributed at random over boxes and places. The number of items in each box stays the same."""
     pool = draws.sample([item for item, _ in picture.items()], MOST_ITEMS * BOXES)
     boxes: list[Box] = []
     for size in (len(box) for box in picture.boxes):

@@ -1,4 +1,4 @@
-"""What a caption says of a clip, in no language: its events in their order, all or some of them."""
+"""The content of a caption of a clip, independent of language: all or some of its events, in order of time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from weft.worlds.scenes.world import Description, Draws
 
 @dataclass(frozen=True)
 class Fact:
-    """What an object does. direction: of a move. target: the one that is hit."""
+    """An action of an object. direction: of a move. target: the object that is hit."""
 
     who: Description
     kind: str
@@ -32,7 +32,7 @@ def plan(clip: Clip) -> tuple[Fact, ...]:
 
 
 def some(facts: Sequence[Fact], count: int, draws: Draws) -> Sequence[Fact]:
-    """So many of the facts, drawn at random, in their order."""
+    """Samples `count` of the facts without replacement; keeps their order."""
     if count == len(facts):
         return facts
     kept = sorted(draws.sample(range(len(facts)), count))

@@ -23,22 +23,22 @@ _TEMPLATES = {
         "{0}之后，{1}，最后{2}。",
     ),
 }
-"""Number of facts -> ways to say them."""
+"""Number of facts -> templates of sentences."""
 
 
 def caption(facts: Sequence[Fact], draws: Draws) -> str:
-    """One sentence that says up to three facts in their order."""
+    """One sentence that states up to three facts, in their order."""
     said = [clause(fact, draws) for fact in facts]
     return draws.pick(_TEMPLATES[len(said)]).format(*said)
 
 
 def sentence(fact: Fact, draws: Draws) -> str:
-    """One sentence that says one fact."""
+    """One sentence that states one fact."""
     return clause(fact, draws) + "。"
 
 
 def clause(fact: Fact, draws: Draws) -> str:
-    """红色的大五角星向左移动."""
+    """A clause that states one fact, such as 红色的大五角星向左移动."""
     who = phrase(fact.who, draws)
     if fact.direction is not None:
         return who + draws.pick(_MOVES).format(_DIRECTIONS[fact.direction])

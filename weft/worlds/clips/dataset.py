@@ -24,7 +24,7 @@ Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
 _SENTENCES = {"en": english.sentence, "zh": chinese.sentence}
 _CLIP, _QUESTIONS, _EN, _ZH, _HISS, _EVENTS_EN, _EVENTS_ZH = range(7)
-"""Separate streams of random numbers, so that asking for less changes nothing else."""
+"""Numbers of separate streams of random numbers: turning off one output changes no other."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,24 @@ class ClipsConfig(Config["Clips"]):
     frames: int = 12
     """Frames of a clip of 4 seconds, evenly spaced."""
     rate: int = 8000
-    """Samples a second of the sounds."""
+    """Sampling rate of the sounds in Hz."""
     seed: int = 0
-    """Another seed is another world."""
+    """Another seed generates another world."""
     languages: tuple[Language, ...] = ("en",)
     """Languages of the captions."""
     captions: int = 3
-    """Captions a clip in each language."""
+    """Captions of a clip in each language."""
     told: int = OBJECTS
-    """Events that a caption tells of, in their order; which ones is drawn for each caption."""
+    """Number of events that a caption states, in their order; sampled for each caption."""
     colors: tuple[str, ...] = COLORS
-    """Colours of the objects; the three of a clip differ in colour."""
+    """Colours of the objects. The three objects of a clip have different colours."""
     shapes: tuple[str, ...] = SHAPES
-    """Shapes of the objects. Of each shape and of each colour equally many pairs must be held out."""
+    """Shapes of the objects. Each shape and each colour must have the same number of held-out pairs."""
     patterns: tuple[str, ...] = PATTERNS
     """Patterns of the backdrops."""
     questions: tuple[str, ...] = QUESTION_TYPES
-    """Types of questions, one of each about every clip that allows it; none: no questions. A type that is named several
-    times is asked as often, where there are so many different questions."""
+    """Types of questions: one of each about every clip that allows it; empty: no questions. A type that is named n
+    times gives n different questions, if there are that many."""
     noise: int = 12
     """Largest change of a pixel by noise, in grey levels out of 255."""
     hiss: float = 0.003
@@ -101,12 +101,12 @@ class ClipsConfig(Config["Clips"]):
 
 
 class Clips(DrawnRows):
-    """A sequence of samples, each drawn when it is asked for.
+    """A sequence of samples that are generated on access.
 
     Items: image: the picture in the middle of the clip. video: its frames. audio: its sound. text: captions in the
-    first of the chosen languages; another language's are text_zh or text_en. objects: dicts of attributes. events:
-    dicts in order of time. first: the kind of the first event. tracks: each object in each frame, with its box and what it does. questions: dicts with
-    question, answer, type. split.
+    first of the chosen languages; those in another language are text_zh or text_en. objects: dicts of attributes.
+    events: dicts in order of time. first: the kind of the first event. tracks: each object in each frame, with its
+    box and its action. questions: dicts with question, answer, type. split.
     """
 
     what = "clips"
@@ -119,7 +119,7 @@ class Clips(DrawnRows):
         return self.config.count
 
     def clip(self, index: int) -> Clip:
-        """What the row shows."""
+        """Generates the content of the row: objects and events."""
         config = self.config
         draws = self._draws(index, _CLIP)
         return sample_clip(draws, config.split, config.patterns, config.colors, config.shapes)
@@ -137,7 +137,7 @@ class Clips(DrawnRows):
         ]
 
     def sentences(self, clip: Clip, index: int, language: Language = "en") -> list[list[str]]:
-        """For each event, in order of time, sentences that say it, so many as captions."""
+        """For each event, in order of time, sentences that state it: as many as the config's `captions`."""
         draws = self._draws(index, _EVENTS_EN if language == "en" else _EVENTS_ZH)
         say = _SENTENCES[language]
         return [[say(fact, draws) for _ in range(self.config.captions)] for fact in plan(clip)]
@@ -202,10 +202,10 @@ class Clips(DrawnRows):
 
 
 def tracks(clip: Clip, frames: int) -> list[dict[str, Any]]:
-    """Each object in each frame in which it is seen.
+    """Each object in each frame in which it is visible.
 
-    frame: number, from 0. box: (x0, y0, x1, y1) in [0, 1]. shape, color, size. action: what it does in the clip, with
-    the direction of a move. turn: of which third of the events it is, "1" to "3".
+    frame: number, from 0. box: (x0, y0, x1, y1) in [0, 1]. shape, color, size. action: of the object in the clip,
+    with the direction of a move. turn: number of its event in order of time, "1" to "3".
     """
     order = {event.actor: str(place) for place, event in enumerate(clip.events, 1)}
     found = []

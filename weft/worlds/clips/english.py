@@ -30,24 +30,24 @@ _TEMPLATES = {
         "{0} before {1}, and then {2}",
     ),
 }
-"""Number of facts -> ways to say them. Fewer than three say nothing of what came first or last in the clip."""
+"""Number of facts -> templates of sentences. With fewer than three facts, they do not say "first" or "last"."""
 
 
 def caption(facts: Sequence[Fact], draws: Draws) -> str:
-    """One sentence that says up to three facts in their order."""
+    """One sentence that states up to three facts, in their order."""
     said = [clause(fact, draws) for fact in facts]
     text = draws.pick(_TEMPLATES[len(said)]).format(*said)
     return text[0].upper() + text[1:] + "."
 
 
 def sentence(fact: Fact, draws: Draws) -> str:
-    """One sentence that says one fact."""
+    """One sentence that states one fact."""
     text = clause(fact, draws)
     return text[0].upper() + text[1:] + "."
 
 
 def clause(fact: Fact, draws: Draws) -> str:
-    """ "the large red star moves to the left"."""
+    """A clause that states one fact, such as "the large red star moves to the left"."""
     text = f"{_the(fact.who, draws)} {draws.pick(_VERBS[fact.kind])}"
     if fact.direction is not None:
         text += f" {draws.pick(_DIRECTIONS[fact.direction])}"

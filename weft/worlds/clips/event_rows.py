@@ -1,4 +1,4 @@
-"""The world of clips as videos of several parts: one row an event, with the sentence that says it."""
+"""The world of clips as videos of several parts: one row for each event, with the sentence that states it."""
 
 import functools
 from typing import Any
@@ -14,9 +14,9 @@ from weft.worlds.drawn import DrawnRows
 class ClipEvents(DrawnRows):
     """The events of each clip in order of time, as clips and sentences of a video with its paragraph.
 
-    A row's group is the whole clip; what its part shows matches its own sentence. Items: video: the frames of its turn.
-    text: sentences in the first of the chosen languages; another language's are text_zh or text_en. turn: "1" to "3".
-    split.
+    The group of a row is the whole clip; its match is its own event. Items: video: the frames of the event's turn.
+    text: sentences in the first of the chosen languages; those in another language are text_zh or text_en. turn: "1"
+    to "3". split.
     """
 
     what = "events"

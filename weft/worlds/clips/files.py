@@ -24,10 +24,10 @@ _CRF = "12"
 
 def write_clips(config: ClipsConfig, folder: Path | str) -> Path:
     """Writes a split as files: `folder`/image/<split>/*.png, video/<split>/*.mp4 (H.264), audio/<split>/*.wav (16 bits),
-    and `folder`/<split>.jsonl, which it returns. The folder may hold other splits.
+    and the table `folder`/<split>.jsonl. Returns the path of the table. The folder may hold other splits.
 
-    The table is removed first and written last, so one that exists has all its files. Raises WeftError where the
-    folder cannot be written, MissingExtraError without PyAV.
+    The table is removed first and written last, so all files of an existing table exist. Raises WeftError if the
+    folder cannot be written, and MissingExtraError without PyAV.
     """
     folder = Path(folder)
     table = folder / f"{config.split}.jsonl"
@@ -46,7 +46,7 @@ def write_clips(config: ClipsConfig, folder: Path | str) -> Path:
 
 
 def _written(sample: Sample, folder: Path, config: ClipsConfig) -> dict[str, Any]:
-    """The row of the table, whose files are written."""
+    """Writes the files of a row and returns the row of the table."""
     names = {c: f"{c}/{config.split}/{sample.id}.{suffix}" for c, suffix in SUFFIXES.items()}
     media: dict[str, Media] = {column: sample.items[column] for column in SUFFIXES}
     Image.fromarray(media["image"].array()).save(folder / names["image"], compress_level=1)

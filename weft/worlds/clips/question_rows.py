@@ -1,4 +1,4 @@
-"""The world of clips as questions: one row a question."""
+"""The world of clips as questions: one row for each question."""
 
 from collections import Counter
 

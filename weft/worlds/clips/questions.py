@@ -1,8 +1,10 @@
 """Questions about a clip whose words do not give the answer away.
 
-Only moves and hits are asked for their time and their order: of objects that appear or disappear, pictures without
-their order would tell it, since there are pictures with both and pictures with one. Which way an object moved, whether
-it appeared or disappeared, and what came first is in the order of the pictures alone.
+The direction of a move, whether an object appeared or disappeared, and which event came first can be seen only from
+the order of the frames.
+
+Questions about time and order concern only moves and hits. For objects that appear or disappear, unordered frames
+would give the answer: some frames show both objects and some show one.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from weft.worlds.scenes.world import COLORS, SHAPES, Draws
 
 QUESTION_TYPES = ("action", "direction", "count", "order", "color", "shape", "time")
 TIMES = ("first", "second", "last")
-"""Answers to when something happens: place of the event among those of the clip."""
+"""Answers to "When ...?": the position of the event among the events of the clip."""
 ANSWERS = (
     *KINDS,
     *DIRECTIONS,
@@ -23,9 +25,9 @@ ANSWERS = (
     *SHAPES,
     *TIMES,
 )
-"""Every answer that occurs."""
+"""All possible answers."""
 ORDERED = ("moves", "hits")
-"""Kinds of events that are asked for their time and their order."""
+"""Kinds of events with questions about their time and their order."""
 
 Question = tuple[str, str]
 _BARE = {
@@ -74,7 +76,7 @@ def _count(clip: Clip, draws: Draws) -> Question:
 
 
 def _order(clip: Clip, draws: Draws) -> Question | None:
-    """Does one event come before or after the other?"""
+    """Asks whether one event comes before or after another."""
     events = _ordered(clip)
     if len(events) < 2:
         return None
@@ -87,7 +89,7 @@ def _order(clip: Clip, draws: Draws) -> Question | None:
 
 
 def _time(clip: Clip, draws: Draws) -> Question | None:
-    """Is it the first, the second or the last event?"""
+    """Asks whether an event is the first, the second or the last."""
     events = _ordered(clip)
     if not events:
         return None
@@ -100,7 +102,7 @@ def _ordered(clip: Clip) -> list[Event]:
 
 
 def _does(event: Event) -> str:
-    """Move; hit."""
+    """The verb of the event: move, hit."""
     return _BARE[event.kind].replace(" another shape", "")
 
 
@@ -115,7 +117,7 @@ def _shape(clip: Clip, draws: Draws) -> Question | None:
 
 
 def _alone(clip: Clip, draws: Draws) -> tuple[str, int] | None:
-    """What only one object does, and the number of that object."""
+    """An action that only one object performs, and the number of that object; None if there is none."""
     said: dict[str, list[int]] = {}
     for event in clip.events:
         words = "hits another shape" if event.kind == "hits" else event.kind

@@ -1,4 +1,4 @@
-"""Which objects a clip holds, where they stand and what they do."""
+"""Samples a clip: its objects, their places and their actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ Point = tuple[float, float]
 Path = tuple[Point, Point]
 RADII = {"small": (0.095, 0.1, 0.105), "large": (0.15, 0.155, 0.16)}
 _DISTANCES = (0.3, 0.34, 0.38)
-"""How far an object may move."""
+"""Possible distances of a move, as shares of the side of the picture."""
 _MARGIN = 0.015
 _TRIES = 12
-"""Places that are tried for an object before all are drawn anew."""
+"""Number of places that are tried for an object before all objects are placed again."""
 _APPROACH = 0.12
-"""An object that hits another one starts at least so far away from touching it."""
+"""Least distance that an object moves before it touches the object that it hits."""
 
 
 @dataclass(frozen=True)
 class _Role:
-    """What an object is to do, before it has a place. slot: number of its turn."""
+    """The action of an object that has no place yet. slot: number of its turn."""
 
     kind: str
     slot: int
@@ -44,10 +44,10 @@ def sample_clip(
     colors: tuple[str, ...],
     shapes: tuple[str, ...],
 ) -> Clip:
-    """A clip whose three objects have different colours.
+    """Samples a clip whose three objects have different colours.
 
-    The number of events of its topic is drawn first and uniformly, so "how many move?" has every answer equally
-    often.
+    The number of events of its topic is sampled first, uniformly. So every answer to "how many move?" is equally
+    likely.
     """
     topic, count = draws.pick(KINDS), draws.below(OBJECTS + 1)
     looks = _looks(draws, split == "test_heldout", colors, shapes)
@@ -63,7 +63,7 @@ def sample_clip(
 def _looks(
     draws: Draws, held_out: bool, colors: tuple[str, ...], shapes: tuple[str, ...]
 ) -> list[tuple[str, str, str]]:
-    """Colour, shape and size of each; with held_out one of them shows a pair that is held out."""
+    """Colour, shape and size of each object. held_out: one of them has a held-out colour-shape pair."""
     seen, held = (pairs_of(colors, shapes, which) for which in (False, True))
     special = draws.below(OBJECTS) if held_out else None
     found: list[tuple[str, str, str]] = []
@@ -76,7 +76,7 @@ def _looks(
 
 
 def _roles(draws: Draws, topic: str, count: int) -> list[_Role]:
-    """`count` objects do what the topic says, the others something else; who is hit is there at that time."""
+    """`count` objects perform the topic's action, the others another one. Only visible objects are hit."""
     others = [kind for kind in KINDS if kind != topic]
     while True:
         kinds = [topic] * count + [draws.pick(others) for _ in range(OBJECTS - count)]
@@ -93,7 +93,7 @@ def _roles(draws: Draws, topic: str, count: int) -> list[_Role]:
 
 
 def _seen(role: _Role, slot: int) -> bool:
-    """Whether an object of that role is there during the whole turn of that number."""
+    """Whether an object with that role is visible during the whole turn of that number."""
     if role.kind == "appears":
         return role.slot < slot
     return role.kind != "disappears" or role.slot > slot
@@ -102,7 +102,7 @@ def _seen(role: _Role, slot: int) -> bool:
 def _layout(
     draws: Draws, looks: Sequence[tuple[str, str, str]], roles: Sequence[_Role]
 ) -> tuple[tuple[Actor, ...], tuple[Event, ...]] | None:
-    """Places at which no paths cross but those of an object and the one that it hits; None where a draw fails."""
+    """Places the objects so that no paths cross, except of an object and the one that it hits; None if this fails."""
     placed: list[tuple[Actor, Event, Path]] = []
     for number, (look, role) in enumerate(zip(looks, roles, strict=True)):
         for _ in range(_TRIES):
@@ -120,13 +120,13 @@ def _layout(
 def _placed(
     draws: Draws, look: tuple[str, str, str], role: _Role, number: int
 ) -> tuple[Actor, Event, Path]:
-    """The object somewhere, with what it does and the straight path that it takes when it moves."""
+    """Samples a place for the object. Returns the object, its event, and the straight path of its move."""
     color, shape, size = look
     radius = draws.pick(RADII[size])
     direction = draws.pick(tuple(DIRECTIONS)) if role.kind == "moves" else None
     distance = draws.pick(_DISTANCES) if direction else 0.0
     step_x, step_y = DIRECTIONS[direction] if direction else (0, 0)
-    # The middle of a path is drawn alike for both of its directions.
+    # The middle of a path has the same distribution for both directions.
     low_x, low_y = (radius + _MARGIN + distance / 2 * abs(step) for step in (step_x, step_y))
     x, y = draws.between(low_x, 1 - low_x), draws.between(low_y, 1 - low_y)
     start = x - step_x * distance / 2, y - step_y * distance / 2
@@ -146,7 +146,7 @@ def _free(
     paths: Sequence[Path],
     roles: Sequence[_Role],
 ) -> bool:
-    """Whether the way to the object that is hit is long enough, and clear of the third."""
+    """Whether the path to the object that is hit is long enough and does not touch the third object."""
     assert event.target is not None
     own, target = actors[event.actor], actors[event.target]
     is_past = roles[event.target].slot < roles[event.actor].slot
@@ -158,7 +158,7 @@ def _free(
 
 
 def _apart(one: Path, other: Path, least: float) -> bool:
-    """Whether circles on two straight paths never overlap, looked at in five places of each."""
+    """Whether circles on two straight paths do not overlap, checked at five points of each path."""
     (ax, ay), (bx, by) = one
     (cx, cy), (dx, dy) = other
     squared = (least + _MARGIN) ** 2

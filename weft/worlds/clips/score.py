@@ -1,8 +1,9 @@
-"""The sound of a clip: what is heard of each of its events, and of the objects that are there at the start.
+"""The sound of a clip: notes for its events, and for the objects that are visible at the start.
 
-At the start every object that is there sounds once, from left to right: so many notes as objects. An object that
-moves sounds four times, one that appears short and long, one that disappears long and short; one that hits another
-sounds once, and the one that is hit answers.
+- Start: one note for each visible object, from left to right.
+- An object moves: four notes.
+- An object appears: a short and a long note. It disappears: a long and a short note.
+- An object hits another: one note of each, first of the object that hits.
 """
 
 from collections.abc import Iterator
@@ -11,15 +12,15 @@ from weft.worlds.clips.world import REST, Clip
 from weft.worlds.sounds import Note
 
 _FIRST = 0.14
-"""Seconds from one note to the next before the first event."""
+"""Seconds between the starts of two notes before the first event."""
 _RHYTHMS = {
     "moves": ((0.08, 0.12), (0.3, 0.12), (0.52, 0.12), (0.74, 0.12)),
     "appears": ((0.3, 0.1), (0.5, 0.36)),
     "disappears": ((0.14, 0.36), (0.6, 0.1)),
     "hits": ((0.3, 0.1), (0.42, 0.3)),
 }
-"""Kind -> start, within the turn, and length of each note, in seconds. The second note of a hit is that of the one
-that is hit."""
+"""Kind of event -> (start within the turn, length) of each note, in seconds. The second note of a hit is that of the
+object that is hit."""
 
 
 def score(clip: Clip) -> Iterator[Note]:

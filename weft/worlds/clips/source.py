@@ -12,13 +12,13 @@ from weft.worlds.drawn import DrawnSource
 
 @dataclass(frozen=True)
 class GeneratedClipsConfig(DrawnSource):
-    """Rows from the world of clips, drawn as they are asked for."""
+    """Rows from the world of clips, generated on access."""
 
     clips: ClipsConfig = field(default_factory=ClipsConfig)
-    """How every clip is drawn and described; its split and count are not used."""
+    """Settings of clips and captions. Its split and count are not used."""
     rows: Literal["clips", "questions", "events"] = "clips"
-    """A row a clip, with its captions; or a row a question about a clip, about five times as many; or a row an event,
-    three times as many: the part of the clip and its sentence."""
+    """clips: one row for each clip, with its captions. questions: one row for each question about a clip, about five
+    times as many. events: one row for each event, with its part of the clip and its sentence, three times as many."""
 
     @property
     def words(self) -> str:

@@ -1,8 +1,8 @@
-"""What a clip holds: three objects, each of which does one thing, one after the other.
+"""The content of a clip: three objects. Each performs one action, one object after the other.
 
-A clip played backwards is as likely as the clip: moving left becomes moving right, appearing becomes disappearing, a
-hit stays a hit. Pictures without their order therefore say nothing about what came first, nor which way an object
-moved.
+A clip and the same clip played backwards are equally likely: moving left becomes moving right, appearing becomes
+disappearing, a hit stays a hit. So unordered frames do not tell which event came first, nor in which direction an
+object moved.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from weft.worlds.scenes.world import Object, place
 
 KINDS = ("moves", "hits", "appears", "disappears")
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-"""Direction -> step in x, from the left, and in y, from the top."""
+"""Direction -> step in x (to the right) and in y (down)."""
 
 OBJECTS = 3
 REST = 0.5
@@ -21,7 +21,7 @@ TURN = 1.0
 """Seconds of each event."""
 SECONDS = 2 * REST + OBJECTS * TURN
 _BEGIN, _TOUCH, _LEAVE, _END = 0.1, 0.4, 0.6, 0.9
-"""When, within its turn, an object sets out, touches the one that it hits, leaves it and has arrived."""
+"""Times within a turn: an object starts to move, touches the object that it hits, leaves it, and stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the object of number `actor` does. start: of its turn, in seconds. direction, distance: of a move.
+    """The action of object number `actor`. start: of its turn, in seconds. direction, distance: of a move.
 
     target: number of the object that is hit.
     """
@@ -53,14 +53,14 @@ class Event:
 
     @property
     def moment(self) -> float:
-        """When it happens: the middle of its turn, in seconds."""
+        """Time of the event: the middle of its turn, in seconds."""
         return self.start + TURN / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """events: one of each actor, in order of time. topic: the kind of event of which the clip was made to hold
-    `topic_count`. grain: selects the noise.
+    """events: one of each actor, in order of time. topic: a kind of event. topic_count: number of events of this kind;
+    it was sampled first. grain: selects the noise.
     """
 
     actors: tuple[Actor, ...]
@@ -72,11 +72,11 @@ class Clip:
     grain: float
 
     def event_of(self, actor: int) -> Event:
-        """What that object does."""
+        """The event of that object."""
         return next(event for event in self.events if event.actor == actor)
 
     def is_seen(self, actor: int, time: float) -> bool:
-        """Whether the object is there at that time."""
+        """Whether the object is visible at that time, in seconds."""
         event = self.event_of(actor)
         if event.kind == "appears":
             return time >= event.moment
@@ -103,14 +103,14 @@ class Clip:
         return place(own.shape, own.color, own.size, x, y, own.radius, own.turn)
 
     def objects_at(self, time: float) -> Iterator[Object]:
-        """The objects that are there at that time, with their boxes."""
+        """The visible objects at that time, with their boxes."""
         for number in range(len(self.actors)):
             if self.is_seen(number, time):
                 yield self.object_at(number, time)
 
 
 def contact(own: Actor, other: Actor, at: tuple[float, float]) -> tuple[float, float]:
-    """Where `own` stands when, coming straight from its place, its circle touches that of `other` at `at`."""
+    """The centre of `own` when it has moved straight towards `other`, centred at `at`, and their circles touch."""
     x, y = at
     away = ((own.x - x) ** 2 + (own.y - y) ** 2) ** 0.5
     if away == 0:
@@ -120,5 +120,5 @@ def contact(own: Actor, other: Actor, at: tuple[float, float]) -> tuple[float, f
 
 
 def _between(value: float, low: float, high: float) -> float:
-    """0 up to `low`, 1 from `high`, straight in between."""
+    """0 up to `low`, 1 from `high`, linear in between."""
     return min(1.0, max(0.0, (value - low) / (high - low)))

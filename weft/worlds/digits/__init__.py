@@ -1,4 +1,4 @@
-"""Digits three ways: recordings of people who say them, pictures that are drawn, and their words."""
+"""Digits in three modalities: recordings of spoken digits, generated pictures, and number words."""
 
 from weft.worlds.digits.drawing import draw_digit
 from weft.worlds.digits.source import DrawnDigitsConfig

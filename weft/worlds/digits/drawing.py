@@ -1,4 +1,4 @@
-"""A digit as a picture: a stroke, turned, stretched and moved at random, in a random colour on a dark ground."""
+"""Draws a digit: one stroke, randomly rotated, stretched and shifted, in a random colour on a dark background."""
 
 import math
 
@@ -21,7 +21,7 @@ STROKES: dict[int, Points] = {
 }  # fmt: skip
 """Digit -> the points of its stroke, x to the right and y down, in a square of side 1."""
 TWICE = 4
-"""The picture is drawn so many times larger, and averaged down."""
+"""Supersampling: the picture is drawn this many times larger and averaged down."""
 
 
 def draw_digit(digit: int, size: int, seed: tuple[int, ...]) -> np.ndarray:

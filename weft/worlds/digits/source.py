@@ -1,4 +1,4 @@
-"""Recordings of digits with a drawn picture of each."""
+"""Recordings of spoken digits, each with a generated picture of its digit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,14 @@ from weft.worlds.digits.drawing import draw_digit
 
 @dataclass(frozen=True)
 class DrawnDigitsConfig(DataSource):
-    """The rows of a data set of spoken digits, each with a picture of its digit."""
+    """The rows of a data set of spoken digits, each with a generated picture of its digit."""
 
     recordings: FilesConfig = field(default_factory=lambda: FilesConfig(Path("fsdd")))
     """Rows with a column `digit`."""
     size: int = 32
     """Side of a picture in pixels."""
     seed: int = 0
-    """Of the pictures."""
+    """Seed of the pictures."""
 
     def __post_init__(self) -> None:
         require(self, size=at_least(8, 4096), seed=at_least(0))
@@ -43,7 +43,7 @@ class DrawnDigitsConfig(DataSource):
 class _WithPictures(Sequence[Sample]):
     def __init__(self, rows: Dataset, config: DrawnDigitsConfig) -> None:
         known = columns_of(rows)
-        # Where the recordings do not say what they have, neither does this.
+        # If the columns of the recordings are unknown, so are those of these rows.
         self.known_columns = replace(known, items=known.items and (*known.items, "image"))
         self._rows, self._config = rows, config
 

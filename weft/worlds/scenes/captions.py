@@ -1,7 +1,7 @@
-"""What a caption says, in no language: facts that are true of the scene.
+"""The content of a caption, independent of language: facts that are true of the scene.
 
-A caption is planned as facts first and then put into words (english.py, chinese.py), so both
-languages say the same kinds of things and a test can check every fact against the scene.
+A caption is first planned as facts and then put into words (english.py, chinese.py). So both languages
+state the same kinds of facts, and a test can check every fact against the scene.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from weft.worlds.scenes.world import HELD_OUT, Description, Draws, Object, Scene
 
 @dataclass(frozen=True)
 class Count:
-    """Exactly `number` objects match."""
+    """Exactly `number` objects match `what`."""
 
     what: Description
     number: int
@@ -22,7 +22,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Located:
-    """An object that matches stands in that region."""
+    """An object that matches `what` is in that region."""
 
     what: Description
     region: str
@@ -30,7 +30,7 @@ class Located:
 
 @dataclass(frozen=True)
 class Related:
-    """The only object that matches `what` has that relation to the only one that matches `other`."""
+    """The only object that matches `what` has this relation to the only one that matches `other`."""
 
     what: Description
     relation: str
@@ -47,9 +47,10 @@ class Covers:
 
 @dataclass(frozen=True)
 class Plan:
-    """The content of one caption: kind says which sentences express it.
+    """The content of one caption. kind: selects the sentences that express it.
 
-    total: the number of all objects, where it is said. backdrop: (pattern, tint), where it is said.
+    total: the number of all objects; None if the caption does not state it. backdrop: (pattern, tint); None
+    if the caption does not state it.
     """
 
     kind: str
@@ -65,8 +66,10 @@ class Plan:
 def plan_captions(
     scene: Scene, draws: Draws, number: int, complete: bool = False, named: int | None = None
 ) -> list[Plan]:
-    """`number` plans; the kinds take turns in random order. complete: each names every object with its size, and the
-    background, so that it fits few other scenes. named: each only lists so many kinds of objects.
+    """Returns `number` plans, whose kinds alternate in random order.
+
+    complete: each plan names every object with its size, and the background, so that it fits few other scenes.
+    named: each plan only lists this number of kinds of objects.
     """
     if named is not None:
         return [
@@ -82,7 +85,7 @@ def plan_captions(
 
 
 def altered(plan: Plan, scene: Scene, draws: Draws) -> Plan:
-    """The same content but for the colour or the shape of one thing, of which the scene has none then: it is not true."""
+    """Returns a false plan: one colour or shape is changed so that no object of the scene matches it."""
 
     barred = HELD_OUT - {(thing.color, thing.shape) for thing in scene.objects}
 
@@ -92,7 +95,7 @@ def altered(plan: Plan, scene: Scene, draws: Draws) -> Plan:
             *(replace(what, shape=shape) for shape in scene.shapes if what.shape),
         ]
         untrue = [one for one in other if not one.count(scene.objects)]
-        # A pair that no picture of training shows would be told by its words alone.
+        # A pair that no training picture shows would give away by its words alone that the caption is false.
         seen = [one for one in untrue if (one.color, one.shape) not in barred]
         return draws.pick(seen or untrue)
 
@@ -110,12 +113,13 @@ def altered(plan: Plan, scene: Scene, draws: Draws) -> Plan:
 
 
 def fullest(thing: Object) -> Description:
-    """Everything that a phrase can say of the object."""
+    """All attributes of the object that a phrase can state."""
     return Description(thing.size, thing.color, thing.shape)
 
 
 def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description | None:
-    """Words that fit this object and no other in the scene; the size is left out half of the time."""
+    """A description that matches only this object of the scene; None if there is none. If possible, half of them have
+    no size."""
     short, full = Description(None, thing.color, thing.shape), fullest(thing)
     if short.count(scene.objects) == 1 and draws.unit() < 0.5:
         return short
@@ -125,7 +129,7 @@ def unique_description(scene: Scene, thing: Object, draws: Draws) -> Description
 def _groups(
     objects: Sequence[Object], scene: Scene, draws: Draws, most: int | None
 ) -> tuple[Count, ...]:
-    """Those of the objects that look alike, counted: at most `most` groups, in random order.
+    """Counts the objects that look alike: at most `most` groups, in random order.
 
     most: None for all groups, each with its size.
     """
@@ -170,7 +174,7 @@ def _related(scene: Scene, draws: Draws, complete: bool) -> Plan | None:  # noqa
     numbers = range(len(scene.objects))
     pairs = [(i, j) for i in numbers for j in numbers if i != j]
     for i, j in draws.sample(pairs, 20):
-        # Each statement brings in at least one object that was not mentioned before.
+        # Each statement mentions at least one object that was not mentioned before.
         if {i, j} <= used:
             continue
         a, b = scene.objects[i], scene.objects[j]

@@ -60,7 +60,7 @@ _RELATIONS = {
 
 
 def caption(plan: Plan, draws: Draws) -> str:
-    """One or two sentences that say what the plan says."""
+    """One or two sentences that state the content of the plan."""
     return {
         "listing": _listing,
         "located": _located,
@@ -106,7 +106,7 @@ def _listing(plan: Plan, draws: Draws) -> str:
 
 
 def _with_backdrop(plan: Plan) -> str:
-    """The backdrop as a clause of its own, where it is said."""
+    """The backdrop as a separate clause; empty if the plan does not state it."""
     if plan.backdrop is None:
         return ""
     ending = "的" if plan.backdrop[0] == "plain" else ""

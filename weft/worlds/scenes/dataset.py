@@ -39,9 +39,9 @@ from weft.worlds.scenes.world import (
 Language = Literal["en", "zh"]
 _WORDS = {"en": english.caption, "zh": chinese.caption}
 _SCENE, _QUESTIONS, _EN, _ZH, _DIALOG, _ALTERED = range(6)
-"""Separate streams of random numbers, so that asking for less changes nothing else."""
+"""Numbers of separate streams of random numbers: turning off one output changes no other."""
 LARGEST_SCALE = 1.3
-"""Of three objects, of which two may be large."""
+"""Largest factor of the sizes: with it, three objects fit in a picture, of which two may be large."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +55,29 @@ class ScenesConfig(Config["Scenes"]):
     size: int = 64
     """Side of the square pictures in pixels. Scenes are the same at every size."""
     seed: int = 0
-    """Another seed is another world."""
+    """Another seed generates another world."""
     languages: tuple[Language, ...] = ("en",)
     """Languages of the captions."""
     captions: int = 5
-    """Captions a scene in each language."""
+    """Captions of a scene in each language."""
     objects: tuple[int, int] = (3, 6)
     """Fewest and most objects in a scene."""
     scale: float = 1.0
-    """Factor of the sizes of objects; above 1 where every scene has three of them."""
+    """Factor of the sizes of objects. It may be above 1 only if every scene has three objects."""
     overlap: float = 0.5
     """Share of the scenes in which two objects overlap."""
     colors: tuple[str, ...] = COLORS
     """Colours of the objects."""
     shapes: tuple[str, ...] = SHAPES
-    """Shapes of the objects. Of each shape and of each colour equally many pairs must be held out."""
+    """Shapes of the objects. Each shape and each colour must have the same number of held-out pairs."""
     patterns: tuple[str, ...] = PATTERNS
     """Patterns of the backdrops."""
     complete: bool = False
     """Whether each caption names every object with its size, and the background; otherwise most captions
     name some of the objects."""
     named: int | None = None
-    """Each caption only lists so many kinds of objects, such as "There is a small red star"; None: captions of all
-    kinds."""
+    """Each caption only lists this number of kinds of objects, such as "There is a small red star"; None: captions of
+    all kinds."""
     questions: tuple[str, ...] = QUESTION_TYPES
     """Types of questions, one of each about every scene that allows it."""
     outermost: bool = True
@@ -116,7 +116,7 @@ class ScenesConfig(Config["Scenes"]):
             },
         )
 
-        # One more than objects, so that a scene lacks some, about which can be asked.
+        # One more than objects, so that every scene lacks some colour and shape for questions with the answer no.
         fewest = self.objects[1] + 1
         few = min(len(self.colors), len(self.shapes)) < fewest
         if few or not is_balanced(self.colors, self.shapes):
@@ -130,18 +130,18 @@ class ScenesConfig(Config["Scenes"]):
 
 
 class Scenes(DrawnRows):
-    """A sequence of samples, each drawn when it is asked for.
+    """A sequence of samples that are generated on access.
 
-    Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; another
-    language's are text_zh or text_en; altered, where they are asked for. boxes: (N, 4) float64, x0 y0 x1 y1 in [0, 1]; classes:
-    N shapes; objects: N dicts of attributes; in drawing order, a later one covers an earlier one;
-    regions: the same as a detector's boxes, classes and attributes.
-    questions: dicts with question, answer, type. split.
+    Items: image: uint8 (size, size, 3). text: captions in the first of the chosen languages; those in
+    another language are text_zh or text_en. altered: false captions, if the config asks for them. boxes:
+    (N, 4) float64, x0 y0 x1 y1 in [0, 1]. classes: N shapes. objects: N dicts of attributes. These three are
+    in drawing order: a later object covers an earlier one. regions: the same, in the form of a detector's
+    boxes, classes and attributes. questions: dicts with question, answer, type. split.
     """
 
     what = "scenes"
-    # A scene with its captions takes a millisecond, as long as a step of a small model takes a row; its picture, which
-    # is not kept, is drawn when it is asked for.
+    # Generating a scene with its captions takes a millisecond, as long as a small model's step takes for one row, so
+    # many are cached. Pictures are not cached; they are drawn on access.
     kept = 4096
 
     def __init__(self, config: ScenesConfig) -> None:
@@ -152,7 +152,7 @@ class Scenes(DrawnRows):
         return self.config.count
 
     def scene(self, index: int) -> Scene:
-        """What the picture of that row shows."""
+        """Generates the scene of that row, which its picture shows."""
         config, draws = self.config, self._draws(index, _SCENE)
         return sample_scene(
             draws,
@@ -182,7 +182,7 @@ class Scenes(DrawnRows):
         return plan_captions(scene, draws, config.captions, config.complete, config.named)
 
     def altered_captions(self, scene: Scene, index: int) -> list[str]:
-        """Each caption in the first language with the colour or the shape of one thing changed, so that it is not true."""
+        """Each caption in the first language with one colour or shape changed, so that it is false."""
         language, changes = self.config.languages[0], self._draws(index, _ALTERED)
         draws = self._draws(index, _EN if language == "en" else _ZH)
         plans = self._plans(scene, draws)
@@ -191,11 +191,11 @@ class Scenes(DrawnRows):
             found.append(_WORDS[language](altered(plan, scene, changes), copy.deepcopy(draws)))
             _WORDS[language](
                 plan, draws
-            )  # draws what the true caption draws, for those that follow
+            )  # uses the random numbers of the true caption, so that the next captions get the same ones
         return found
 
     def questions(self, scene: Scene, index: int) -> list[dict[str, str]]:
-        """Up to one question of each of the config's types."""
+        """Up to one question for each of the config's types."""
         config, draws = self.config, self._draws(index, _QUESTIONS)
         return questions(scene, draws, config.questions, config.outermost)
 
@@ -230,7 +230,7 @@ class Scenes(DrawnRows):
 
 
 def attributes(thing: Object) -> dict[str, Any]:
-    """What a row says of an object."""
+    """The attributes of an object in a row."""
     return {
         "shape": thing.shape,
         "color": thing.color,
@@ -241,7 +241,7 @@ def attributes(thing: Object) -> dict[str, Any]:
 
 
 def regions_of(scene: Scene) -> dict[str, Any]:
-    """The objects as a detector would give them."""
+    """The objects in the form of a detector's output."""
     return {
         "boxes": [_rounded(thing.box) for thing in scene.objects],
         "classes": [thing.shape for thing in scene.objects],
@@ -259,12 +259,13 @@ def write_scenes(
     image_format: Literal["png", "jpeg"] = "png",
     columns: Sequence[str] | None = None,
 ) -> Path:
-    """Writes a split as files: `folder`/images/<split>/*.png and `folder`/<split>.jsonl, which it
-    returns. The folder may hold other splits. columns: those of the table beside id, group, image and split;
-    None for all.
+    """Writes a split as files: `folder`/images/<split>/*.png and the table `folder`/<split>.jsonl.
 
-    The table is removed first and written last, so one that exists has all its pictures.
-    Raises WeftError where the folder cannot be written.
+    Returns the path of the table. The folder may hold other splits. columns: columns of the table besides
+    id, group, image and split; None for all.
+
+    The table is removed first and written last, so all pictures of an existing table exist. Raises
+    WeftError if the folder cannot be written.
     """
     folder = Path(folder)
     table = folder / f"{config.split}.jsonl"

@@ -1,4 +1,4 @@
-"""The generated world as dialogs: a row a turn."""
+"""The generated world as dialogs: one row for each turn."""
 
 from weft.core.samples import Sample
 from weft.worlds.drawn import DrawnRows
@@ -8,11 +8,11 @@ from weft.worlds.scenes.question_rows import ScenePictures
 
 
 class SceneDialogs(DrawnRows):
-    """One row a turn; the scene is the group.
+    """One row for each turn. The scene is the group.
 
-    Items: image; question; history, the turns before, each {question, answer}, which the first turn lacks; answer;
-    candidates, every answer of this world; right, the number of the right one; round, from 1; type; needs,
-    "history" or "picture"; objects; regions; split.
+    Items: image. question. history: the turns before, each {question, answer}; the first turn has none. answer.
+    candidates: all answers of this world. right: index of the right candidate. round: number of the turn, from 1.
+    type. needs: "history" or "picture". objects. regions. split.
     """
 
     what = "turns"

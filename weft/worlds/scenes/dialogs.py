@@ -1,9 +1,11 @@
-"""Dialogs about a scene: a question names one object, and those after it say "it", or less.
+"""Dialogs about a scene: a question names one object, and the next questions say "it", or less.
 
-A topic begins with a question that the picture alone answers. What follows is understood by what was said before:
-"What color is it?" after "Is there a star?", "And the ring?" after "What color is the star?". Nothing is asked that was
-said before. As in `weft.worlds.scenes.questions`, the words do not give an answer away: colours and shapes are drawn
-alike for all objects, and of yes and no the answer is drawn first.
+A topic begins with a question that needs only the picture. Its follow-up questions need the turns before: "What color
+is it?" after "Is there a star?", "And the ring?" after "What color is the star?". No question asks for a fact that was
+stated before.
+
+As in `weft.worlds.scenes.questions`, the words do not give an answer away: colours and shapes have the same
+distribution for all objects, and for yes-or-no questions the answer is sampled first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,32 +15,32 @@ from weft.worlds.scenes.english import phrase, with_article
 from weft.worlds.scenes.world import SIZES, Description, Draws, Object, Scene, region
 
 TOPICS, MOST_FOLLOW_UPS = 2, 4
-"""Topics of a dialog, and the most questions after the first one of a topic."""
+"""Number of topics of a dialog; largest number of follow-up questions of a topic."""
 DIALOG_TYPES = ("existence", "count", "color", "shape", "size", "place", "and")
-"""Types of questions; `and` asks of another object what was asked last: "And the ring?"."""
+"""Types of questions. `and` repeats the last question for another object: "And the ring?"."""
 _ABSENT, _COUNT, _EXISTENCE = 0.25, 0.05, 0.25
 _WEIGHTS = {"color": 4, "shape": 4, "and": 4, "place": 1, "size": 1}
-"""How likely the kinds of questions after the first one of a topic are, of those that can be asked."""
+"""Sampling weights of the kinds of follow-up questions, among those that can be asked."""
 _OPENERS = ("other", "other", "place", "size")
-"""What the first question of a topic asks, drawn from these: `other` is the shape of an object that its colour names, or the colour of
-one that its shape names."""
+"""The first question of a topic asks for one of these, sampled uniformly. `other`: the shape of an object that is named
+by its colour, or the colour of one that is named by its shape."""
 _TRIED = 3
-"""Kinds of questions that are tried; where none of them can be asked, nothing is."""
+"""Number of kinds that are tried for a follow-up question. If none of them can be asked, there is no question."""
 PLACES = (
     *("top left", "top", "top right", "left", "center", "right"),
     *("bottom left", "bottom", "bottom right"),
 )
-"""Where an object can be; of one near a border of two places this is not asked."""
+"""Answers to where an object is. This is not asked about an object near the border of two places."""
 
 Turn = dict[str, str]
 Named = tuple[str, Object]
-"""Whether its shape or its colour names an object, and the object."""
+"""("shape" or "color", object): the attribute that names the object."""
 
 
 @dataclass
 class _Talk:
-    """What a dialog is about. thing: the object that is spoken of. known: object -> its attributes that were said. asked:
-    what was asked last, and the word that was asked about: ("size", "large")."""
+    """State of a dialog. thing: the current object ("it"). known: object -> its attributes that were stated. asked: the
+    attribute of the last question, and the word in it, if any: ("size", "large")."""
 
     scene: Scene
     draws: Draws
@@ -47,7 +49,7 @@ class _Talk:
     asked: tuple[str, str] = ("", "")
 
     def told(self, attribute: str) -> bool:
-        """Whether the attribute of the object was said; from now on it is."""
+        """Whether the attribute of the current object was stated before. Marks it as stated."""
         before = attribute in self.known[self.thing]
         self.known[self.thing].add(attribute)
         return before
@@ -74,7 +76,7 @@ def dialog(scene: Scene, draws: Draws) -> list[Turn]:
 
 
 def _only_ones(scene: Scene) -> list[Named]:
-    """Objects that their shape alone, or their colour alone, tells from all others; each once a way."""
+    """Objects whose shape alone, or colour alone, is unique in the scene; once for each such attribute."""
     return [
         (by, thing)
         for thing in scene.objects
@@ -84,7 +86,7 @@ def _only_ones(scene: Scene) -> list[Named]:
 
 
 def _first(by: str, talk: _Talk) -> Turn:
-    """A question that names the object by its shape or its colour."""
+    """The first question of a topic, which names the object by its shape or its colour."""
     words = _kind(by, getattr(talk.thing, by))
     talk.told(by)
     if talk.draws.unit() < _EXISTENCE:
@@ -102,7 +104,7 @@ def _first(by: str, talk: _Talk) -> Turn:
 
 
 def _kind(by: str, value: str) -> str:
-    """ "star", "red shape"."""
+    """The noun for that shape or colour: "star", "red shape"."""
     return phrase(Description(**{by: value}))
 
 
@@ -112,7 +114,7 @@ def _is_there(words: str, truth: bool, draws: Draws) -> Turn:
 
 
 def _absent(scene: Scene, draws: Draws) -> Turn:
-    """Whether there is something of a shape or colour of which there is nothing."""
+    """Asks whether there is an object of a shape or colour that the scene lacks."""
     by = draws.pick(("color", "shape"))
     here = {getattr(thing, by) for thing in scene.objects}
     values = scene.colors if by == "color" else scene.shapes
@@ -120,13 +122,13 @@ def _absent(scene: Scene, draws: Draws) -> Turn:
 
 
 def _count(scene: Scene) -> Turn:
-    """How many there are of the scene's topic, whose number was drawn first."""
+    """Asks for the number of objects of the scene's topic, which was sampled first."""
     text = f"How many {phrase(scene.topic, 2)} are there?"
     return _turn(text, str(scene.topic_count), "count", "picture")
 
 
 def _follow_ups(talk: _Talk) -> Iterator[Turn]:
-    """Questions that are understood by what was said."""
+    """Yields follow-up questions, which need the turns before."""
     for _ in range(1 + talk.draws.below(MOST_FOLLOW_UPS)):
         kinds = [kind for kind, weight in _WEIGHTS.items() for _ in range(weight)]
         drawn = dict.fromkeys(talk.draws.sample(kinds, len(kinds)))
@@ -166,7 +168,7 @@ def _place(talk: _Talk) -> Turn | None:
 
 
 def _and(talk: _Talk) -> Turn | None:
-    """What was asked last, of another object, which is spoken of from then on."""
+    """Repeats the last question for another object, which becomes the current one."""
     asked, word = talk.asked
     if not asked:
         return None
@@ -186,7 +188,7 @@ def _and(talk: _Talk) -> Turn | None:
 
 
 def _answer(thing: Object, asked: str, word: str) -> str:
-    """What is said of the object; empty where it is not clear."""
+    """The answer for the object; empty if it is not clear-cut."""
     if asked == "place":
         return region(thing) or ""
     return _yes_or_no(thing.size == word) if asked == "size" else str(getattr(thing, asked))
@@ -210,5 +212,5 @@ _ASKERS: dict[str, Callable[[_Talk], Turn | None]] = {
 
 
 def answers_of(colors: Sequence[str], shapes: Sequence[str]) -> tuple[str, ...]:
-    """Every answer of a world of these colours and shapes."""
+    """All answers of a world with these colours and shapes."""
     return ("yes", "no", "0", "1", "2", "3", *colors, *shapes, *PLACES)

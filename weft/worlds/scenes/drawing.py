@@ -1,7 +1,6 @@
-"""Scene -> picture: shapes drawn by Pillow at twice the size and averaged down, on a backdrop, with
-noise.
+"""Scene -> picture: Pillow draws shapes at twice the size; they are averaged down and pasted on a backdrop with noise.
 
-The averaged shapes are kept as masks, so that drawing a scene is little more than pasting them.
+The averaged shapes are cached as masks, so drawing a scene is little more than pasting them.
 """
 
 import functools
@@ -36,17 +35,17 @@ BACKDROPS = {
     "slate": (78, 92, 108),
 }
 _SWING = 13
-"""Patterns go this far up and down from the backdrop's colour."""
+"""Largest difference of a pattern from the backdrop's colour, up and down."""
 RING_WIDTH = 0.42
 _LARGEST_KEPT = 512
-"""Size up to which masks and backdrops are kept: some 60 MB there, 1 MB at 64."""
+"""Largest picture whose masks and backdrops are cached. The cache takes about 60 MB at this size, 1 MB at 64."""
 _NOISE_STARTS = 2**15
-"""Pictures begin at one of this many places of the same noise."""
+"""Number of positions of the same noise at which a picture may start."""
 
 
 def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
     """(size, size, 3) uint8. noise: largest change of a pixel by noise, at most MAX_NOISE."""
-    # Masks and backdrops of huge pictures would take too much memory to be kept.
+    # Masks and backdrops of huge pictures would take too much memory in the cache.
     keep = size <= _LARGEST_KEPT
     backdrop, mask = (_backdrop, _mask) if keep else (_backdrop.__wrapped__, _mask.__wrapped__)
     image = backdrop(scene.tint, scene.pattern, size).copy()
@@ -58,17 +57,17 @@ def draw(scene: Scene, size: int, noise: int) -> np.ndarray:
         image.paste(PALETTE[thing.color], (column - reach, row - reach), stencil)
     pixels = np.frombuffer(image.tobytes(), np.uint8)
     start = int(scene.grain * _NOISE_STARTS)
-    # Unsigned bytes wrap around: adding 253 takes 3 away.
+    # Unsigned bytes wrap around: adding 253 subtracts 3.
     noisy: np.ndarray = pixels + _noise_strip(size, noise)[start : start + pixels.size]
     return noisy.reshape(size, size, 3)
 
 
 @functools.lru_cache(maxsize=4096)
 def _mask(shape: str, turn: int, radius: float, right: int, down: int) -> Image.Image:
-    """Coverage of the pixels around a shape's centre, in 255ths; radius in pixels.
+    """Coverage of the pixels around a shape's centre, in 255ths. radius: in pixels.
 
-    The centre is at the corner of four pixels, or half a pixel to the right of it or down: as exact
-    as drawing at twice the size is anyway.
+    right, down: 0 or 1. The centre is at the corner of four pixels, or half a pixel to the right of it or
+    down; drawing at twice the size is not more exact anyway.
     """
     reach = math.ceil(radius) + 1
     image = Image.new("L", (4 * reach, 4 * reach))
@@ -85,8 +84,8 @@ def _draw_shape(
     radius: float,
     ink: int,
 ) -> None:
-    # Pillow cuts off the fractions of coordinates and draws the first and the last pixel: with half
-    # a pixel less on each side both are rounded.
+    # Pillow truncates coordinates and includes the first and the last pixel. Half a pixel less on each
+    # side rounds both.
     (x, y), radius = center, radius - 0.5
     if shape not in ROUND:
         canvas.polygon([(px * radius + x, py * radius + y) for px, py in outline(shape, turn)], ink)
@@ -112,7 +111,7 @@ def hidden_share(back: Object, front: Object, scale: int = 96) -> float:
 
 @functools.lru_cache(maxsize=len(BACKDROPS) * len(PATTERNS))
 def _backdrop(tint: str, pattern: str, size: int) -> Image.Image:
-    """The empty picture."""
+    """The picture without objects."""
     rows, columns = np.mgrid[0:size, 0:size] / (size / 4)
     wave = {
         "plain": np.zeros_like(rows),
@@ -126,7 +125,7 @@ def _backdrop(tint: str, pattern: str, size: int) -> Image.Image:
 
 @functools.lru_cache(maxsize=4)
 def _noise_strip(size: int, noise: int) -> np.ndarray:
-    """Bell-shaped noise in [-noise, noise] as bytes modulo 256, long enough for every start."""
+    """Approximately normal noise in [-noise, noise] as bytes modulo 256, long enough for every start."""
     length = size * size * 3 + _NOISE_STARTS
     bits = np.random.PCG64(np.random.SeedSequence((size, noise)))
     words = bits.random_raw(-(-length // 2)).view(np.uint8).reshape(4, -1)

@@ -28,7 +28,7 @@ _VERBS = ("is", "sits", "lies")
 
 
 def caption(plan: Plan, draws: Draws) -> str:
-    """One or two sentences that say what the plan says."""
+    """One or two sentences that state the content of the plan."""
     text = {
         "listing": _listing,
         "located": _located,

@@ -1,7 +1,7 @@
-"""Scenes that are asked for in six ways, from one object to two colours bound to two shapes, whose truth is exact.
+"""Scenes with prompts of six kinds, from one object to two colours bound to two shapes. Every prompt is exactly true.
 
 The kinds are those of GenEval (Ghosh et al. 2023, arXiv:2310.11513, section 3): single object, two objects, count,
-colour, position, and binding, which is there called attribute binding.
+colour, position, and binding, which GenEval calls attribute binding.
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from weft.worlds.scenes.world import (
 
 KINDS = ("single object", "two objects", "count", "color", "position", "binding")
 NAMED_PAIRS = ("color", "binding")
-"""Kinds whose prompts name colour and shape of an object: those of the split with held-out pairs."""
+"""Kinds whose prompts name colour and shape of an object. The split with held-out pairs has only these kinds."""
 COLORS = ("red", "yellow", "green", "blue", "purple", "brown", "black", "white")
 SHAPES = ("circle", "triangle", "star", "heart")
 NUMBERS = ("one", "two", "three")
@@ -44,12 +44,12 @@ RELATIONS = {
 APART = 0.25
 """Least distance of two centres along the axis of their relation."""
 _STREAM = 7
-"""Of random numbers, beside those of the world's scenes."""
+"""Number of the stream of random numbers; the data set of scenes uses smaller ones."""
 
 
 @dataclass(frozen=True)
 class PromptedScenesConfig(Config["PromptedScenes"]):
-    """Pictures of one to three objects on a plain ground, each with a prompt and what it asks for."""
+    """Pictures of one to three objects on a plain background, each with a prompt and the facts that it asks for."""
 
     count: int = 1000
     """Number of pictures."""
@@ -58,7 +58,7 @@ class PromptedScenesConfig(Config["PromptedScenes"]):
     size: int = 64
     """Side of the pictures in pixels."""
     seed: int = 0
-    """Another seed is another world."""
+    """Another seed generates another world."""
     noise: int = 4
     """Largest change of a pixel by noise, in grey levels out of 255."""
 
@@ -70,7 +70,8 @@ class PromptedScenesConfig(Config["PromptedScenes"]):
 
 
 class PromptedScenes(DrawnRows):
-    """Items: image, text (the prompt), kind (of `KINDS`), asked (what it asks for: objects, count, relation), objects, split."""
+    """Items: image, text (the prompt), kind (of `KINDS`), asked (the facts in the prompt: objects, count, relation),
+    objects, split."""
 
     what = "scenes"
 
@@ -109,10 +110,10 @@ class PromptedScenes(DrawnRows):
 
 @dataclass(frozen=True)
 class PromptsConfig(DrawnSource):
-    """Rows of prompted scenes, drawn as they are asked for."""
+    """Rows of prompted scenes, generated on access."""
 
     scenes: PromptedScenesConfig = field(default_factory=PromptedScenesConfig)
-    """How every picture is drawn; its split and count are not used."""
+    """Settings of pictures and prompts. Its split and count are not used."""
 
     @property
     def words(self) -> str:
@@ -144,7 +145,7 @@ def _looks(draws: Draws, kind: str, held_out: bool) -> tuple[list[tuple[str, str
 
 
 def _placed(draws: Draws, looks: list[tuple[str, str]], relation: str | None) -> list[Object]:
-    """The objects, none of which covers another, where the relation holds."""
+    """Places the objects so that none covers another and the relation holds."""
     while True:
         placed: list[Object] = []
         for color, shape in looks:
@@ -176,7 +177,7 @@ def holds(
 def _prompt(
     kind: str, looks: list[tuple[str, str]], relation: str | None
 ) -> tuple[str, dict[str, Any]]:
-    """The words, and what they ask for: objects with shape and perhaps colour, their number, their relation."""
+    """The prompt and its facts: objects with shape and perhaps colour, their number, their relation."""
     pairs = [{"color": color, "shape": shape} for color, shape in looks]
     shapes = [{"shape": shape} for _, shape in looks]
     named = [f"a {color} {shape}" for color, shape in looks]

@@ -1,4 +1,4 @@
-"""The generated world as questions: one row a question."""
+"""The generated world as questions: one row for each question."""
 
 import threading
 from typing import Any
@@ -12,8 +12,8 @@ from weft.worlds.scenes.dataset import Scenes, ScenesConfig, attributes, regions
 class ScenePictures:
     """The picture of each scene by its number, and its columns objects and regions.
 
-    A picture is drawn when it is first asked for and kept, since each is asked for once a question and again
-    every epoch: 12 KB a scene of 64 x 64 pixels.
+    A picture is drawn at its first use and cached, since it is read once for each question and again in
+    every epoch. A scene of 64 x 64 pixels takes 12 KB.
     """
 
     def __init__(self, scenes: Scenes) -> None:

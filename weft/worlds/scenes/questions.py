@@ -1,9 +1,10 @@
 """Questions about a scene whose words do not give the answer away.
 
-For each question the answer is drawn first, uniformly, and then a question with that answer; a type
-for which the scene lacks questions of one answer is left out, for all its answers. Since colours,
-shapes, sizes and places are drawn alike for all, every answer to the same words is equally likely.
-Whoever is spoken of is the only one that the words fit.
+- The answer is sampled first, uniformly, and then a question with that answer.
+- If a scene has no question with one of the answers of a type, the type is left out for all its answers.
+- Colours, shapes, sizes and places have the same distribution for all objects. So every answer to the same
+  words is equally likely.
+- The words for an object match only this object of the scene.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,19 +26,19 @@ from weft.worlds.scenes.world import (
 
 QUESTION_TYPES = ("existence", "count", "color", "shape", "comparison", "spatial")
 ANSWERS = ("yes", "no", "0", "1", "2", "3", *COLORS, *SHAPES, *RELATIONS)
-"""Every answer that occurs."""
+"""All possible answers."""
 
 Question = tuple[str, str]
 Named = tuple[str, Object]
 NamedPair = tuple[Named, Named]
 _OUTERMOST = 0.1
-"""The leftmost object is the leftmost by at least this much."""
+"""Least distance between an outermost object and the next one, as a share of the side of the picture."""
 
 
 def questions(
     scene: Scene, draws: Draws, types: Sequence[str] = QUESTION_TYPES, outermost: bool = True
 ) -> list[dict[str, str]]:
-    """Up to one question of each of the types: {"question", "answer", "type"}.
+    """Up to one question for each of the types: {"question", "answer", "type"}.
 
     outermost: some ask about the leftmost, rightmost, topmost or bottommost shape.
     """
@@ -73,9 +74,9 @@ def _existence(scene: Scene, draws: Draws) -> Question | None:
 
 
 def _existing_pair(scene: Scene, truth: bool, draws: Draws) -> tuple[str, str]:
-    """A pair that is in the scene, or one that is not though its colour and shape both are.
+    """A colour-shape pair. truth: it is in the scene; otherwise only its colour and its shape are, if possible.
 
-    Held-out pairs are asked about only where the scene holds some, there half of the time.
+    Held-out pairs are asked about only if the scene has some, and then half of the time.
     """
     present = {(t.color, t.shape) for t in scene.objects}
     held_out = present & HELD_OUT
@@ -86,7 +87,7 @@ def _existing_pair(scene: Scene, truth: bool, draws: Draws) -> tuple[str, str]:
     if not truth:
         colors, shapes = {c for c, _ in present}, {s for _, s in present}
         candidates = [(c, s) for c, s in candidates if c in colors and s in shapes] or candidates
-    # A scene of held-out pairs alone has no seen pair to say yes about.
+    # A scene with only held-out pairs has no other pair for the answer yes.
     return draws.pick(candidates or sorted(held_out))
 
 
@@ -97,7 +98,7 @@ def _count(scene: Scene, draws: Draws) -> Question | None:
 
 
 def _attribute(scene: Scene, draws: Draws, asked: str, outermost: bool) -> Question | None:
-    """What colour or shape the outermost object has, or the only one of a shape, colour or size."""
+    """Asks for the colour or the shape of an outermost object, or of an object that its description identifies."""
     referents: list[Named] = []
     if outermost and draws.unit() < 0.5:
         referents = _outermost(scene)
@@ -139,7 +140,7 @@ def _outermost(scene: Scene) -> list[Named]:
 
 
 def _named(scene: Scene) -> list[Named]:
-    """Objects that colour and shape tell apart from all others, with their names."""
+    """Objects whose pair of colour and shape is unique in the scene, with their names."""
     found = []
     for thing in scene.objects:
         what = Description(color=thing.color, shape=thing.shape)
@@ -149,7 +150,7 @@ def _named(scene: Scene) -> list[Named]:
 
 
 def _comparison(scene: Scene, draws: Draws) -> Question | None:
-    """Of sizes or of numbers. Whether a scene allows a comparison does not depend on the answer."""
+    """Compares sizes or numbers. Whether a scene allows a comparison does not depend on the answer."""
     named = list(permutations(_named(scene), 2))
     for ask in draws.sample((_same_size, _bigger, _more), 3):
         asked = ask(scene, named, draws)
@@ -179,7 +180,7 @@ def _bigger(scene: Scene, named: list[NamedPair], draws: Draws) -> Question | No
 
 
 def _more(scene: Scene, named: list[NamedPair], draws: Draws) -> Question | None:  # noqa: ARG001
-    """Are there more (fewer) of one colour than of another, or of one shape?"""
+    """Asks whether there are more (or fewer) objects of one colour than of another, or of one shape."""
     truth, word = draws.unit() < 0.5, draws.pick(("more", "fewer"))
     if draws.unit() < 0.5:
         kinds = [Description(color=c) for c in COLORS]
@@ -198,7 +199,7 @@ def _more(scene: Scene, named: list[NamedPair], draws: Draws) -> Question | None
 
 
 def _spatial(scene: Scene, draws: Draws) -> Question | None:
-    """Where one object is as seen from another, or whether it is there."""
+    """Asks for the position of one object relative to another, or whether a position is right."""
     related = [
         (a, how, b)
         for (a, x), (b, y) in combinations(_named(scene), 2)

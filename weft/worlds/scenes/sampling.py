@@ -1,4 +1,4 @@
-"""Which objects a scene holds and where they stand."""
+"""Samples a scene: its objects and their places."""
 
 import functools
 import math
@@ -36,11 +36,12 @@ def sample_scene(
     shapes: tuple[str, ...] = SHAPES,
     overlap: float = 0.5,
 ) -> Scene:
-    """A scene of `objects[0]` to `objects[1]` objects. scale: factor of their radii. overlap: share
-    of the scenes in which two of them overlap.
+    """Samples a scene of `objects[0]` to `objects[1]` objects.
 
-    The number of objects that show its topic is drawn first and uniformly, so "how many?" about the
-    topic has every answer equally often.
+    scale: factor of their radii. overlap: share of the scenes in which two objects overlap.
+
+    The number of objects of the topic is sampled first, uniformly. So every answer to "how many?" about the
+    topic is equally likely.
     """
     held_out = split == "test_heldout"
     topic = _topic(draws, held_out, colors, shapes)
@@ -70,7 +71,7 @@ def _topic(
 
 @functools.cache
 def _pools(topic: Description, colors: tuple[str, ...], shapes: tuple[str, ...]) -> Pools:
-    """Seen pairs that show the topic, seen pairs that do not, and the same of held-out pairs."""
+    """Seen pairs of the topic, other seen pairs, and the same two for held-out pairs."""
 
     def shows(pair: Pair) -> bool:
         return topic.color in (None, pair[0]) and topic.shape in (None, pair[1])
@@ -85,7 +86,7 @@ def _pools(topic: Description, colors: tuple[str, ...], shapes: tuple[str, ...])
 
 
 def _pairs(draws: Draws, pools: Pools, count: int, number: int, held_out: bool) -> list[Pair]:
-    """Colour and shape of each object; `count` of them show the topic."""
+    """Colour and shape of each object. `count` of them are of the topic."""
     seen, seen_other, held, held_other = pools
     pairs = [draws.pick(seen or held) for _ in range(count)]
     pairs += [draws.pick(seen_other) for _ in range(number - count)]
@@ -117,10 +118,10 @@ def _layout(
 def _spot(
     draws: Draws, placed: list[Object], radius: float, onto: Object | None
 ) -> tuple[float, float] | None:
-    """A free place for a circle of that radius, or one that overlaps `onto` alone, or None.
+    """A free place for a circle of that radius, or one that overlaps only `onto`; None if none was found.
 
-    Overlapping circles leave the centre of the smaller one outside the larger one, so more than half
-    of whatever lies behind stays in sight.
+    The centre of the smaller circle stays outside the larger one, so more than half of the object behind
+    stays visible.
     """
     low, high = radius + _MARGIN, 1 - radius - _MARGIN
     for _ in range(24):
@@ -143,7 +144,7 @@ def _spot(
 
 
 def _with_visibility(placed: list[Object]) -> tuple[list[Object], tuple[int, int] | None]:
-    """The objects with their visible share, and the numbers of the pair (front, back) that overlaps."""
+    """The objects with their visible share, and the numbers (front, back) of the pair that overlaps, if any."""
     for front, a in enumerate(placed):
         for back, b in enumerate(placed[:front]):
             if (a.x - b.x) ** 2 + (a.y - b.y) ** 2 < (a.radius + b.radius) ** 2:

@@ -13,15 +13,15 @@ from weft.worlds.scenes.question_rows import SceneQuestions
 
 @dataclass(frozen=True)
 class GeneratedConfig(DrawnSource):
-    """Rows from the generated world, drawn as they are asked for."""
+    """Rows from the generated world of scenes, generated on access."""
 
     scenes: ScenesConfig = field(default_factory=ScenesConfig)
-    """How every scene is drawn and described; its split and count are not used."""
+    """Settings of scenes and captions. Its split and count are not used."""
     rows: Literal["scenes", "questions", "dialogs"] = "scenes"
-    """A row a scene, with its captions; or a row a question about a scene, about six times as many; or
-    a row a turn of a dialog about a scene, with the turns before it."""
+    """scenes: one row for each scene, with its captions. questions: one row for each question about a scene,
+    about six times as many. dialogs: one row for each turn of a dialog about a scene, with the turns before."""
     columns: dict[str, str] = field(default_factory=dict)
-    """Stream -> column that it reads in place of that of its name, such as text: question."""
+    """Stream -> column that it reads instead of the column of its own name, such as text: question."""
 
     @property
     def words(self) -> str:

@@ -1,8 +1,8 @@
-"""What a scene holds: objects with shape, colour, size and place, all in the unit square.
+"""The content of a scene: objects with shape, colour, size and place, all in the unit square.
 
-Names and pairs are drawn so that questions can be balanced by construction. The held-out pairs form
-a cyclic pattern over colours and shapes, so every colour and every shape misses the same number of
-partners in training, and no colour or shape is told apart by how often it occurs.
+Names and pairs are sampled so that questions are balanced by construction. The held-out pairs form a
+cyclic pattern over colours and shapes. So every colour and every shape lacks the same number of partners
+in training, and all colours, and all shapes, are equally frequent.
 """
 
 import functools
@@ -57,13 +57,13 @@ HELD_OUT = frozenset(
 def pairs_of(
     colors: tuple[str, ...], shapes: tuple[str, ...], held_out: bool
 ) -> tuple[tuple[str, str], ...]:
-    """The pairs of these colours and shapes that are held out of training, or all others."""
+    """The pairs of these colours and shapes that are held out of training; with held_out False all others."""
     pairs = ((c, s) for c in colors for s in shapes)
     return tuple(pair for pair in pairs if (pair in HELD_OUT) == held_out)
 
 
 def is_balanced(colors: tuple[str, ...], shapes: tuple[str, ...]) -> bool:
-    """Whether some pairs are held out, equally many of each of the colours and of each of the shapes."""
+    """Whether some pairs are held out, the same number for each colour and for each shape."""
     held_out = pairs_of(colors, shapes, True)
     missed = (
         [Counter(pair[i] for pair in held_out)[v] for v in names]
@@ -74,7 +74,7 @@ def is_balanced(colors: tuple[str, ...], shapes: tuple[str, ...]) -> bool:
 
 ROUND = ("circle", "ring")
 TURNS = 5
-"""A shape is drawn at one of this many slight rotations, from -12 to 12 degrees."""
+"""Number of slight rotations of a shape, from -12 to 12 degrees."""
 RADII = {"small": (0.085, 0.092, 0.099, 0.106), "large": (0.155, 0.165, 0.175, 0.185)}
 
 _CLEAR = 0.15
@@ -120,7 +120,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One drawn thing.
+    """One object of a scene.
 
     x, y: centre of its bounding circle, in [0, 1] from the left and the top. radius: of that circle.
     turn: number of its rotation. box: (x0, y0, x1, y1), tight around the whole shape, also around a
@@ -141,7 +141,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a phrase such as "large red star" says; None where it says nothing."""
+    """The content of a phrase such as "large red star"; None for an attribute that it does not state."""
 
     size: str | None = None
     color: str | None = None
@@ -160,9 +160,9 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """objects: in drawing order, a later one covers an earlier one. topic: a colour, a shape or a pair
-    of both, of which the scene was made to hold `topic_count` objects. covering: (front, back) numbers
-    of the objects that overlap. grain: number in [0, 1) that selects the noise. colors, shapes:
+    """objects: in drawing order; a later one covers an earlier one. topic: a colour, a shape or a pair of both.
+    topic_count: how many objects of the topic the scene has; this number was sampled first. covering: numbers
+    (front, back) of the objects that overlap. grain: number in [0, 1) that selects the noise. colors, shapes:
     those of the scene's world.
     """
 
@@ -210,7 +210,7 @@ def _corners(shape: str) -> list[tuple[float, float]]:
     if shape == "heart":
         return [_heart(2 * math.pi * i / 22) for i in range(22)]
     if shape == "crescent":
-        # The unit circle less a circle of radius 0.8 around (0.5, 0); they meet at x = 0.61.
+        # The unit circle minus a circle of radius 0.8 around (0.5, 0); they intersect at x = 0.61.
         outer, inner = math.acos(0.61), math.atan2(math.sqrt(1 - 0.61**2), 0.11)
         back = [outer + (2 * math.pi - 2 * outer) * i / 12 for i in range(13)]
         front = [inner + (2 * math.pi - 2 * inner) * i / 9 for i in range(10)]
@@ -249,7 +249,7 @@ def place(
 
 
 def relation(a: Object, b: Object) -> str | None:
-    """Where `a` is as seen from `b`: one of RELATIONS, or None where that is not clear-cut."""
+    """The position of `a` relative to `b`: one of RELATIONS, or None if it is not clear-cut."""
     (ax, ay), (bx, by) = a.center, b.center
     dx, dy = ax - bx, ay - by
     if abs(dx) >= _CLEAR and abs(dx) >= 1.4 * abs(dy):
@@ -260,7 +260,7 @@ def relation(a: Object, b: Object) -> str | None:
 
 
 def region(thing: Object) -> str | None:
-    """One of nine names such as "top left", "right" or "center", or None near a border of two."""
+    """One of nine names such as "top left", "right" or "center"; None near the border of two regions."""
     x, y = thing.center
     column = "left" if x < 0.3 else "right" if x > 0.7 else "" if 0.38 < x < 0.62 else None
     row = "top" if y < 0.3 else "bottom" if y > 0.7 else "" if 0.38 < y < 0.62 else None

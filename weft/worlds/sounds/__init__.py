@@ -1,4 +1,4 @@
-"""Generated sounds: a note says by its timbre the shape of an object, by its pitch the colour, by its loudness the size."""
+"""Generated sounds: the timbre of a note encodes an object's shape, the pitch its colour, the loudness its size."""
 
 from weft.worlds.sounds.notes import PITCHES, TIMBRES, Note, Timbre, render
 

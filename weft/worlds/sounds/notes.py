@@ -14,15 +14,15 @@ Samples = NDArray[np.float32]
 PITCHES = {color: 165.0 * 2 ** (3 * number / 12) for number, color in enumerate(COLORS)}
 """Colour -> fundamental frequency in Hz: minor thirds from 165 Hz to 785 Hz, whose fifth harmonic is below 4 kHz."""
 LOUDNESS = {"small": 0.08, "large": 0.24}
-"""Size -> largest amplitude of a note, as a share of full scale: 9.5 dB apart."""
+"""Size -> peak amplitude of a note, as a share of full scale. The two are 9.5 dB apart."""
 _RELEASE = 0.01
-"""Seconds in which a note begins and ends, so that it does not click."""
+"""Seconds of the fade in and the fade out of a note, so that it does not click."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timbre:
-    """harmonics: amplitudes of the pitch and its multiples. decay: seconds in which a note falls by 20 dB; None: it
-    stays as loud. tremolo: changes of loudness a second.
+    """harmonics: amplitudes of the pitch and its multiples. decay: seconds in which a note falls by 20 dB; None: no
+    decay. tremolo: frequency of the changes of loudness, in Hz.
     """
 
     harmonics: tuple[float, ...]
@@ -53,7 +53,7 @@ TIMBRES = dict(
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note of an object of that look. start, seconds: when it begins and how long it lasts."""
+    """A note for an object with that shape, colour and size. start: in seconds. seconds: its length."""
 
     start: float
     seconds: float
@@ -63,7 +63,7 @@ class Note:
 
 
 def render(notes: Iterable[Note], seconds: float, rate: int) -> Samples:
-    """(S,) float32 samples of all notes together, in [-1, 1]; what lies behind `seconds` is cut off."""
+    """(S,) float32 samples of all notes together, in [-1, 1], cut off at `seconds`."""
     samples = np.zeros(round(seconds * rate), np.float32)
     for note in notes:
         begin = round(note.start * rate)
@@ -75,7 +75,7 @@ def render(notes: Iterable[Note], seconds: float, rate: int) -> Samples:
 
 @functools.lru_cache(maxsize=2048)
 def _played(shape: str, color: str, size: str, seconds: float, rate: int) -> Samples:
-    """The note from its start; harmonics above half of the rate are left out."""
+    """Samples of one note. Harmonics above half of the sampling rate are left out."""
     timbre, pitch = TIMBRES[shape], PITCHES[color]
     times = np.arange(round(seconds * rate)) / rate
     wave = np.zeros_like(times)
