@@ -141,8 +141,15 @@ def test_those_that_gave_up_leave_the_queue() -> None:
         assert [one() for one in left] == [None, None]
         with batcher.arriving():
             assert len(batcher) == 0
+        before = asyncio.create_task(batcher.ask("b", held, 0, SMALL))
+        await asyncio.sleep(0)
+        behind = asyncio.create_task(
+            batcher.ask("a", lambda many: many, 2, SMALL, "c", concurrent=True)
+        )
+        await asyncio.sleep(0.1)  # the free thread has seen that it may not begin
+        before.cancel()
         async with asyncio.timeout(60):
-            second = await batcher.ask("a", lambda many: many, 2, SMALL, "c", concurrent=True)
+            second = await behind
         held.held.set()
         return second + await first
 
