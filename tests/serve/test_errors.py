@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -14,13 +15,17 @@ import numpy as np
 import pytest
 from asking import Answer, ask, encoded, form, gate, media, png
 from made_media import sound_file, tone
+from pydantic import ValidationError
 
+from weft.core.language import say, speaking
 from weft.index import Preview
 from weft.modalities.vectors import VectorsConfig
 from weft.modalities.video import VideoConfig
 from weft.runs.run import Run
 from weft.runs.searching import open_index
+from weft.serve import requests
 from weft.serve.log import Log
+from weft.serve.reading import EXPECTED, OF_FIELDS, said_of
 from weft.serve.refusals import RefusedError
 from weft.serve.service import Served, Service
 from weft.serve.settings import Limits
@@ -98,6 +103,17 @@ def npy(array: np.ndarray) -> bytes:
         ("/search", {"run": "both"}, 400, "the run 'both' has no index; build one with: weft"),
         ("/items", {"items": [{"id": "a", "value": "x"}]}, 403, "--writable"),
         ("/items", {"items": []}, 422, "items: expected a length of at least 1"),
+        ("/items", {"items": [{"id": ""}]}, 422, "items.0.id: expected a text of length 1 or more"),
+        (
+            "/items",
+            {"items": [{"id": "a", "metadata": {"year": [1]}}]},
+            422,
+            "items.0.metadata.year: expected a text, a finite number, true, false or null",
+        ),
+        ("/search", {"where": {"year": None}}, 422, "where.year: expected a text, a finite number"),
+        ("/search", {"where": {"year": {"mean": 1}}}, 422, "or an object with min, max or both"),
+        ("/generate", {"seed": 2**63}, 422, "seed: expected less than 9,223,372,036,854,775,808"),
+        ("/generate", {"n": "9" * 5000}, 422, "n: expected a whole number with fewer digits"),
         ("/login", {"token": "x"}, 400, "no token"),
     ],
 )
@@ -107,6 +123,25 @@ def test_a_value_that_cannot_be(
     found = post(service, path, content)
     assert said in found.error
     assert found.status == status
+
+
+def test_expected_types_and_ranges_are_in_chinese() -> None:
+    context = dict.fromkeys(("ge", "lt", "le", "min_length", "max_length"), 2)
+    told = [
+        *(f"expected {one.format(**context, expected='A or B')}" for one in EXPECTED.values()),
+        *OF_FIELDS.values(),
+    ]
+    for model, body in (
+        (requests.Search, {"where": {"a": None}}),
+        (requests.AddItems, {"items": [{"id": "a", "metadata": {"a": []}}]}),
+    ):
+        with pytest.raises(ValidationError) as refused:
+            model.model_validate(body)
+        told.append(said_of(refused.value).rpartition(": ")[2])
+    with speaking("zh"):
+        for one in told:
+            words = set(re.findall("[a-z]{2,}", say(f"k: {one}; 2 more errors")))
+            assert words <= {"true", "false", "null", "min", "max"}
 
 
 def test_filters_that_do_not_fit(service: Service) -> None:

@@ -140,10 +140,8 @@ def _looked_up(sentence: str, chosen: str) -> str | None:
 
 def _in_parts(sentence: str, chosen: str) -> str | None:
     """Translates WHERE: SENTENCE; SENTENCE; and lists with commas, if the catalogue has each part."""
-    found = _after_place(sentence, chosen)
-    if found or sentence.count("; ") >= MOST_PARTS:
-        return found or _list(sentence.split(", "), chosen)
-    for mark in re.finditer("; ", sentence):
+    # Sentences are split first: a place at the end of one would take in those behind it.
+    for mark in re.finditer("; ", sentence if sentence.count("; ") < MOST_PARTS else ""):
         # Only the text after the mark is split further. Splits of the text before it were tried at earlier marks.
         before, after = sentence[: mark.start()], sentence[mark.end() :]
         first = (
@@ -154,7 +152,7 @@ def _in_parts(sentence: str, chosen: str) -> str | None:
         second = first and (_looked_up(after, chosen) or _in_parts(after, chosen))
         if second:
             return f"{first}；{second}"
-    return _list(sentence.split(", "), chosen)
+    return _after_place(sentence, chosen) or _list(sentence.split(", "), chosen)
 
 
 def _after_place(sentence: str, chosen: str) -> str | None:

@@ -101,6 +101,7 @@ class _InMemory(MultiPartParser):
 EXPECTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number with fewer digits",
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
@@ -111,12 +112,13 @@ EXPECTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
     "literal_error": "one of {expected}",
-    "greater_than_equal": "at least {ge}",
-    "less_than_equal": "at most {le}",
-    "too_short": "a length of at least {min_length}",
-    "too_long": "a length of at most {max_length}",
-    "string_too_short": "a text of {min_length} characters or more",
-    "string_too_long": "a text of at most {max_length} characters",
+    "greater_than_equal": "at least {ge:,}",
+    "less_than": "less than {lt:,}",
+    "less_than_equal": "at most {le:,}",
+    "too_short": "a length of at least {min_length:,}",
+    "too_long": "a length of at most {max_length:,}",
+    "string_too_short": "a text of length {min_length:,} or more",
+    "string_too_long": "a text of at most {max_length:,} characters",
 }
 """Type of error of pydantic -> what was expected instead."""
 OF_FIELDS = {"missing": "is missing", "extra_forbidden": "there is no such field"}

@@ -1,7 +1,7 @@
 """Schemas of requests: JSON, or a form with one part of JSON and others with files."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import (
     BaseModel,
@@ -12,8 +12,12 @@ from pydantic import (
     StrictInt,
     StrictStr,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
+from pydantic_core import PydanticCustomError
 
 ENCODED_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -36,6 +40,20 @@ VALUES_SCHEMA: dict[str, Any] = {
         "anyOf": [*VALUE_SCHEMA["anyOf"], {"type": "array", "items": VALUE_SCHEMA}]
     },
 }
+
+
+def expected(what: LiteralString) -> WrapValidator:
+    """One error for a value that is none of several types, in the place of one for each type."""
+
+    def validated(value: Any, inner: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("expected", what) from None
+
+    return WrapValidator(validated)
+
+
 Value = Annotated[Any, WithJsonSchema(VALUE_SCHEMA)]
 Values = Annotated[dict[str, Any], WithJsonSchema(VALUES_SCHEMA)]
 Name = Annotated[str, StringConstraints(max_length=500)]
@@ -44,7 +62,15 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Weight = Annotated[float, Field(ge=-100, le=100)]
 Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
-Condition = Scalar | list[Scalar] | dict[Literal["min", "max"], Scalar]
+MetadataValue = Annotated[
+    Scalar | None, expected("expected a text, a finite number, true, false or null")
+]
+Condition = Annotated[
+    Scalar | list[Scalar] | dict[Literal["min", "max"], Scalar],
+    expected(
+        "expected a text, a finite number, true or false, a list of them, or an object with min, max or both"
+    ),
+]
 Files = Mapping[str, list[bytes]]
 """Maps the name of a form's part to its files."""
 
@@ -164,7 +190,7 @@ class Item(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     id: Id
     value: Value = None
-    metadata: dict[str, Scalar | None] = Field(default_factory=dict, max_length=100)
+    metadata: dict[str, MetadataValue] = Field(default_factory=dict, max_length=100)
 
 
 class AddItems(Asked):
