@@ -1,5 +1,6 @@
 """An explanation explains what the run says: its answer, its score, of the inputs that it saw."""
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -85,6 +86,16 @@ def test_a_picture_is_read_once_for_all_models_and_views(monkeypatch: pytest.Mon
     explain_rows([run_of(seed, views=2) for seed in (0, 1)], dataset(), head="label")
     assert len(reads) == ROWS
     assert set(reads.values()) == {1}
+
+
+def test_of_many_streams_without_a_head_the_two_that_are_given_are_explained() -> None:
+    run = run_of(heads={})
+    row = dataset()[0].items
+    given = {"image": row["image"], "text": row["text"], "answer": "red"}
+    for pair in itertools.combinations(given, 2):
+        (one,) = run.explain(**{stream: given[stream] for stream in pair})
+        assert one.answer == "similarity"
+        assert {part.stream for part in one.parts} == set(pair)
 
 
 @dataclass(frozen=True)

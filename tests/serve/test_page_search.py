@@ -153,6 +153,22 @@ def test_why_a_picture_was_found(visit: Opener) -> None:
     page.locator("dialog").wait_for(state="detached")
 
 
+def test_a_hit_is_compared_with_the_words_or_the_only_file(visit: Opener, page_runs: Runs) -> None:
+    page = visit(run="pictures")
+    page.locator("#words").wait_for()
+    compared = "words => page.views[0].built.query.compared(words)?.stream ?? null"
+    assert page.evaluate(compared, "") is None
+    give(page, page_runs("captions") / "p05.png")
+    page.locator(".hit").first.wait_for()
+    assert page.evaluate(compared, "") == "image"
+    assert page.evaluate(compared, "thing") == "text"
+    # What was asked for is of the stream that the index holds: there are no two streams to compare.
+    assert not page.get_by_role("button", name="Why was this found?").count()
+    give(page, page_runs("captions") / "p06.png")
+    chips(page).nth(1).wait_for()
+    assert page.evaluate(compared, "") is None
+
+
 def test_a_file_that_the_run_cannot_read_is_refused_by_name(visit: Opener) -> None:
     page = visit(run="pictures")
     page.locator("#words").wait_for()

@@ -4,10 +4,12 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from weft.commands._own_input import OwnInput
+from weft.commands._own_input import OwnInput, options
+from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.samples import Sample
-from weft.explain.decision import decision_of
+from weft.core.text import counted
+from weft.explain.decision import SimilarityDecision, decision_of
 from weft.explain.deletion import Deletion
 from weft.explain.method import Method
 from weft.inference.given import given
@@ -21,9 +23,19 @@ from weft.runs.run import Run
 
 def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> list[html.Html]:
     """The section about the input that the options give."""
-    reads = decision_of(run.model, run.learned, head).reads
-    rows = given(own.values(run, reads), run.modalities).samples
-    (explained,) = explain_rows([run], rows, method, head)
+    decision = decision_of(run.model, run.learned, head)
+    if isinstance(decision, SimilarityDecision):
+        pair = own.chosen(run, run.streams)
+        if len(pair) != 2 < len(run.streams):
+            known = ", ".join(options(run, run.streams).values())
+            raise WeftError(
+                f"got {counted(len(pair), 'input')}, expected two of {known}: this run has no heads, so the similarity "
+                "of two inputs is explained"
+            )
+        decision = decision_of(run.model, run.learned, given=pair)
+    values = own.values(run, decision.reads)
+    rows = given(values, run.modalities).samples
+    (explained,) = explain_rows([run], rows, method, head, given=values)
     _print(explained)
     title = html.text(explained.answer)
     return [html.section(title, explained_legend([explained]), explained_html(explained))]

@@ -1,7 +1,7 @@
 """Decisions that can be explained: the answer of a model for encoded streams, and the score of an answer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -203,11 +203,13 @@ def decision_of(
     learned: Learned,
     head: str | None = None,
     similarity: tuple[str, str] | None = None,
+    given: Collection[str] = (),
 ) -> Decision:
     """Returns the decision to explain: the similarity of the two streams if given, otherwise the prediction of `head`.
 
-    By default it is the prediction of the first head; for a model without heads, the similarity of its
-    first two streams with projections. Raises WeftError if a name is unknown or there is no decision.
+    By default it is the prediction of the first head; for a model without heads, the similarity of two streams with
+    projections: those in `given` first, then the others in the model's order. Raises WeftError if a name is unknown
+    or there is no decision.
     """
     if similarity is not None:
         unknown = [name for name in similarity if name not in model.projections]
@@ -220,7 +222,8 @@ def decision_of(
         return HeadDecision(model, learned, name)
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:
-        return SimilarityDecision(model, learned, *embedded[:2])
+        first, second, *_ = sorted(embedded, key=lambda stream: stream not in given)
+        return SimilarityDecision(model, learned, first, second)
     raise WeftError(
         "the model has no heads and no two streams with projections, so there is no decision to explain"
     )

@@ -1,6 +1,6 @@
 """Explains decisions of runs: for new input, for rows, and for the predictions in a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -41,14 +41,15 @@ def explain_rows(
     method: Method = "auto",
     head: str | None = None,
     similarity: tuple[str, str] | None = None,
+    given: Collection[str] = (),
 ) -> list[Explained]:
-    """Explains the joint prediction of the runs for each row; see `decision_of`.
+    """Explains the joint prediction of the runs for each row; see `decision_of` for head, similarity and given.
 
     A row that lacks a stream is explained by the streams that it has. Raises WeftError if the runs' models make no
     decision, or for an unreadable row.
     """
     found: list[Explained] = []
-    decisions = [decision_of(run.model, run.learned, head, similarity) for run in runs]
+    decisions = [decision_of(run.model, run.learned, head, similarity, given) for run in runs]
     for start in range(0, len(rows), BATCH):
         found += _explained(runs, decisions, rows[start : start + BATCH], method)
     return found

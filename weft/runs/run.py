@@ -79,11 +79,12 @@ class Run(TrainedModel):
     ) -> list[Explained]:
         """Explains which parts of the input the answers depend on; one explanation for each row.
 
-        head: by default the model's first; without heads, the similarity of picture and text. rows, streams: as in
-        `read`. method: as in `weft explain`.
+        head: by default the model's first; without heads, the similarity of the two streams that are given, otherwise
+        of the model's first two. rows, streams: as in `read`. method: as in `weft explain`.
         """
         _, dataset = self._member(rows, streams)
-        return explain_rows([self], [dataset[n] for n in range(len(dataset))], method, head)
+        samples = [dataset[n] for n in range(len(dataset))]
+        return explain_rows([self], samples, method, head, given=streams)
 
 
 def load(

@@ -118,11 +118,13 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
 async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
     """Explains the answer for one row."""
     check_one_row(asked.values)
-    decision = decision_of(run.run.model, run.run.learned, asked.head)
+    decision = decision_of(run.run.model, run.run.learned, asked.head, given=asked.values)
     values, _ = run.streams_read(asked.values, decision.reads)
 
     def weigh(rows: Given) -> Answer:
-        (found,) = explain_rows([run.run], rows.samples, asked.method, asked.head)
+        (found,) = explain_rows(
+            [run.run], rows.samples, asked.method, asked.head, given=asked.values
+        )
         return explained_json(found)
 
     return {"run": run.name, **await run.alone("explain", values, weigh)}

@@ -99,9 +99,12 @@ class Query {
     return { query: [...texts, ...(await Promise.all(given))], like: items.map((part) => ({ id: part.id, weight: part.sign })) };
   }
 
-  /** All that was asked for in words. */
-  words(typed) {
-    const texts = this.parts.filter((part) => part.kind === "text" && part.sign > 0);
-    return [typed, ...texts.map((part) => part.text)].filter(Boolean).join(" ");
+  /** What a hit can be compared with, {stream, value()}: all words, else the only file; null where there is neither. */
+  compared(typed) {
+    const wanted = this.parts.filter((part) => part.sign > 0);
+    const words = [typed, ...wanted.map((part) => part.text)].filter(Boolean).join(" ");
+    if (words) return { stream: this.textStream, value: async () => words };
+    const [only, ...others] = wanted.filter((part) => part.file);
+    return only && !others.length ? { stream: only.stream, value: () => asValue(only.file) } : null;
   }
 }

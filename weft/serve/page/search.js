@@ -130,7 +130,7 @@ class SearchView {
       if (this.turn === turn) this.forget();
       return undefined;
     }
-    this.found = { ...answer, hits: this.others(answer.hits), words: this.query.words(typed) };
+    this.found = { ...answer, hits: this.others(answer.hits), compared: this.query.compared(typed) };
     this.cutoff.fit(this.found.hits.map((hit) => hit.score), this.found.calibrated);
     return this.draw();
   }
@@ -175,20 +175,17 @@ class SearchView {
     scrollTo({ top: 0 });
   }
 
-  /** What explains a hit by its preview and the words, or null where there are none. */
+  /** What explains a hit by its preview and what was asked for, or null where the two cannot be compared. */
   why() {
-    const { words } = this.found;
+    const { compared } = this.found;
+    const { stream } = this.index;
     const seen = this.kind === "image" || this.kind === "audio"; // of a video the preview is but a frame
     const similarity = this.run.can.includes("explain") && !this.run.heads.length;
-    if (!words || !seen || !similarity) return null;
-    return (hit, place) =>
-      explain(
-        {
-          run: this.run.name,
-          values: async (signal) => ({ [this.query.textStream]: words, [this.index.stream]: await asValue(await previewOf(hit.preview, signal)) }),
-        },
-        place,
-      );
+    if (!compared || compared.stream === stream || !seen || !similarity) return null;
+    return (hit, place) => {
+      const values = async (signal) => ({ [compared.stream]: await compared.value(), [stream]: await asValue(await previewOf(hit.preview, signal)) });
+      return explain({ run: this.run.name, values }, place);
+    };
   }
 
   /** The parameters of the address for what is asked. */
