@@ -1,1 +1,1 @@
-"""The commands; every module of this folder is one, with `main(words)` and its help as docstring."""
+"""The commands: each module without a leading underscore. It has `main(words)`, and its help as docstring."""

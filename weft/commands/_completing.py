@@ -1,4 +1,4 @@
-"""What may stand at the end of a command line: commands, recipes, options, run directories."""
+"""Completes the last word of a command line: commands, recipes, options, run directories."""
 
 import dataclasses
 import importlib
@@ -15,10 +15,10 @@ from weft import commands
 from weft.commands import _essentials
 
 RUN = "recipe.json"
-"""The file that makes a folder a run."""
+"""Every run directory contains this file."""
 HELP = ("--help", "--help-all")
 ACTIONS = {"data": ("check", "prepare"), "index": ("build", "add", "remove", "verify")}
-"""Commands whose first word says what they do; the options of each action have a class of their own."""
+"""Commands with actions as their first word. Each action has its own class of options."""
 CLASSES = {
     f"{name} {action}": f"{action.capitalize()}Arguments"
     for name, actions in ACTIONS.items()
@@ -27,9 +27,9 @@ CLASSES = {
 
 
 def candidates(words: list[str]) -> list[str]:
-    """The words that may stand in the place of the last one, which may be empty; none where a file may.
+    """Returns possible completions of the last word, which may be empty. Names of files are not completed.
 
-    words: those behind `weft`.
+    words: the words after `weft`.
     """
     *before, last = words or [""]
     return sorted({one for one in _possible(before, last) if one.startswith(last)})
@@ -68,7 +68,7 @@ def _arguments(module: ModuleType, before: list[str]) -> type | None:
 
 
 def _of_class(cls: type, before: list[str], last: str) -> Iterator[str]:
-    """From the options of a command: their names, or what may be the value of one."""
+    """Completions from the options of a command: their names, or values of the option before."""
     options = dict(_options(cls))
     hint, positional = options.get(before[-1].removeprefix("--").replace("-", "_"), (None, True))
     if last.startswith("-"):
@@ -87,7 +87,7 @@ def _of_class(cls: type, before: list[str], last: str) -> Iterator[str]:
 
 
 def _options(cls: type) -> Iterator[tuple[str, tuple[Any, bool]]]:
-    """Each option: its name, its type, and whether it is given by its place alone."""
+    """Each option: its name, its type, and whether it is positional."""
     hints = get_type_hints(cls, include_extras=True)
     for one in dataclasses.fields(cls):
         hint: Any = hints[one.name]
@@ -95,7 +95,7 @@ def _options(cls: type) -> Iterator[tuple[str, tuple[Any, bool]]]:
         if get_origin(hint) is Annotated:
             hint, *marks = get_args(hint)
         if dataclasses.is_dataclass(hint):
-            yield from _options(cast(type, hint))  # its settings are options of the command
+            yield from _options(cast(type, hint))  # its fields are options of the command
         else:
             yield one.name, (hint, tyro.conf.Positional in marks)
 
@@ -111,7 +111,7 @@ def _choices(hint: Any) -> Iterator[str]:
 
 
 def _runs(last: str) -> Iterator[str]:
-    """Run directories in the current folder, in runs/, and beside what was begun."""
+    """Run directories in the current folder, in runs/, and in the folder of the incomplete path `last`."""
     folder = Path(last if last.endswith("/") else Path(last).parent)
     for place in (Path(), Path("runs"), folder):
         for pattern in (f"*/{RUN}", f"*/*/{RUN}"):

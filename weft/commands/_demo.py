@@ -34,14 +34,14 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 MARKER = "demo.json"
 QUESTIONED = 3
-"""One test scene in this number is asked about, with up to six questions each."""
+"""One in this many test scenes has questions, up to six each."""
 COLUMNS = ("text", "text_zh", "objects")
-"""Columns of the table that the trainings read."""
+"""Columns of the table that training reads."""
 VALIDATION = 100
-"""Most scenes of the validation split."""
+"""Largest number of scenes in the validation split."""
 WORKERS = 1
-"""Threads of a training that read rows, and processes of an audit: to start more of them, each with torch, takes
-longer than to read rows this few and small."""
+"""Threads of a training that read rows, and processes of an audit. Starting more of them, each with torch, takes longer
+than reading these few, small rows."""
 SHOWN = (
     (
         PRETRAINING,
@@ -59,18 +59,18 @@ SHOWN = (
     ("scenes_questions", "scenes_questions", "test", "Questions after fine-tuning"),
     ("scenes_captions", "scenes_captions", "test", "Captions written after fine-tuning"),
 )
-"""What the report shows, the most important first: (name, run, split, title)."""
+"""Sections of the report, the most important first: (name, run, split, title)."""
 TIMED_SCENES = 128
-"""Scenes that the machine's speed is measured with."""
+"""Number of scenes for measuring the machine's speed."""
 WARM, TIMED = 2, 12
-"""Steps that are not timed, and steps that are."""
+"""Numbers of warm-up steps and of timed steps."""
 
 
 def run(wanted: Wanted) -> None:
     """Runs all stages, then prints tables and the path of the report."""
     began = time.perf_counter()
-    # Models this small compute little faster on a second core, which reading the rows needs; and threads of NumPy's
-    # that wait for each other keep cores busy that are slow or have other work.
+    # One core is left for reading rows: on it, models this small would compute little faster. NumPy gets the same
+    # number of threads, because its waiting threads keep cores busy.
     threads = max(1, torch.get_num_threads() - 1)
     torch.set_num_threads(threads)
     with (
@@ -81,7 +81,7 @@ def run(wanted: Wanted) -> None:
 
 
 def _run(wanted: Wanted, began: float) -> None:
-    # What may be refused is refused before time is spent, and before an earlier demo is gone.
+    # All checks come first: before time is spent and before an earlier demo is removed.
     _require_demo(wanted.out)
     _recipes(wanted, plan(1, wanted.minutes))
     sizes = plan(wanted.speed or _measured(), wanted.minutes)
@@ -122,7 +122,7 @@ def _run(wanted: Wanted, began: float) -> None:
 
 
 def _measured() -> int:
-    """Scenes a second in pretraining, from a few steps."""
+    """Measures the pretraining speed with a few steps, in scenes per second."""
     print(say("measuring how fast this machine trains"))
     pretraining = recipe(PRETRAINING)
     with tempfile.TemporaryDirectory() as place:
@@ -166,7 +166,7 @@ def _counts(wanted: Wanted, sizes: Plan) -> dict[str, int]:
 
 
 def _recipes(wanted: Wanted, sizes: Plan) -> dict[str, Recipe]:
-    """Each training's recipe on the demo's data. Raises ValueError for sizes that are out of range."""
+    """The recipe of each training, on the demo's data. Raises ValueError for sizes that are out of range."""
     _worlds(wanted, sizes)
     files = FilesConfig(_table(wanted))
     return {
@@ -189,7 +189,7 @@ def _on(chosen: Recipe, source: DataSource, steps: int, seed: int) -> Recipe:
 
 
 def _questions(wanted: Wanted, sizes: Plan) -> GeneratedConfig:
-    """The questions of the same scenes: any row is a function of seed, split and number."""
+    """Questions about the same scenes: any row is a function of seed, split and number."""
     source = recipe("scenes_questions").data.source
     assert isinstance(source, GeneratedConfig)
     counts = _counts(wanted, sizes)
@@ -206,19 +206,19 @@ def _table(wanted: Wanted) -> Path:
 
 
 def _require_demo(out: Path) -> None:
-    """Raises WeftError where the folder holds anything but an earlier demo."""
+    """Raises WeftError if the folder holds anything but an earlier demo."""
     if out.exists() and not (out / MARKER).exists() and (out.is_file() or any(out.iterdir())):
         raise WeftError(f"{out}: holds something else than an earlier demo; choose another --out")
 
 
 def _clear(out: Path, sizes: Plan) -> None:
-    """Removes an earlier demo, and writes down the sizes of this one."""
+    """Removes an earlier demo, and saves the sizes of this one."""
     shutil.rmtree(out, ignore_errors=True)
     save(sizes, out / MARKER)
 
 
 def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
-    """The generated world as a folder of pictures and one table, as a user's own data would be."""
+    """Writes the generated world as a folder of pictures and one table, like a user's own data."""
     parts = [write_scenes(world, table.parent, columns=COLUMNS) for world in worlds]
     write_bytes(table, b"".join(part.read_bytes() for part in parts))
     for part in parts:
@@ -227,14 +227,14 @@ def _generate(worlds: Sequence[ScenesConfig], table: Path) -> None:
 
 
 def _card(data: Path) -> DataReport:
-    """The data card, of the validation split for speed; written beside the data."""
+    """Makes the data card and writes it beside the data; only of the validation split, for speed."""
     found = check(FilesConfig(data).open("validation"), name="scenes, validation")
     write_card(found, data.parent)
     return found
 
 
 def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
-    """The run directory of each training; all but the first start from the first."""
+    """Runs all trainings. All but the first start from the weights of the first. Returns their run directories."""
     folders: dict[str, Path] = {}
     for name, chosen in recipes.items():
         size = chosen.run.batch_size
@@ -245,7 +245,7 @@ def _train_all(recipes: Mapping[str, Recipe], out: Path) -> dict[str, Path]:
 
 
 def _measure_all(runs: Mapping[str, Run]) -> dict[str, tuple[str, Measurement]]:
-    """What the report shows, the most important first: (title, measurement)."""
+    """Measures the sections of the report, the most important first: (title, measurement)."""
     audits: dict[tuple[str, str], Leakage | None] = {}
     found = {}
     for key, name, split, title in SHOWN:

@@ -1,4 +1,4 @@
-"""How much the demo trains: what is asked for, and the sizes that a machine of a given speed can train."""
+"""The sizes of the demo: what the user asks for, and what a machine of a given speed can train in that time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from weft.core.ranges import COUNT, POSITIVE, require
 class Stage(NamedTuple):
     """A training of the demo.
 
-    share: of the time for training. cost: seconds of its step beside a pretraining step's. fewest: steps below
-    which what it shows is of no use; a machine too slow for them takes longer.
+    share: of the time for training. cost: time of its step, relative to a pretraining step. fewest: least number
+    of steps for a useful result; a machine too slow for them takes longer.
     """
 
     share: float
@@ -28,13 +28,13 @@ STAGES = {
     "scenes_captions": Stage(0.17, 1.3, 20),
 }
 BATCH = 128
-"""Scenes in a pretraining step, by which a machine's speed is measured."""
+"""Scenes in a pretraining step. The speed of a machine is measured with such steps."""
 FIXED_S, ROWS = 5.0, 16_000
-"""What is not training: seconds on any machine, and the time for so many scenes of pretraining."""
+"""Time besides training: seconds on any machine, plus the time in which the machine pretrains on ROWS scenes."""
 TRAIN_ROWS = 4
-"""Further scenes of that time for each training scene, which is drawn, written and read again."""
+"""Added to ROWS for each training scene, which is generated, written and read again."""
 EPOCHS = 20
-"""Times that pretraining sees each scene, within FEWEST_SCENES and MOST_SCENES."""
+"""Passes of pretraining over the scenes, as long as their number is between FEWEST_SCENES and MOST_SCENES."""
 FEWEST_SCENES, MOST_SCENES = 2_000, 10_000
 
 
@@ -61,7 +61,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan(Settings):
-    """The sizes of a demo, and what they were chosen for."""
+    """The sizes of a demo, and the speed and time for which they were chosen."""
 
     speed: int
     """Pretraining speed, in scenes per second."""
@@ -81,17 +81,17 @@ class Plan(Settings):
 
     @property
     def is_late(self) -> bool:
-        """Whether the fewest steps that are of use take longer than was asked for."""
+        """Whether the least numbers of useful steps take longer than the planned time."""
         return self.seconds > 60 * self.minutes * 1.05
 
 
 def plan(speed: int, minutes: float) -> Plan:
-    """The sizes for a machine that pretrains on `speed` scenes a second: the same for the same numbers.
+    """The sizes for a machine that pretrains on `speed` scenes per second. Equal arguments give equal sizes.
 
-    A faster machine trains longer and on more scenes. One that is too slow for `minutes` trains the
-    fewest steps that are of use, and takes longer.
+    A faster machine trains longer and on more scenes. A machine that is too slow for `minutes` trains the
+    least numbers of useful steps, and takes longer.
     """
-    # The scenes that the steps ask for cost time that is then not left for steps: a few rounds agree.
+    # More steps need more scenes, and more scenes leave less time for steps. A few rounds converge.
     train = FEWEST_SCENES
     for _ in range(8):
         steps = _steps(speed, 60 * minutes - _untrained(speed, train))
@@ -101,14 +101,15 @@ def plan(speed: int, minutes: float) -> Plan:
 
 
 def _untrained(speed: int, train: int) -> float:
-    """Seconds of what is not training."""
+    """Seconds for everything except training."""
     return FIXED_S + (ROWS + TRAIN_ROWS * train) / speed
 
 
 def _steps(speed: int, seconds: float) -> dict[str, int]:
-    """Steps of each training that take so many seconds together, as far as the fewest of each do.
+    """Steps of each training that together take `seconds`, or longer if the least numbers of steps do.
 
-    Where its share is less than its fewest steps, the others share what is left.
+    A training whose share of the time is too short gets its least number of steps. The others share the
+    remaining time.
     """
     steps: dict[str, int] = {}
     while True:

@@ -1,7 +1,7 @@
-"""The arguments of a recipe and the settings that people change, for its short help.
+"""The short help of recipes: arguments, and the settings that people change.
 
-They are kept in a file beside the recipes, since a recipe is built of parts that need torch, and help must not
-wait for it. `python -m weft.commands._essentials` writes the file.
+They are stored in a file beside the recipes. Building a recipe imports torch, and help must not wait for that.
+`python -m weft.commands._essentials` writes the file.
 """
 
 import json
@@ -37,7 +37,7 @@ SAID = {
     r"model\.encoders\.(\w+)\.dim": "Width of the encoder of stream '{}'; its projection's in-dim is the same.",
     r"model\.fusion(?:\.\w+)*\.depth": "Number of layers of the fusion.",
 }
-"""Pattern of a setting's name -> what it is; in this order."""
+"""Pattern of a setting's name -> its description, in the order of the help."""
 OWN_DATA = [
     (
         "--columns image=Bild,text=Befund",
@@ -51,14 +51,14 @@ Value = str | int | float | None
 
 
 BY_ROWS = "N"
-"""Stands for a value that a recipe for own data chooses by the number of rows."""
+"""Placeholder for a value that a recipe for own data chooses by the number of rows."""
 NUMBERS_OF_ROWS = (400, 100_000)
-"""Of the example tables that show which values those are."""
+"""Numbers of rows of two example tables. Settings that differ between them are shown as BY_ROWS."""
 
 
 @dataclass(frozen=True)
 class Help:
-    """What the short help of a recipe shows. own_rows: whether the recipe is made for rows of the user's."""
+    """Content of a recipe's short help. own_rows: whether the recipe is built from the user's own rows."""
 
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def of(recipe: Settings) -> dict[str, object]:
 
 
 def kept() -> dict[str, Help]:
-    """Recipe -> its help as the file has it."""
+    """Recipe -> its help, from the file."""
     return {
         name: Help(
             {
@@ -89,10 +89,10 @@ def kept() -> dict[str, Help]:
 
 
 def of_file(path: Path) -> Help | None:
-    """The help of a recipe file that changes values of one of weft's recipes and no more.
+    """The help of a recipe file that only changes values of one of weft's recipes.
 
-    None where the recipe must be built to know its settings: the file puts other parts, has rows of a recipe
-    for own data, or names a recipe of the user's own.
+    None if the recipe must be built to know its settings: the file replaces parts, has rows of a recipe for own
+    data, or names a recipe of the user's own.
     """
     values = read_mapping(path)
     base = kept().get(str(values.pop("recipe", None)))
@@ -112,7 +112,7 @@ def of_file(path: Path) -> Help | None:
 
 
 def current() -> dict[str, Help]:
-    """Recipe -> its help as the recipes are now."""
+    """Recipe -> its help, computed from the current recipes."""
     return {name: _current(name) for name in weft.recipes.names()}
 
 
@@ -129,7 +129,7 @@ def _current(name: str) -> Help:
 
 
 def _on_example(make: Any, name: str, rows: int) -> "Recipe":
-    """A recipe for own data on a table of pictures, texts and what the recipe predicts."""
+    """A recipe for own data, built for an example table of pictures, texts and its target."""
     from weft.data.schema import Column, Schema
 
     target = {"tag": "tags", "regress": "number", "caption": "text", "retrieve": "text"}.get(name)
@@ -147,7 +147,7 @@ def _on_example(make: Any, name: str, rows: int) -> "Recipe":
 
 
 def print_help(word: str, about: str, found: Help) -> None:
-    """The help of `weft train RECIPE`: what it is, its arguments, its settings with their values, two examples."""
+    """Prints the help of `weft train RECIPE`: description, arguments, settings with their values, two examples."""
     print(say(f"usage: weft train {word} [--SETTING VALUE ...]"), end="\n\n")
     if about:
         print_named([("", say(about))])
@@ -185,7 +185,7 @@ def print_help(word: str, about: str, found: Help) -> None:
 
 
 def _examples(word: str, found: Help) -> list[str]:
-    """Two commands: own rows and a number of steps; another seed and another setting."""
+    """Two example commands: own rows and a number of steps; another seed and another setting."""
     data = "--data table.csv" if found.own_rows else "--data my_photos"
     needed = [word, *_required(found)]
     own = [*needed, data, *(["--target COLUMN"] if "target" in found.arguments else [])]
@@ -201,12 +201,12 @@ def _required(found: Help) -> list[str]:
 
 
 def flag(argument: str) -> str:
-    """The flag of an argument of a recipe's function, with what stands for its value."""
+    """The flag of an argument of a recipe's function, with a placeholder for its value."""
     return f"--{argument.replace('_', '-')} {argument.upper()}"
 
 
 def _doubled(settings: Mapping[str, object]) -> dict[str, object]:
-    """A change that the second example makes: the first size of the model, or the learning rate."""
+    """The change in the second example: twice the first depth in the model, otherwise another learning rate."""
     for name, value in settings.items():
         if name.endswith(".depth") and isinstance(value, int):
             return {name: 2 * value}
@@ -214,7 +214,7 @@ def _doubled(settings: Mapping[str, object]) -> dict[str, object]:
 
 
 def said(name: str) -> str:
-    """What the setting is, as a sentence."""
+    """The description of a setting, as a sentence."""
     for pattern, sentence in SAID.items():
         found = re.fullmatch(pattern, name)
         if found:
@@ -223,7 +223,7 @@ def said(name: str) -> str:
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, Value]]:
-    """The numbers, words and Nones inside a config, by their names with dots."""
+    """The numbers, strings and Nones inside a config, by their dotted names."""
     inside: Mapping[str, object] | None = value if isinstance(value, dict) else None
     if isinstance(value, Settings):
         inside = {one.name: getattr(value, one.name) for one in fields(value)}

@@ -1,4 +1,4 @@
-"""What `weft explain` prints, and the sections of its page."""
+"""Output of `weft explain`: its lines on the terminal and the sections of its page."""
 
 import random
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from weft.runs.run import Run
 
 
 def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> list[html.Html]:
-    """The section about the input that the options give."""
+    """The section about the input that the user gives in options."""
     decision = decision_of(run.model, run.learned, head)
     if isinstance(decision, SimilarityDecision):
         pair = own.chosen(run, run.streams)
@@ -42,7 +42,7 @@ def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> l
 
 
 def drawn(run: Run, data: Path | None, split: str | None, most: int, seed: int) -> list[Sample]:
-    """At most so many rows of the split, drawn at random. data: other files than the recipe's."""
+    """At most `most` rows of the split, sampled without replacement. data: other files than the recipe's."""
     recipe = run.recipe if data is None else on_files(run.recipe, data)
     dataset = open_split(recipe, split or recipe.data.test)
     rows = random.Random(seed).sample(range(len(dataset)), min(len(dataset), most))

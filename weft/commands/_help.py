@@ -17,7 +17,7 @@ Row = tuple[str, str]
 
 
 def print_doc(doc: str | None) -> None:
-    """Prints the docstring of a command, its paragraphs in the language of the reader."""
+    """Prints the docstring of a command, with its paragraphs in the reader's language."""
     for number, paragraph in enumerate((doc or "").strip().split("\n\n")):
         joined = " ".join(paragraph.split())
         said = say(joined)
@@ -25,7 +25,7 @@ def print_doc(doc: str | None) -> None:
 
 
 def print_help(cls: type, prog: str, default: Any = None) -> None:
-    """Prints the help of the command whose words become the dataclass `cls`."""
+    """Prints the help of the command whose options are the fields of the dataclass `cls`."""
     docs, hints = field_docs(cls), typing.get_type_hints(cls, include_extras=True)
     places = [one for one in dataclasses.fields(cls) if _is_positional(hints[one.name])]
     names = " ".join(one.name.upper() for one in places)
@@ -60,7 +60,7 @@ def _default(one: dataclasses.Field[Any], default: Any) -> Any:
 
 
 def _shape(hint: Any, name: str) -> str:
-    """What stands for a value: its choices, PATH, N, or the option's name."""
+    """The placeholder for a value: its choices, PATH, N, or the option's name."""
     inner = [one for one in typing.get_args(hint) if one is not type(None)]
     if typing.get_origin(hint) is typing.Literal:
         return "|".join(map(str, inner))

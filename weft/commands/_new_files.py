@@ -23,9 +23,9 @@ from weft.worlds.scenes.source import GeneratedConfig
 from weft.worlds.scenes.world import Split
 
 EXAMPLES = 60
-"""Generated pictures; there may be several questions about each."""
+"""Number of generated pictures. There may be several questions about each."""
 START = {"run.steps": 200, "run.batch_size": 16, "run.evaluate_every": 100}
-"""Settings of a first run on few rows, instead of the recipe's own."""
+"""Settings for a first run on few rows, instead of those of the recipe."""
 
 HEAD = """\
 # The recipe {name} with settings of your own. Train it: weft train {file}
@@ -43,7 +43,7 @@ SAID = {
     "data.images_dir": "Where the pictures lie that the table names.",
     "data.encoding": "Of the table's text.",
 }
-"""What settings of the rows are."""
+"""Setting of the rows -> its description."""
 
 PARTS = '''\
 """A part of your own. recipe.yaml uses it where it says `recipe: my_parts.py:recipe`."""
@@ -96,27 +96,27 @@ def recipe() -> Recipe:
 
 
 def of_table(path: str, said: Said) -> dict[str, object]:
-    """The settings that name the rows, and what is said of them."""
+    """The settings that name the rows, and the user's settings of the table (`said`)."""
     images = None if said.images_dir is None else str(said.images_dir)
     told = {"columns": dict(said.columns), "images_dir": images, "encoding": said.encoding}
     return {"data.path": path, **{f"data.{name}": one for name, one in told.items() if one}}
 
 
 def has_own_part(point: StartingPoint, recipe: Recipe) -> bool:
-    """Whether my_parts.py goes with it: an encoder of `image` in a recipe that needs no rows to be made."""
+    """Whether my_parts.py is written: for a recipe with an encoder of `image` that is built without rows."""
     return "image" in recipe.model.encoders and not reads_schema(point.make)
 
 
 def recipe_file(
     point: StartingPoint, recipe: Recipe, data: Mapping[str, object], given: Mapping[str, str]
 ) -> str:
-    """recipe.yaml: the settings that people change, each with what it is. Those of the model, which a part
-    of one's own may not have, are commented out.
+    """The content of recipe.yaml: the settings that people change, each with its description.
 
-    data: see `of_table`. given: the arguments of the recipe's function.
+    Settings of the model are commented out, because the user's own part may not have them. data: see `of_table`.
+    given: the arguments of the recipe's function.
     """
     own = OWN if has_own_part(point, recipe) else ""
-    # A recipe for own rows has chosen its steps by their number.
+    # A recipe for own rows chooses its number of steps by the number of rows.
     settings = {**_essentials.of(recipe), **({} if reads_schema(point.make) else START)}
     active = {**data, **{k: v for k, v in settings.items() if not k.startswith("model.")}}
     model = {k: v for k, v in settings.items() if k.startswith("model.")}
@@ -134,14 +134,14 @@ def recipe_file(
 
 
 def parts_file(name: str) -> str:
-    """my_parts.py: an encoder of pictures, and a recipe that has it."""
+    """The content of my_parts.py: an encoder of pictures, and a recipe that uses it."""
     return PARTS.format(name=name)
 
 
 def write_examples(recipe: Recipe, name: str, folder: Path) -> int:
-    """Rows of the generated world as files such as a user has; gives their number.
+    """Writes rows of the generated world as files like a user's own. Returns the number of rows.
 
-    Captions alone are .txt files beside the pictures, anything else is a table. Raises WeftError where
+    Captions alone become .txt files beside the pictures; anything else becomes a table. Raises WeftError if
     the recipe reads files.
     """
     source = recipe.data.source
@@ -198,7 +198,7 @@ def _save(picture: Media, path: Path) -> None:
 
 
 def _nested(settings: Mapping[str, object]) -> dict[str, Any]:
-    """Names with dots as mappings in mappings; what a setting is beside its value."""
+    """Dotted names -> nested mappings. A leaf is (value, description of the setting)."""
     nested: dict[str, Any] = {}
     for name, value in settings.items():
         *path, last = name.split(".")

@@ -1,4 +1,4 @@
-"""Where a command writes: looked at before hours of work, so that nothing that it reads is lost."""
+"""Checks the output path of a command before hours of work, so that the command does not overwrite its input."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from weft.runs.recipe import Recipe
 
 _ROWS = ("csv", "tsv", "json", "jsonl", "ndjson", "xlsx", "xlsm", "parquet", "txt", "tar", "zip")
-"""Suffixes of files that hold rows; pictures and other media are known by `kind_of`."""
+"""Suffixes of files that hold rows. `kind_of` knows those of pictures and other media."""
 
 
 def check_output(path: Path, read: Iterable[object], otherwise: str = "") -> None:
-    """Raises WeftError where no file can be written at `path`, or what the command reads would be lost by it.
+    """Raises WeftError if no file can be written at `path`, or if it would replace input of the command.
 
-    read: files and folders that it reads; None and what is no name of a file is left out. A file in such a folder is
-    lost where it may hold rows or media. otherwise: see `check_writable`.
+    read: files and folders that the command reads; None and strings that are no file names are ignored. In a folder,
+    files with rows or media count as input. otherwise: see `check_writable`.
     """
     check_writable(path, otherwise)
     check_kept(path, read)
 
 
 def check_kept(path: Path, read: Iterable[object]) -> None:
-    """Raises WeftError where writing `path` would replace one of the files `read`, through links too."""
+    """Raises WeftError if writing `path` would replace one of the files `read`, also through links."""
     if not path.exists():
         return
     there = path.resolve()
@@ -38,7 +38,7 @@ def check_kept(path: Path, read: Iterable[object]) -> None:
 
 
 def files_of(recipe: "Recipe") -> list[Path]:
-    """The files and folders that the rows of the recipe are read from."""
+    """The files and folders from which the rows of the recipe are read."""
     files = recipe.data.source.files
     if files is None:
         return []
@@ -46,11 +46,11 @@ def files_of(recipe: "Recipe") -> list[Path]:
 
 
 def _is_lost(there: Path, read: Path) -> bool:
-    """there: an existing file, all links followed."""
+    """Whether writing `there`, an existing file with all links followed, would replace `read` or input in it."""
     try:
         if read.is_dir():
             holds = kind_of(there.name) != "file" or suffix_of(there.name) in _ROWS
             return holds and read.resolve() in there.parents
         return read.exists() and read.samefile(there)
-    except (OSError, ValueError):  # no name of a file: a sentence, an address
+    except (OSError, ValueError):  # not a file name: a sentence, an address
         return False

@@ -1,4 +1,4 @@
-"""Flags about a table of one's own."""
+"""Flags that describe the user's own table."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from weft.data.formats import Said
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData:
-    """What the user says of a table."""
+    """The user's settings for reading a table."""
 
     columns: str | None = None
     """Meaning of the columns, separated by commas. Write MEANING=COLUMN (image=Bild,text=Befund,group=Patient) or
@@ -24,7 +24,7 @@ class OwnData:
     UTF-8."""
 
     def said(self, data: Path | None = None) -> Said:
-        """The same for the reader of the table `data`. Raises WeftError for what cannot be."""
+        """The settings in the form for the reader of the table `data`. Raises WeftError for invalid ones."""
         folder = self.images_dir
         if folder is not None and not folder.is_dir() and data is not None:
             beside = (data if data.is_dir() else data.parent) / folder
@@ -34,7 +34,7 @@ class OwnData:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnLabels(OwnData):
-    """What the user says of a table that a model is made for, or that is checked."""
+    """The user's settings for a table that a recipe is built for, or that is checked."""
 
     merge_labels: str = ""
     """Differences between labels to ignore: capital letters (case), spaces (blanks), or both (case,blanks). Such labels
@@ -45,7 +45,7 @@ class OwnLabels(OwnData):
 
 
 def _columns(words: str | None) -> dict[str, str]:
-    """`image=Bild,text=Befund` as a mapping; names of columns may hold commas."""
+    """`image=Bild,text=Befund` as a mapping. Names of columns may contain commas."""
     found: dict[str, str] = {}
     for word in re.split(r",(?=[^,=]+=)", words or ""):
         key, equals, value = word.partition("=")

@@ -18,9 +18,9 @@ KINDS = ("image", "audio", "video", "array", "text")
 
 @dataclass(frozen=True, kw_only=True)
 class NamedInput:
-    """The option for any stream, and what the options mean to a run.
+    """The option --input for any stream, and the conversion of all options to streams of a run.
 
-    A subclass has an option for each of KINDS, which holds one value or a tuple of several.
+    A subclass has an option for each of KINDS. Its value is a single one, or a tuple of several.
     """
 
     several: ClassVar[bool] = False
@@ -35,15 +35,15 @@ class NamedInput:
 
     @property
     def files(self) -> list[str]:
-        """What was given that may be the name of a file."""
+        """The given values that may be names of files."""
         named = [str(value) for kind in KINDS if kind != "text" for value in self._of(kind)]
         return [*named, *(word.partition("=")[2] for word in self.input)]
 
     def values(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
         """Stream -> its value, or a list of several.
 
-        streams: those that are read. Raises WeftError where one of them that is not optional has no value,
-        and as `chosen` does.
+        streams: the streams that are read. Raises WeftError if one of them has no value and is not optional, and
+        the errors of `chosen`.
         """
         values = self.chosen(run, streams)
         flags = options(run, [s for s in streams if s not in self._named(run, streams)])
@@ -58,9 +58,9 @@ class NamedInput:
         return values
 
     def chosen(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
-        """Stream -> its value, or a list of several, of those that were given.
+        """Stream -> its value, or a list of several; only for streams that were given.
 
-        Raises WeftError for a value that none of the streams takes.
+        Raises WeftError for a value that none of the streams can read.
         """
         found = self._named(run, streams)
         flags = options(run, [stream for stream in streams if stream not in found])
@@ -79,7 +79,7 @@ class NamedInput:
         return {s: values if len(values) > 1 else values[0] for s, values in found.items()}
 
     def _named(self, run: "Run", streams: Sequence[str]) -> dict[str, list[Any]]:
-        """Stream -> the values that --input gives it, or gives columns that it reads.
+        """Stream -> its values from --input, or the values of the columns that it reads.
 
         Raises WeftError for any other name.
         """
@@ -121,7 +121,7 @@ class OwnInput(NamedInput):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnInputs(NamedInput):
-    """Options of a command that reads one input of the user or several."""
+    """Options of a command that reads one or several inputs of the user."""
 
     several: ClassVar[bool] = True
     image: tuple[Path, ...] = ()
@@ -149,7 +149,7 @@ def options(run: "Run", streams: Sequence[str]) -> dict[str, str]:
 
 
 def _columns(run: "Run", streams: Sequence[str]) -> dict[str, str]:
-    """Column -> its stream, of the streams that read several columns."""
+    """Column -> its stream, for the streams that read several columns."""
     from weft.core.interfaces import ReadsColumns
 
     found: dict[str, str] = {}

@@ -32,9 +32,9 @@ def wants_help(words: list[str]) -> bool:
 
 
 def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -> T:
-    """An instance of the dataclass `cls` from the words of a command line.
+    """Parses the words of a command line into an instance of the dataclass `cls`.
 
-    Raises WeftError, one line with the nearest flags, where a word does not fit.
+    Raises WeftError, one line with the nearest flags, for an unknown option or an invalid value.
     """
     if wants_help(words):
         print_help(cls, prog, default)
@@ -69,7 +69,7 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
 
 
 def _with_values(cls: type, words: list[str]) -> list[str]:
-    """The words with True behind each option of the command that is true or false and stands alone."""
+    """Inserts the word True after each boolean option without a value."""
     hints = get_type_hints(cls)
     switches = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if hint is bool}
     found: list[str] = []
@@ -93,9 +93,9 @@ def _tyro(cls: type[T], words: list[str], prog: str, default: T | None) -> T:
 
 
 def _one_line(box: str, words: list[str]) -> tuple[str, list[str]]:
-    """What tyro draws as a box: what is wrong, as one line, and the flags that come near."""
+    """Parses the box in which tyro prints an error: the error as one line, and similar flags."""
     lines = [line.strip(BOX) for line in box.splitlines()[1:]]
-    # Where stdout is not UTF-8 the box is drawn with hyphens, first of all under its title.
+    # If stdout is not UTF-8, tyro prints the box with hyphens; the first line of hyphens is below the title.
     lines = ["" if set(line) == {"-"} else line for line in lines]
     lines = lines[1:] if lines and lines[0] == "" else lines
     end = lines.index("") if "" in lines else len(lines)
@@ -120,7 +120,7 @@ REWORDED = (
         r"\2 is \1, expected one of \3",
     ),
 )
-"""What tyro says, and the same in the words of weft's other messages."""
+"""Pattern of tyro's message -> the same message in weft's wording."""
 
 
 MISSING = r"(?:^|\(required\) )((?:--\S+ )?\S+)"
@@ -143,8 +143,8 @@ def _reworded(message: str) -> str:
 
 
 def _typed(types: str) -> str:
-    """tyro's types in words. {None}|{FLOAT FLOAT}: 2 numbers. {[INT [INT ...]]}: whole numbers. INT|{auto}: a whole
-    number or auto."""
+    """tyro's notation of types in words. {None}|{FLOAT FLOAT}: 2 numbers. {[INT [INT ...]]}: whole numbers. INT|{auto}:
+    a whole number or auto."""
     found: list[str] = []
     for one in types.split("|"):
         if one == one.lower() or one == "{None}":  # choices
@@ -159,7 +159,7 @@ def _typed(types: str) -> str:
 
 
 def _nearest_choices(message: str) -> list[str]:
-    """The choices that come near the value that is none of them."""
+    """The valid choices that are similar to the invalid value in the message."""
     found = re.search(
         r"^invalid choice '(.*)' for argument .*Expected one of \((.*?),?\)\.", message
     )
@@ -182,17 +182,17 @@ SAME = (
     ("--run.device", "--device", "--gpu", "--cuda"),
     ("--run.precision", "--precision", "--fp16", "--bf16"),
 )
-"""A flag of weft's, and what others call it."""
+"""A flag of weft, and its names in other programs."""
 
 
 def _same(message: str, flags: list[str]) -> list[str]:
-    """The flags that others call by the first one that the message calls unrecognized."""
+    """The flags that have the name of the first unrecognized option in other programs."""
     unknown = _unknown(message)
     return [flag for flag, *others in SAME if unknown in others and flag in flags]
 
 
 def _nearest(message: str, flags: list[str]) -> list[str]:
-    """The flags whose names come near the first one that the message calls unrecognized."""
+    """The flags whose names are similar to the first unrecognized option of the message."""
     return difflib.get_close_matches(_unknown(message), flags, n=3, cutoff=0.5)
 
 

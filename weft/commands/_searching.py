@@ -1,4 +1,4 @@
-"""The page of `weft search`: what was asked and what was found, with pictures."""
+"""The page of `weft search`: the query and the results, with pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from weft.runs.run import Run
 def write_page(
     path: Path, run: Run, index: Index, query: Mapping[str, Any], hits: Sequence[Hit]
 ) -> None:
-    """Writes the page, with what the index keeps to show of each hit."""
+    """Writes the page, with the stored preview of each hit in the index."""
     ((stream, value),) = query.items()
     (row,) = given({stream: value}, run.modalities).samples
     asked = shown_by(run.modalities[stream]).show(row.items[stream])

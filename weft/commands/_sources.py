@@ -1,4 +1,4 @@
-"""What modules say of themselves, read from their source: nothing is imported, so help is fast."""
+"""Docstrings of modules, read from their source. Nothing is imported, so help is fast."""
 
 import ast
 import inspect
@@ -10,7 +10,7 @@ from types import ModuleType
 
 
 def summaries(package: ModuleType, *, of_function: bool = False) -> dict[str, str]:
-    """Public module -> the first line of its docstring, or of its function of the same name."""
+    """Public module -> the first line of its docstring. of_function: of its function of the same name instead."""
     found: dict[str, str] = {}
     for info in pkgutil.iter_modules(package.__path__):
         if info.name[0] != "_":
@@ -24,7 +24,7 @@ def summaries(package: ModuleType, *, of_function: bool = False) -> dict[str, st
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """Field -> the docstring below it, of the class and of those that it extends."""
+    """Field -> the docstring below it, for the class and its base classes."""
     found: dict[str, str] = {}
     for one in reversed([one for one in cls.__mro__ if is_dataclass(one)]):
         (described,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
@@ -45,7 +45,7 @@ def docs_of(described: ast.ClassDef) -> dict[str, str]:
 
 
 def first_line(text: str | None) -> str:
-    """The first line of a docstring; empty where there is none."""
+    """The first line of a docstring; empty if there is none."""
     return (text or "").strip().partition("\n")[0]
 
 

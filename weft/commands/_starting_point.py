@@ -1,4 +1,4 @@
-"""The recipe that a word of the command line names, before flags are laid over it."""
+"""The recipe that a word of the command line names, before the flags change its settings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ from weft.runs.recipe import Recipe
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """A recipe that a word names: its function, and what a recipe file sets of it.
+    """A recipe that a word names: its function, and the settings of the recipe file, if the word names one.
 
-    given: the function's arguments in the file. data: the rows that the file names, and what it says of
-    them. settings: all others, and `where` they stand.
+    given: arguments of the function in the file. data, said: rows that the file names, and its settings for
+    reading them. settings: all other settings of the file. where: the source of the settings, for messages.
     """
 
     name: str
@@ -44,9 +44,9 @@ class StartingPoint:
         data: Path | str | None = None,
         said: Said = NOTHING_SAID,
     ) -> Recipe:
-        """The recipe, with these arguments beside those of the file.
+        """Builds the recipe, with these arguments in addition to those of the file.
 
-        data, said: other rows than those of the file, for a recipe that is built from their columns.
+        data, said: rows instead of those of the file, for a recipe that is built from their columns.
         """
         arguments: dict[str, Any] = {**self.given, **given}
         rows = self.data if data is None else data
@@ -97,8 +97,8 @@ def starting_point(word: str) -> StartingPoint:
 
 
 def _said(file: Path, data: dict[str, Any]) -> Said:
-    """What a recipe file says of its table: `columns`, `images_dir`, `encoding` and `merge_labels` under
-    `data`."""
+    """The settings for reading the table in a recipe file: `columns`, `images_dir`, `encoding` and `merge_labels`
+    under `data`."""
     columns, images = data.pop("columns", None) or {}, data.pop("images_dir", None)
     if not isinstance(columns, dict):
         raise WeftError(

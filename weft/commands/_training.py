@@ -60,7 +60,7 @@ def begin(word: str, rest: list[str]) -> None:
 
 
 def _say_target(word: str, rest: list[str], recipe: Recipe) -> None:
-    """Says which column a recipe for own rows predicts, where the recipe chose it."""
+    """Prints which column a recipe for own rows predicts, if the recipe chose it."""
     found = starting_point(word)
     chooses = reads_schema(found.make) and "target" in arguments_of(found.make)
     if not chooses or "target" in found.given or value_of(rest, "--target") is not None:
@@ -79,8 +79,8 @@ def settings_of(word: str, rest: list[str], command: str) -> tuple[str, Argument
 
 
 def essentials(word: str, rest: list[str]) -> _essentials.Help:
-    """The help of the recipe as it and the data that the words name have it; without settings while an argument
-    or the rows are missing."""
+    """The help of the recipe for the data in the words. It has no settings if a required argument or the rows are
+    missing."""
     found = starting_point(word)
     known = arguments_of(found.make)
     own = reads_schema(found.make)
@@ -94,7 +94,7 @@ def essentials(word: str, rest: list[str]) -> _essentials.Help:
 
 
 def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
-    """The recipe before the flags are laid over it, its name, and the words that are settings of it."""
+    """The recipe's name, the recipe before the flags change its settings, and the words with these settings."""
     found = starting_point(word)
     given, rest = taken(found.arguments, words)
     data = value_of(rest, "--data")
@@ -112,10 +112,10 @@ def _base(word: str, words: list[str]) -> tuple[str, Recipe, list[str]]:
             "targets and streams"
         )
     name, base = found.name, found.recipe(given, data, said)
-    # First, so that the settings of files are flags.
+    # Before parsing, so that the settings of the files become flags.
     if data is not None or said != NOTHING_SAID:
         base = on_files(base, data, said)
-    # Each objective's weight is a flag, also where the recipe leaves it at 1.
+    # Every objective gets a flag for its weight, also if the recipe leaves the weight at 1.
     weights = {**dict.fromkeys(base.objectives, 1.0), **base.weights}
     return name, base.replace(weights=weights), rest
 
@@ -134,9 +134,9 @@ def taken(names: Iterable[str], words: list[str]) -> tuple[dict[str, str], list[
 
 
 def value_of(words: list[str], flag: str) -> str | None:
-    """The value of `flag` in the words, given as `flag value` or `flag=value`; None where they lack it.
+    """The value of `flag` in the words, given as `flag value` or `flag=value`; None without the flag.
 
-    Raises WeftError where it has none.
+    Raises WeftError if the flag has no value.
     """
     for word, following in itertools.zip_longest(words, words[1:]):
         if _flag(word) == _flag(flag):
@@ -148,12 +148,12 @@ def value_of(words: list[str], flag: str) -> str | None:
 
 
 def _flag(word: str) -> str:
-    """The flag of a word; --image_model is --image-model."""
+    """The flag of a word in normal form: --image_model becomes --image-model."""
     return word.partition("=")[0].replace("_", "-")
 
 
 def _check_data(name: str, value: object) -> None:
-    """Raises WeftError where the recipe reads a data set of weft's recipes that is not there."""
+    """Raises WeftError if the recipe reads a data set of weft's recipes that is not on this machine."""
     if isinstance(value, str):
         check_there(Path(value), name)
     for inside in (
@@ -163,6 +163,6 @@ def _check_data(name: str, value: object) -> None:
 
 
 def show(result: TrainResult) -> None:
-    """Prints a summary of the training; of several ranks only rank 0 prints."""
+    """Prints a summary of the training, on rank 0 only."""
     if os.environ.get("RANK", "0") == "0":
         print(result)

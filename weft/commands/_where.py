@@ -13,9 +13,10 @@ TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 def parsed_where(words: Sequence[str], columns: Sequence["Column"]) -> dict[str, Any]:
-    """The filter that the words say, with values of the columns' types.
+    """Parses the words into a filter with values of the columns' types.
 
-    Raises WeftError for an unknown column, for a value of another type, and for a range from above to below.
+    Raises WeftError for an unknown column, for a value of another type, and for a range whose start is above its
+    end.
     """
     known = {column.name: column for column in columns}
     values: dict[str, list[Any]] = {}

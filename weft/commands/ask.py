@@ -2,7 +2,8 @@
 
 weft ask RUN --image FILE --text "How many red stars are there?"
 
-Of a run of dialogs several --text are asked one after another: what was asked and answered is what was said before.
+If the run was trained on dialogs, several --text are the questions of one dialog. They are asked in order, and each
+is answered with the earlier questions and answers as history.
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ class Arguments(NamedInput, Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Prints the most probable answers, the best first; a number or a text without a probability."""
+    """Prints the most probable answers, the best first. A number or a text has no probability."""
     arguments = parse(Arguments, words, "weft ask")
     from weft.runs.dialogs import converse, streams_asked
     from weft.runs.run import load

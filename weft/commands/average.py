@@ -24,7 +24,7 @@ class Arguments(Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Prints the curve over alpha on the validation split, and writes the run of the best."""
+    """Prints the validation score for each alpha, and writes a run with the best alpha."""
     arguments = parse(Arguments, words, "weft average")
     from weft.runs.averaging import ALPHAS, average
     from weft.runs.reporting import CURVE

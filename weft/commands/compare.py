@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from weft.runs.recipe import Recipe
 
 SHOWN = 6
-"""Columns printed on the terminal; the HTML page has all."""
+"""Number of columns on the terminal. The HTML page has all."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def main(words: list[str]) -> None:
 
 
 def _entry(word: str, data: Path | None) -> tuple[str, "list[Recipe]"]:
-    """The name and the recipes of a word; of several the last has the rows of `data`."""
+    """The name of a word and its recipes. If there are several, only the last one reads `data`."""
     from weft.commands._starting_point import starting_point
     from weft.runs.own_columns import on_files
 
@@ -141,7 +141,7 @@ def _print(found: "Contest", page: "ComparisonReport") -> None:
 
 
 def _sum(seconds: Sequence[float | None]) -> float | None:
-    """The sum in seconds; None if some runs were not trained in this call."""
+    """The sum in seconds; None if one is None, as for a run that this call did not train."""
     known = [one for one in seconds if one is not None]
     return sum(known) if len(known) == len(seconds) else None
 

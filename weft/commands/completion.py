@@ -48,7 +48,7 @@ class Arguments:
 
 
 def main(words: list[str]) -> None:
-    """Prints the script of a shell; for that script, `words ...` prints what may follow."""
+    """Prints the script for a shell. The script calls the command with `words ...`, which prints completions."""
     if words[:1] == ["words"]:
         from weft.commands._completing import candidates
 

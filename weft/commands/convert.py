@@ -36,7 +36,7 @@ def main(words: list[str]) -> None:
 
 
 def _run(arguments: Arguments) -> None:
-    """A model with two towers: a run directory, which needs no training."""
+    """Writes a model with two towers as a run directory, which needs no training."""
     from weft.recipes import recipe
     from weft.runs.untrained import save_untrained
 
@@ -54,7 +54,7 @@ def _run(arguments: Arguments) -> None:
 
 
 def _start(arguments: Arguments) -> None:
-    """Another model: what a training starts from."""
+    """Writes any other model as files from which a training can start."""
     from weft.architectures.checkpoints import read_checkpoint
     from weft.modalities.processor import read_processor
 

@@ -17,7 +17,7 @@ from weft.core.language import say
 
 
 def main(words: list[str]) -> None:
-    """Prints each fold's score and that of all rows, and writes them as JSON."""
+    """Prints the score of each fold and of all rows, and writes them as JSON."""
     if not words or wants_help(words):
         print_doc(__doc__)
         return

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from weft.runs.run import Run
 
 SHOWN = 10
-"""Pairs that are printed."""
+"""Number of pairs that are printed."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def _check(words: list[str]) -> None:
     if share is not None and not 0 < share < 1:
         raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
     run = None
-    if arguments.mismatches is not None:  # before the data are read, which takes long
+    if arguments.mismatches is not None:  # load first, since reading the data takes long
         from weft.runs.run import load
 
         run = load(arguments.mismatches, trust=arguments.trust)
     said = arguments.said(arguments.path)
-    path = arguments.path.resolve()  # "." has no name
+    path = arguments.path.resolve()  # the path "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
     for name in ("card.html", "card.json"):
         check_output(out / name, [path])
@@ -119,7 +119,7 @@ def _check(words: list[str]) -> None:
 
 
 def _mismatches(run: "Run", arguments: CheckArguments, said: Said, out: Path) -> None:
-    """Prints the strangest pairs and writes all of them."""
+    """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
     from weft.runs.mismatches import find_mismatches
 
     found = find_mismatches(run, arguments.path, said, false_alarms=arguments.false_alarms)
@@ -163,7 +163,7 @@ def _prepare(words: list[str]) -> None:
 
 
 def _open(path: Path, format_name: str | None, said: Said) -> tuple[Dataset, list[DataError]]:
-    """The readable rows, and an error for each of the others."""
+    """The readable rows, and an error for each unreadable one."""
     bad: list[DataError] = []
     return open_dataset(path, format=format_name, said=said, on_error=bad.append), bad
 
@@ -204,13 +204,13 @@ def _summary(report: DataReport) -> None:
 
 
 def _rows_and_captions(counts: SplitCounts) -> str:
-    """Rows and captions of a split."""
+    """Numbers of rows and captions of a split, in words."""
     said = counted(counts.rows, "row"), counted(counts.captions, "caption")
     return ", ".join(map(say, said))
 
 
 def _counts(shares: dict[str, int]) -> str:
-    """The commonest five and how many of each."""
+    """The five most frequent ones, each with its count."""
     found = [f"{name} ({count:,})" for name, count in shares.items()]
     return ", ".join([*found[:5], *(["..."] if len(found) > 5 else [])])
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MOST_SAMPLES = 100_000
-"""Of a prior; a larger number is taken for a typing error."""
+"""Largest number of samples from the prior. A larger one is refused as a typing mistake."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Arguments(OwnData, Trusting):
 
 
 def _loaded(folder: Path, arguments: Arguments) -> "TrainedModel":
-    """The run, whose sounds have noise where that is asked for."""
+    """Loads a run. With --noise, its sounds get white noise."""
     from weft.runs.run import load
 
     run = load(folder, trust=arguments.trust)
@@ -99,7 +99,7 @@ def _judges(arguments: Arguments) -> "list[TrainedModel]":
 
 
 def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int) -> "Measurement":
-    """With what the judges say, where there are any. samples: of the prior, for joint coherence."""
+    """Adds the results of the judges, if there are any. samples: from the prior, for joint coherence."""
     if not judges:
         return found
     from weft.runs.coherence import with_joint_coherence
@@ -111,7 +111,7 @@ def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int
 
 
 def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":
-    """Those that see what the task drew; joint coherence needs others, too."""
+    """The judges that read the stream that the task generated. Joint coherence also needs judges of other streams."""
     drawn = found.result.drawn
     return [one for one in judges if drawn is not None and drawn.stream in one.model.encoders]
 
@@ -137,7 +137,9 @@ def main(words: list[str]) -> None:
     other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
     if other is not None:
-        task_config(other.recipe, task)  # that does not fit is said before anything is measured
+        task_config(
+            other.recipe, task
+        )  # raises before anything is measured if the task does not fit
     found = _measured(runs, task, arguments)
     found = _judged(found, judges, arguments.joint)
     print_result(found.result)

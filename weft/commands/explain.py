@@ -32,15 +32,15 @@ class Arguments(OwnInput, Trusting):
     """Method of explanation. relevance: gradient x attention. rollout: attention only. occlusion: deletes parts one by
     one, works for any model. auto: relevance for streams read by attention, occlusion for the others."""
     rows: int = 8
-    """Number of rows to explain if no input is given. They are drawn at random from the split."""
+    """Number of rows to explain if no input is given. They are sampled at random from the split."""
     deletion: int = 100
     """Number of rows in the deletion test. 0 skips the test."""
     data: Path | None = None
     """Data to use instead of the recipe's own: a file or folder in any known format."""
     split: str | None = None
-    """Split from which the rows are drawn. Default: the test split of the recipe."""
+    """Split from which the rows are sampled. Default: the test split of the recipe."""
     seed: int = 0
-    """Random seed for drawing the rows."""
+    """Random seed for sampling the rows."""
     out: Path | None = None
     """File for the HTML page. Default: RUN/explanation.html for your own input, RUN/explanations.html for rows of a
     split."""

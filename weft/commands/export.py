@@ -28,7 +28,7 @@ class Arguments(Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Writes the folder and prints how it is loaded."""
+    """Writes the folder and prints how to load it."""
     arguments = parse(Arguments, words, "weft export")
     from weft.export import export
     from weft.runs.run import load

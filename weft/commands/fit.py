@@ -36,7 +36,7 @@ class Arguments(FitSettings, OwnLabels):
 
 
 def main(words: list[str]) -> None:
-    """Prints what was found and the run directory."""
+    """Prints the results and the run directory."""
     arguments = parse(Arguments, words, "weft fit")
     if arguments.pair is not None and arguments.target:
         raise WeftError("got --target and --pair, expected one of them")

@@ -1,4 +1,4 @@
-"""Draw pictures or sounds from a text, or from other inputs, with a run that was trained for it."""
+"""Generate pictures or sounds from a text, or from other inputs, with a run that was trained for it."""
 
 import math
 import time
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arguments(OwnInputs, Trusting):
-    """The run, what to draw from, and where to."""
+    """The run, the input, and the output file or folder."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
@@ -42,7 +42,7 @@ class Arguments(OwnInputs, Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Writes the files, prints the name of each, and how fast they were drawn."""
+    """Writes the files, and prints the name of each and the speed of generation."""
     arguments = parse(Arguments, words, "weft generate")
     as_file = bool(arguments.out.suffix) and not arguments.out.is_dir()
     check_output(arguments.out if as_file else arguments.out / "file", arguments.files)
@@ -83,19 +83,19 @@ def main(words: list[str]) -> None:
 
 
 def _speed(drawn: "DrawnValues", took_s: float) -> str:
-    """Of drawing, of the vocoder and of writing, without the time that the model needs to be read."""
+    """The speed of generation as a sentence. It includes the vocoder and writing, but not loading the model."""
     from weft.heads.sounds import SoundValues
 
     said = f"{len(drawn):,} drawn in {took_s:.1f} s, {len(drawn) / took_s:.3g} a second"
     if not isinstance(drawn, SoundValues):
         return said
     sound_s = sum(drawn.seconds(row) for row in range(len(drawn)))
-    factor = took_s / sound_s if sound_s else math.inf  # a sound of one frame has no length
+    factor = took_s / sound_s if sound_s else math.inf  # a sound of one frame has length 0
     return f"{said}; {sound_s:.1f} s of sound, real-time factor {factor:.3f}"
 
 
 def _check_file(out: Path, output: "DrawnOutput", count: int) -> None:
-    """Raises WeftError, before anything is drawn, where so many values do not fit in one file, or its name ends otherwise."""
+    """Raises WeftError, before anything is generated, if one file cannot hold `count` values or has a wrong suffix."""
     if count > 1 and not output.joined:
         raise WeftError(f"--out is a file, {out}, for {count} values; expected a folder")
     if out.suffix.lower() != output.suffix:
@@ -105,7 +105,7 @@ def _check_file(out: Path, output: "DrawnOutput", count: int) -> None:
 
 
 def _folder(drawn: "DrawnValues", out: Path, suffix: str) -> list[Path]:
-    """A file of each, numbered."""
+    """Writes one numbered file for each value."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for row in range(len(drawn)):

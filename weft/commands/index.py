@@ -78,7 +78,7 @@ class RemoveArguments:
 
 @dataclass(frozen=True)
 class VerifyArguments:
-    """The index to look at."""
+    """The index to verify."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory, or the folder of an index."""
@@ -127,7 +127,7 @@ def _build(words: list[str]) -> None:
 
 
 def said_of(index: "Index") -> str:
-    """What was indexed, and where."""
+    """A sentence about the index: its entries and its folder."""
     entries = counted(len(index), "entry", "entries")
     return say(f"{entries} of stream '{index.stream}' indexed ({index.kind}): {index.folder}")
 

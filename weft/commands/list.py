@@ -48,16 +48,16 @@ def _formats() -> dict[str, str]:
 
 
 def parts() -> dict[str, str]:
-    """Every config of a part, by its short name, with its description."""
+    """Short name of every config of a part -> its description."""
     from weft.core.short_names import classes_of, short_name
 
     return {short_name(cls): say(first_line(cls.__doc__)) for cls in classes_of() if _is_part(cls)}
 
 
 def _is_part(cls: type) -> bool:
-    """Whether it is the config of a part whose place others may take: what it builds has a protocol.
+    """Whether the class is the config of a replaceable part: it builds an implementation of a protocol.
 
-    Outputs of heads are used as they are. Tasks are listed apart.
+    Outputs of heads count too; they have no config. Tasks do not: they have their own list.
     """
     from weft.core.config import Config, part_of
     from weft.heads.output import Output
@@ -70,7 +70,7 @@ def _is_part(cls: type) -> bool:
 
 
 def _tasks() -> dict[str, str]:
-    """Each task's description, and its metrics, those of one unit together."""
+    """Task -> its description and its metrics, grouped by unit."""
     from weft.tasks import tasks
 
     found: dict[str, str] = {}

@@ -34,7 +34,7 @@ class Arguments(OwnData):
 
 
 def main(words: list[str]) -> None:
-    """Writes the files, and prints the commands to go on with."""
+    """Writes the files, and prints the next commands."""
     given, rest = ({}, words) if wants_help(words) else _recipe_arguments(words)
     arguments = parse(Arguments, rest, "weft new")
     folder, data = arguments.folder, arguments.data
@@ -66,7 +66,7 @@ def main(words: list[str]) -> None:
 
 
 def _recipe_arguments(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The arguments of the recipe's function that the words give, and the other words."""
+    """The arguments of the recipe's function in the words, and the other words."""
     from weft.commands._training import taken, value_of
     from weft.recipes import arguments_of, function
 

@@ -36,7 +36,7 @@ class Arguments(OwnData, Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Writes one line a row: its id, the prediction, and the probabilities where there are any."""
+    """Writes one line for each row: its id, the prediction, and the probabilities if there are any."""
     arguments = parse(Arguments, words, "weft predict")
     if arguments.out is not None:
         check_output(arguments.out, [arguments.data])
@@ -72,7 +72,7 @@ def main(words: list[str]) -> None:
 
 
 def _require_csv(out: Path) -> None:
-    """Raises WeftError for a name that says that the file is no CSV."""
+    """Raises WeftError for a file name with the suffix of another format than CSV."""
     if out.suffix.lower() not in ("", ".csv", ".txt"):
         raise WeftError(
             f"--out is {out}, expected a name that ends with .csv: what is written is CSV"

@@ -60,7 +60,7 @@ class Arguments(Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Says the address, and serves until it is stopped (Ctrl-C, SIGTERM)."""
+    """Prints the address, and serves until it is stopped (Ctrl-C, SIGTERM)."""
     arguments = parse(Arguments, words, "weft serve")
     _check(arguments)
     for package in PACKAGES:
@@ -116,7 +116,7 @@ def _limits(arguments: Arguments) -> "Limits":
 
 
 def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
-    """The run with its index: that of --index, else RUN/index where it is, else one of the rows of --data."""
+    """Loads the run and its index: --index, otherwise RUN/index if it exists, otherwise a new one from --data."""
     from weft.export.backends import fastest
     from weft.index.database import FILE
     from weft.modalities.stream_kinds import missing_decoder
@@ -149,7 +149,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     streams = run.streams if arguments.backend == "auto" else ()
     backends = {}
     for stream in streams:
-        # The first time files are written, which can take minutes.
+        # The first time this writes files, which can take minutes.
         print(say(f"{name}, {stream}: ways to embed it are tried"), flush=True)
         backends[stream] = one = fastest(run, stream)
         print(say(f"{name}, {stream}: {one.name}; {one.why}"), flush=True)
@@ -157,7 +157,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
 
 
 def _check(arguments: Arguments) -> None:
-    """Raises WeftError for an argument that cannot be."""
+    """Raises WeftError for an invalid argument."""
     if not arguments.runs:
         raise WeftError("weft serve needs one run directory or more")
     if arguments.index is not None and len(arguments.runs) > 1:
@@ -173,11 +173,13 @@ def _check(arguments: Arguments) -> None:
 
 
 def _named(arguments: Arguments) -> dict[str, Path]:
-    """Name -> folder. Raises WeftError for two of one name."""
+    """Name of a run -> its folder. Raises WeftError for two runs with the same name."""
     found: dict[str, Path] = {}
     for folder in arguments.runs:
         name = folder.resolve().name
         if name in found:
             raise WeftError(f"{folder}: there is another run named '{name}', expected other names")
-        found[name] = folder.resolve()  # so that it can be left out of what callers are told
+        found[name] = (
+            folder.resolve()
+        )  # absolute, so that it can be removed from messages to clients
     return found

@@ -45,7 +45,7 @@ def main(words: list[str]) -> None:
 
 
 def _require_no_resume(words: list[str]) -> None:
-    """Raises WeftError for --resume that is misspelt, or behind a recipe's name."""
+    """Raises WeftError if --resume is misspelt, or comes after a recipe's name."""
     for word in words:
         option = word.partition("=")[0]
         if option.startswith("--") and difflib.get_close_matches(option, ["--resume"], cutoff=0.75):
@@ -55,8 +55,8 @@ def _require_no_resume(words: list[str]) -> None:
 
 
 def _help(word: str, rest: list[str]) -> _essentials.Help:
-    """What the recipe's help shows. With other words beside --help, and for parts of a user's own, the recipe is
-    built to know it, which imports torch."""
+    """The content of the recipe's help. With other words besides --help, and for a user's own parts, the recipe must be
+    built, which imports torch."""
     found = None
     if not set(rest) - {"-h", "--help"}:
         found = _essentials.kept().get(word)

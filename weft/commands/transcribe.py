@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from weft.runs.run import Run
 
 MOST_MINUTES = 600
-"""Of silence and of noise, which lie in memory."""
+"""Largest --silence in minutes. The silence and the noise are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class Arguments(Trusting):
 
 
 def main(words: list[str]) -> None:
-    """Prints one line for each file: its name, a tab and the transcript, and below it a table of its words where asked for;
-    of folders and of noise words a minute, too."""
+    """Prints one line for each file: its name, a tab and the transcript; with --words, a table of its words below.
+
+    For folders and for noise it also prints the number of words per minute.
+    """
     arguments = parse(Arguments, words, "weft transcribe")
     if not arguments.files and not arguments.silence:
         raise WeftError("weft transcribe needs one file or more")
@@ -79,7 +81,7 @@ def main(words: list[str]) -> None:
 
 
 def _kinds(run: "Run", head: str) -> "dict[str, Kind]":
-    """Stream that the head reads -> what it is read from. Raises WeftError where that is no recording."""
+    """Stream that the head reads -> its kind of media. Raises WeftError for anything but sounds and videos."""
     from weft.core.interfaces import ReadsMedia
 
     found: dict[str, Kind] = {}
@@ -94,7 +96,7 @@ def _kinds(run: "Run", head: str) -> "dict[str, Kind]":
 
 
 def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
-    """The files, and those in folders that can be read as all of these kinds, in order of their names."""
+    """The given files, and the files in given folders that can be read as all of these kinds, sorted by name."""
     from weft.core.kinds import kind_of
 
     wanted = ("video",) if "video" in kinds else ("audio", "video")
@@ -113,7 +115,7 @@ def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
 def _word_table(
     run: "Run", values: "Values", row: int, recordings: "dict[str, Media]"
 ) -> "TextTable":
-    """A line for each word: seconds from the begin of the recording, and the weights of the streams in percent."""
+    """A row for each word: start and end in seconds of the recording, and the weights of the streams in percent."""
     from weft.core.tables import TableColumn, TextTable
     from weft.heads.transcripts import TranscriptValues
     from weft.tasks.recognised_words import sound_seconds
@@ -135,7 +137,7 @@ def _word_table(
 
 
 def _transcribe_noise(run: "Run", head: str, kinds: "dict[str, Kind]", minutes: float) -> None:
-    """Raises WeftError where the head reads more than sounds."""
+    """Transcribes silence and white noise. Raises WeftError if the head reads more than sounds."""
     import numpy as np
 
     from weft.core.media import Media

@@ -1,4 +1,4 @@
-"""Sentences about generated boxes as a data set. For each there is a picture where it is true and one where it is false.
+"""Sentences about generated boxes as a data set, each with a picture where it is true and one where it is false.
 
 The sentence alone, or the picture alone, predicts the label with an accuracy of 50 %. The two pictures of a
 sentence differ in a few changes of single items, or in the distribution of the same items over the boxes.
