@@ -37,6 +37,33 @@ def test_words_find_pictures_the_best_first(visit: Opener) -> None:
     assert len(ids(page)) == 10
 
 
+def test_more_hits_are_shown_below_the_last(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "a picture of thing number 3")
+    first = ids(page)
+    more = page.get_by_role("button", name="Show more")
+    more.click()
+    page.wait_for_function(f"() => document.querySelectorAll('.hit').length === {ITEMS}")
+    assert ids(page)[:20] == first
+    assert page.get_by_label("Hits").input_value() == "50"
+    page.wait_for_function("() => document.activeElement.closest('.hit:nth-child(21)')")
+    assert not more.is_visible()  # there are no others
+    page.go_back()
+    more.wait_for()
+    assert ids(page) == first
+
+
+def test_examples_of_any_length_fit_on_a_telephone(visit: Opener) -> None:
+    page = visit(width=360, run="sounds")
+    page.locator("#words").wait_for()
+    for name in ("a recording with quite a long name.wav", "another.wav"):
+        hand_over(page, "drop", name, sound_file(tone(0.3)), "audio/wav")
+        page.locator(".chip").get_by_text(name).wait_for()
+    settled(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert chips(page).first.bounding_box()["width"] <= 360
+
+
 def test_the_address_holds_the_search(visit: Opener) -> None:
     page = visit(run="pictures")
     search(page, "thing 3")

@@ -61,7 +61,10 @@ class Query {
 
   thumbnail(part, name) {
     if (part.kind === "item" && part.preview) return make("img", { src: part.preview, alt: "", on: { error: (event) => event.target.remove() } });
-    return part.file && part.kind !== "file" ? showMedia(part.file, part.kind, part.kind === "image" ? "" : name) : null;
+    if (!part.file || part.kind === "file") return null;
+    const small = showMedia(part.file, part.kind, part.kind === "image" ? "" : name);
+    if (part.kind === "video") small.controls = false; // they would cover a picture so small
+    return small;
   }
 
   streamChoice(part) {

@@ -60,12 +60,25 @@ class SearchView {
   }
 
   results() {
-    this.count = select(COUNTS.map((count) => [count, count]), this.k, (count) => {
-      this.k = count;
-      this.refresh();
-    });
+    this.count = select(COUNTS.map((count) => [count, count]), this.k, (count) => this.take(count));
+    this.more = button(say("Show more"), () => this.showMore(), { class: "more", hidden: true });
     const tools = make("div", { class: "tools" }, this.summary, this.cutoff.element, field(say("Hits"), this.count, { class: "field inline" }));
-    return make("div", { class: "results" }, tools, this.place, this.nothing, this.list);
+    return make("div", { class: "results" }, tools, this.place, this.nothing, this.list, this.more);
+  }
+
+  /** Shows so many hits. */
+  take(count) {
+    this.k = count;
+    this.count.value = count;
+    return this.refresh();
+  }
+
+  /** Shows the next number of hits; the focus goes to the first new one. */
+  async showMore() {
+    const shownBefore = this.list.children.length;
+    await this.take(COUNTS[COUNTS.indexOf(this.k) + 1]);
+    const hit = this.list.children[shownBefore] ?? this.list.lastElementChild;
+    hit?.querySelector("button").focus();
   }
 
   welcome() {
@@ -99,10 +112,10 @@ class SearchView {
   }
 
   /** Searches again for the same, with other filters. */
-  refresh() {
+  async refresh() {
     if (!this.asksSomething()) return;
     writeAddress(this.address());
-    this.search();
+    await this.search();
   }
 
   asksSomething() {
@@ -138,6 +151,7 @@ class SearchView {
   forget() {
     this.found = null;
     for (const part of [this.list, this.nothing, this.summary]) fill(part);
+    this.more.hidden = true;
     this.cutoff.fit([], null);
   }
 
@@ -160,6 +174,7 @@ class SearchView {
     fill(this.nothing, over.length ? null : this.nothingFound(hits));
     const actions = { like: (hit) => this.like(hit), add: (hit, sign) => this.query.addItem(hit, sign), why: this.why() };
     fill(this.list, over.map((hit) => hitCard(hit, this.kind, actions)));
+    this.more.hidden = over.length < Number(this.k) || this.k === COUNTS.at(-1);
   }
 
   nothingFound(hits) {
