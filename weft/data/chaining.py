@@ -54,8 +54,8 @@ class Chaining:
     ) -> Sample | None:
         """Appends other rows to the row, which keeps its name.
 
-        A drawn row that is unreadable or has another value of `same` is replaced by the next draw; after `TRIES`
-        draws by the row itself. Raises DataError if the row has no recording or no words.
+        A sampled row that is unreadable or has another value of `same` is replaced by the next sample; after `TRIES`
+        samples by the row itself. Raises DataError if the row has no recording or no words.
         """
         config = self._config
         fewest, most = config.rows

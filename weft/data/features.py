@@ -92,7 +92,7 @@ class Entry:
 class CachedFeatures:
     """A source for the loader that returns Features of a frozen encoder instead of raw fields.
 
-    Training draws one of a row's entries; evaluation returns the requested view.
+    Training samples one of a row's entries; evaluation returns the requested view.
     """
 
     def __init__(

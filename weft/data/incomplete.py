@@ -12,7 +12,7 @@ from weft.data.formats import Dataset, columns_of
 class Incomplete(Sequence[Sample]):
     """The rows of `dataset`, each without some of its streams. Which ones depends only on the seed and the row's id.
 
-    Of S streams a row loses `share` x S on average: one of the two nearest whole numbers, drawn so that the mean
+    Of S streams a row loses `share` x S on average: one of the two nearest whole numbers, sampled so that the mean
     holds. Each stream is equally likely to be lost.
     """
 

@@ -32,7 +32,7 @@ class MixConfig(Settings):
     streams: tuple[str, ...]
     """Streams to mix: sounds, whose power is mixed, and pictures."""
     alpha: float = 0.4
-    """The ratio is drawn from Beta(alpha, alpha). A smaller alpha keeps mixed rows closer to a single row."""
+    """The ratio is sampled from Beta(alpha, alpha). A smaller alpha keeps mixed rows closer to a single row."""
     share: float = 1.0
     """Share of the rows that are mixed."""
 
@@ -86,7 +86,7 @@ class Mixing:
         return {**values, **mixed, RATIO: ratio, OTHER: others}
 
     def _ratio(self, generator: torch.Generator) -> float:
-        """Draws the row's own share, which is the larger one, so that each row is mostly seen as itself."""
+        """Samples the row's own share, which is the larger one, so that each row is mostly seen as itself."""
         alpha = torch.tensor([self._config.alpha] * 2, dtype=torch.float64)
         drawn = torch._sample_dirichlet(alpha, generator=generator)
         mixes = torch.rand((), generator=generator).item() < self._config.share

@@ -20,7 +20,7 @@ class ModalityDropout:
         self._chances, self._streams = dict(chances), streams
 
     def __call__(self, values: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
-        """Draws independently for every stream. A row that would lose all its streams keeps one at random."""
+        """Samples independently for every stream. A row that would lose all its streams keeps one at random."""
         drawn = torch.rand(len(self._chances), generator=generator).tolist()
         kept = int(torch.randint(len(self._streams), (), generator=generator))
         lost = {

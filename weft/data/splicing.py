@@ -60,7 +60,7 @@ class Splicing:
         """Returns the spliced row with the id of `sample`; None if the row stays as it is.
 
         row_of: returns the row with a given number. A row stays if it lacks a recording, or the times of at least two
-        words. A drawn row that is unreadable or lacks them is replaced by `sample`. The row also stays if all parts
+        words. A sampled row that is unreadable or lacks them is replaced by `sample`. The row also stays if all parts
         are too short for a word. Raises DataError for invalid times.
         """
         chance, most = torch.rand(2, generator=generator).tolist()

@@ -64,7 +64,7 @@ class Patches(nn.Module):
 
     @torch.no_grad()
     def learn(self, fields: Callable[[], Iterable[Field]]) -> None:
-        """Learns from patches of these pictures, drawn by the seed. The same pictures give the same result."""
+        """Learns from patches of these pictures, sampled with the seed. The same pictures give the same result."""
         generator = torch.Generator().manual_seed(self.config.seed)
         pictures = sum(len(field) for field in fields())
         each = max(1, -(-LEARNED_FROM // max(1, pictures)))
@@ -78,7 +78,7 @@ class Patches(nn.Module):
         self._cluster(self._whitened(patches_ND), generator)
 
     def _cluster(self, patches_ND: Tensor, generator: torch.Generator) -> None:
-        """Runs k-means from randomly drawn patches. A centroid without patches is replaced by a drawn patch."""
+        """Runs k-means from randomly sampled patches. A centroid without patches is replaced by a sampled patch."""
         count = self.config.centroids
         order = torch.randperm(len(patches_ND), generator=generator)
         self.centroids.copy_(patches_ND[order.repeat(-(-count // len(order)))[:count]])
@@ -107,7 +107,7 @@ class Patches(nn.Module):
         return away_BPD / scale_BP1, (pixels_B3HW.shape[2] - self.config.size) // step + 1
 
     def _drawn(self, pixels_B3HW: Tensor, each: int, generator: torch.Generator) -> Tensor:
-        """Draws `each` patches from each picture, (B * each, D)."""
+        """Samples `each` patches from each picture, (B * each, D)."""
         patches_BPD, _ = self._patches(pixels_B3HW)
         there = patches_BPD.shape[1]
         chosen = torch.randint(there, (len(patches_BPD), each), generator=generator)

@@ -46,7 +46,7 @@ class PictureCritic(nn.Module):
     and of its maximum over positions.
 
     The maximum learns a shape at all positions together. The whole grid keeps positions; without it, a generator
-    always draws objects at the same position.
+    always puts objects at the same position.
 
     Pixels are uint8, or generated floats from 0 to 255, with their gradient.
     """

@@ -1,6 +1,6 @@
 """Confidence intervals by the bootstrap, resampling whole groups.
 
-The five captions of one image are not five independent observations, so groups are drawn with replacement, not
+The five captions of one image are not five independent observations, so groups are sampled with replacement, not
 observations (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). All
 statistics of one `Bootstrap` use the same resamples, so their sums and differences are paired.
 
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 CHUNK_ELEMENTS = 2**22
-"""Maximum number of counts of drawn groups in memory."""
+"""Maximum number of counts of sampled groups in memory."""
 
 FEW_GROUPS = 5
 """With fewer groups the interval is too narrow: with 3 groups it covers the truth 75% of the time."""
@@ -136,7 +136,7 @@ def t_quantile(deviations: float, freedom: int) -> float:
 
 
 class Bootstrap:
-    """Resamples of a set of groups. They are drawn again from `seed` each time they are needed."""
+    """Resamples of a set of groups. They are sampled again from `seed` each time they are needed."""
 
     def __init__(self, groups: ArrayLike, *, resamples: int = 2000, seed: int = 0) -> None:
         self.groups = np.unique(np.asarray(groups))

@@ -65,7 +65,7 @@ def kid_estimate(
 ) -> Estimate:
     """KID of all rows, with the interval of a 95 % bootstrap over rows of both sets.
 
-    A resample draws rows with replacement; pairs of a row with itself are left out, so that it stays unbiased. size:
+    A resample takes rows with replacement; pairs of a row with itself are left out, so that it stays unbiased. size:
     maximum rows of a set in a resample; for larger sets the interval is scaled by the square root of the ratio.
     """
     value = kid(real_ND, drawn_MD)

@@ -13,7 +13,7 @@ from weft.evaluation.word_errors import normalise
 PIECE = 5.0
 """Length of each piece of silence or noise, in seconds."""
 SOFTEST, LOUDEST = -60.0, -10.0
-"""Power of the white noise in decibels of full scale. Each piece is drawn separately."""
+"""Power of the white noise in decibels of full scale. The power of each piece is sampled separately."""
 NONE_SEEN = 3.0
 """Upper bound of a Poisson mean, at 95 %, if no event was observed (Hanley & Lippman-Hand 1983)."""
 

@@ -5,7 +5,7 @@ B. J. McNeil, Radiology 143, 1982). Average precision is the sum over thresholds
 without interpolation.
 
 Resampling thousands of classes separately takes too long, so each number is linearised. Its derivative by the weight
-of each row is computed exactly, and a resample changes it by the sum over the drawn rows (A. C. Davison and D. V.
+of each row is computed exactly, and a resample changes it by the sum over the sampled rows (A. C. Davison and D. V.
 Hinkley, Bootstrap Methods and their Application, 1997, section 2.7.2, empirical influence values).
 """
 

@@ -182,7 +182,7 @@ def top_k(similarity: Similarity, queries: Sequence[int], k: int) -> tuple[Tenso
 
 
 def right_and_wrong(rank: Tensor, number: int, seed: int) -> list[int]:
-    """Draws random queries to show: half of `number` with rank 1, half with other ranks."""
+    """Samples queries to show: half of `number` with rank 1, half with other ranks."""
     generator = torch.Generator().manual_seed(seed)
     chosen: list[int] = []
     for pool in ((rank == 1).nonzero().flatten(), (rank > 1).nonzero().flatten()):

@@ -1,4 +1,4 @@
-"""The rows that the time allows: where reading the features of all would take too long, a part that the seed draws."""
+"""The rows that the time allows: a sample if reading the features of all rows would take too long."""
 
 import time
 from collections.abc import Callable, Mapping

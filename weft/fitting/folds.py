@@ -142,7 +142,7 @@ def grouped_folds(clusters: Ints, strata: Ints, folds: int, seed: int) -> list[F
     """Folds of whole clusters with about as many rows of each stratum.
 
     The largest clusters are placed first, each where the shares of the strata stay most equal (the greedy
-    rule of scikit-learn's StratifiedGroupKFold); of equal ones in an order that the seed draws. Raises
+    rule of scikit-learn's StratifiedGroupKFold); of equal ones in a random order from the seed. Raises
     WeftError where there are fewer than 2 clusters.
     """
     names, places = np.unique(clusters, return_inverse=True)

@@ -34,7 +34,7 @@ def columns_in_time(
 ) -> dict[str, str]:
     """The columns that there is time to read, each with its kind, by the speed of the first few.
 
-    Of numbers, dates, categories and tags as many as fit, drawn by the seed; all others stay. used: column -> its kind.
+    Numbers, dates, categories and tags: as many as fit, sampled with the seed. All others stay. used: column -> its kind.
     kept: a file that holds how many, so that the same command goes on with the same columns. clock: gives seconds.
     """
     cells = [name for name, kind in used.items() if kind not in SLOW]

@@ -54,7 +54,7 @@ class About(NamedTuple):
     stream: str
     weights: str | None
     generation: str
-    """Drawn anew whenever the whole content is replaced."""
+    """A random value, new whenever the whole content is replaced."""
 
 
 class State(NamedTuple):

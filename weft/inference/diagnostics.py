@@ -125,7 +125,7 @@ class Residuals:
     """Errors of predicted numbers, in the unit of the target.
 
     bins: with equal numbers of rows, from the smallest predicted number to the largest. points: (right, predicted)
-    of randomly drawn rows. unit: of all numbers.
+    of randomly sampled rows. unit: of all numbers.
     """
 
     bins: tuple[ResidualBin, ...]

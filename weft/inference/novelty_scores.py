@@ -59,7 +59,7 @@ def row_vectors(
 ) -> RowVectors:
     """Each row's embedding of each stream (or JOINT); without a projection, the pooled features of its encoder.
 
-    most: read only this number of rows, drawn by the seed. Raises WeftError if no row can be read and has one of
+    most: read only this number of rows, sampled with the seed. Raises WeftError if no row can be read and has one of
     the streams.
     """
     model = member.model
@@ -98,7 +98,7 @@ def row_vectors(
 
 
 def _some(dataset: Dataset, most: int | None, seed: int) -> Selection | None:
-    """A random sample of the rows, drawn by the seed; None for all."""
+    """A random sample of the rows, from the seed; None for all."""
     if most is None or len(dataset) <= most:
         return None
     generator = torch.Generator().manual_seed(seed)

@@ -67,7 +67,7 @@ def read_pairs(
     seed: int = 0,
 ) -> Pairs:
     """Reads both streams of a data set. keep: keep the Features of all entries. most: only this number of different
-    matches, such as pictures, drawn by the seed.
+    matches, such as pictures, sampled with the seed.
 
     Raises WeftError if no readable entries belong together.
     """
@@ -82,7 +82,7 @@ def read_pairs(
 
 
 def _drawn(listed: Listing, most: int, seed: int) -> Listing:
-    """Only the entries of `most` drawn matches."""
+    """Only the entries of `most` sampled matches."""
     matches = sorted({listed.matches[one.row] for of in listed.entries.values() for one in of})
     if len(matches) <= most:
         return listed

@@ -72,7 +72,7 @@ class Prediction:
 class Drawing:
     """A value that the model drew for a row.
 
-    inputs: the entries that it was drawn from. drawn: the display of the value. others: displays for comparison,
+    inputs: the entries from which it was generated. drawn: the display of the value. others: displays for comparison,
     such as the true value and the most similar training value.
     """
 

@@ -1,4 +1,4 @@
-"""Features of a stream's values, real or drawn, from an encoder that is not part of the model."""
+"""Features of a stream's values, real or generated, from an encoder that is not part of the model."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

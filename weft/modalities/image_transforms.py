@@ -135,9 +135,9 @@ class Jitter:
 
 @dataclass(frozen=True)
 class JitterConfig(Config[Jitter]):
-    """Colour jitter in training: maximum deviation of each factor from 1, drawn uniformly; 0 changes nothing.
+    """Colour jitter in training: maximum deviation of each factor from 1, sampled uniformly; 0 changes nothing.
 
-    brightness, contrast, saturation: 0.4 draws from 0.6 to 1.4. hue: turns of the colour circle, at most 0.5.
+    brightness, contrast, saturation: 0.4 samples from 0.6 to 1.4. hue: turns of the colour circle, at most 0.5.
     """
 
     brightness: float = 0.0

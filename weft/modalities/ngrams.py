@@ -31,7 +31,7 @@ class Ngrams(TokenParts):
 
     N-grams in at least `min_rows` training texts are known, the most frequent first. In scripts without blanks a word
     is one character, so runs go up to 3. Several captions are read as one text; without `together` separately, as
-    other texts are: training draws one, evaluation takes number `view`.
+    other texts are: training samples one, evaluation takes number `view`.
     """
 
     def __init__(self, config: "NgramsConfig") -> None:

@@ -67,7 +67,7 @@ class Text:
     ) -> Tensor:
         """int64 (T,) ids, T <= max_length, with the special tokens at both ends.
 
-        Of several captions, training draws `train_captions` and concatenates them in one row; evaluation takes number
+        Of several captions, training samples `train_captions` and concatenates them in one row; evaluation takes number
         `view`, modulo their number.
         """
         captions = [item] if isinstance(item, str) else item
@@ -90,7 +90,7 @@ class Text:
         return Field(values, torch.arange(values.shape[1]) < lengths[:, None])
 
     def length(self, raw: str | Alternatives) -> int:
-        """Returns the tokens of the caption; of several the mean, since training draws one."""
+        """Returns the tokens of the caption; of several the mean, since training samples one."""
         item = self.decode(raw)
         captions = [item] if isinstance(item, str) else item
         return round(sum(len(self._ids(text)) for text in captions) / len(captions))
@@ -297,7 +297,7 @@ class TextConfig(Config[Modality]):
     min_frequency: int = 5
     """With kind word: minimum frequency of a word in the vocabulary."""
     train_captions: int = 1
-    """Training: number of a row's captions to draw. Several are concatenated, each between its special tokens, for
+    """Training: number of a row's captions to sample. Several are concatenated, each between its special tokens, for
     objectives that separate them."""
     eval_captions: int = 1
     """Evaluation views: number of captions of one sample whose embeddings are averaged."""

@@ -48,7 +48,7 @@ def candidates(
 
 
 def drawn_columns(chance_NA: Tensor, uniform_N: Tensor) -> Tensor:
-    """(N,) a column for each row, drawn with these probabilities by the inverse of their cumulative sum."""
+    """(N,) a column for each row, sampled with these probabilities by the inverse of their cumulative sum."""
     sums_NA = chance_NA.double().cumsum(dim=1)
     if not len(sums_NA):
         return torch.zeros(0, dtype=torch.int64, device=chance_NA.device)

@@ -109,7 +109,7 @@ class Critic(nn.Module):
     penalties keep it smooth: R1 at real values (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 at
     generated ones (equation 10), and for wasserstein at points between them (Gulrajani et al. 2017,
     arXiv:1704.00028, equation 3). With `contrast` it also recognises the own condition of a real value among those
-    of all rows (XMC-GAN: Zhang et al. 2021, arXiv:2101.04702, section 3.2), since a randomly drawn wrong pair
+    of all rows (XMC-GAN: Zhang et al. 2021, arXiv:2101.04702, section 3.2), since a randomly sampled wrong pair
     seldom differs in one small detail.
     """
 
@@ -263,13 +263,13 @@ class AdversarialConfig(Config[Objective]):
     """Settings that both players of a GAN share."""
 
     head: str = "picture"
-    """Head that draws: the generator."""
+    """Head that generates: the generator."""
     critic: str = "critic"
-    """Head that scores what the encoder of the drawn stream sees, and its condition: the critic."""
+    """Head that scores the encoded values of the generated stream, and their condition: the critic."""
     game: Game = "relativistic"
-    """relativistic: each drawn value against a real one (R3GAN); non_saturating; hinge; wasserstein."""
+    """relativistic: each generated value against a real one (R3GAN); non_saturating; hinge; wasserstein."""
     contrast: float = 0.0
-    """Weight of telling the own condition among those of all rows: of real values for the critic, of drawn ones for the
+    """Weight of telling the own condition among those of all rows: of real values for the critic, of generated ones for the
     generator."""
 
     def __post_init__(self) -> None:
@@ -287,11 +287,12 @@ class CriticConfig(AdversarialConfig):
     r1: float = 1.0
     """Weight of the gradient penalty at real values."""
     r2: float = 1.0
-    """The same at drawn values."""
+    """The same at generated values."""
     between: float = 0.0
-    """Weight of the penalty between real and drawn values, 10 for wasserstein."""
+    """Weight of the penalty between real and generated values, 10 for wasserstein."""
     punished: float = 0.25
-    """Share of the rows for which the penalties are computed, drawn anew each step; of all, they cost more than the rest."""
+    """Share of the rows for which the penalties are computed, sampled at each step. For all rows they would take longer
+    than the rest of the step."""
     wrong: float = 0.5
     """Weight of real values beside the condition of another row."""
 

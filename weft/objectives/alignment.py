@@ -26,7 +26,7 @@ class Alignment(nn.Module):
     the own pairs' costs less that of the wrong pairs', divided by the number of both on all ranks, as in
     the authors' training code (pretrain.py of github.com/ChenRocks/UNITER); without wrong pairs tokens
     that are all alike would cost least. A row without one of the streams is in no pair; wrong pairs are
-    drawn from the rows of all ranks. Fused features are read, of own pairs those that other objectives
+    sampled from the rows of all ranks. Fused features are read, of own pairs those that other objectives
     read too; streams that are not aligned stay the row's own.
     """
 

@@ -51,9 +51,9 @@ class CycleConfig(Config[Objective]):
     """Cycle consistency: a generated value has the embedding of its source."""
 
     head: str = "picture"
-    """Head that draws, from the source."""
+    """Head that generates, from the source."""
     source: str = "text"
-    """Stream that it is drawn from; it and the drawn stream have embeddings."""
+    """Stream from which the head generates. It and the generated stream need embeddings."""
 
     @property
     def needs(self) -> Needs:

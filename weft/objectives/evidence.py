@@ -19,7 +19,7 @@ from weft.objectives.reconstruction import ReconstructionConfig
 
 
 class Evidence(nn.Module):
-    """Every stream of a row is reconstructed from a latent of some of its streams; which ones is drawn anew for each row.
+    """Every stream of a row is reconstructed from a latent of some of its streams, sampled for each row.
 
     Which and what is added depends on how the fusion joins (see `JointPosterior`):
 

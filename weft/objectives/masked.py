@@ -108,7 +108,7 @@ class MaskedLanguage(nn.Module):
     def hide(self, batch: Batch, field: Field) -> tuple[Field, Tensor]:
         """The stream of the batch's rows with hidden tokens, and (B, T) True where they are predicted.
 
-        What is drawn depends on the batch's seeds alone.
+        The random numbers depend only on the batch's seeds.
         """
         check_shape(field.values, "B T", "token ids")
         scores_BT, fate_BT, word_BT = (

@@ -1,7 +1,7 @@
 """Image-text matching: whether two streams belong together. Works for any two streams.
 
-UNITER (Chen et al. 2020, arXiv:1909.11740, section 3.2) and ViLBERT draw negatives at random, ALBEF (Li et al.
-2021, arXiv:2107.07651, section 3.2) draws those with high contrastive similarity.
+UNITER (Chen et al. 2020, arXiv:1909.11740, section 3.2) and ViLBERT sample negatives uniformly, ALBEF (Li et al.
+2021, arXiv:2107.07651, section 3.2) samples those with high contrastive similarity.
 """
 
 from collections.abc import Mapping
@@ -115,8 +115,8 @@ class MatchingConfig(Config[Objective]):
     head: str = "matching"
     """Head of the model that makes two logits of the fused pair."""
     negatives: Literal["random", "hard", "soft"] = "random"
-    """random: any other row. hard: drawn by the softmax of the contrastive similarities (ALBEF). soft:
-    any other row, its cost weighted by how much likelier hard would draw it: the same on average."""
+    """random: any other row. hard: sampled by the softmax of the contrastive similarities (ALBEF). soft:
+    any other row, its cost weighted by how much likelier hard would sample it: the same on average."""
     temperature: float = 0.07
     """Of the softmax of similarities: the lower, the harder."""
 

@@ -35,7 +35,7 @@ class ModalityAdversary(nn.Module):
 
     Ganin et al. 2016, arXiv:1505.07818, section 4.2, with modalities instead of domains; one player trains both.
 
-    With `matching` the means of the streams' embeddings are drawn together as well (feature matching: Salimans et al.
+    With `matching` the means of the streams' embeddings are pulled together as well (feature matching: Salimans et al.
     2016, arXiv:1606.03498, section 3.1). No linear classifier can then do better than a constant: it can exactly where the
     means differ (Belrose et al. 2023, arXiv:2306.03819, theorem 3.1).
     """

@@ -86,7 +86,7 @@ class Reconstruction(nn.Module):
                     f"stream '{stream}' has {true.shape[1]} frames, expected at most {made.shape[1]}, which head "
                     f"'{name}' draws"
                 )
-            # Frames that are no part of a sound are neither to be drawn nor seen.
+            # Frames of padding must count neither in the error nor in the perceptual loss.
             made = made[:, : true.shape[1]].masked_fill(~field.mask[..., None], 0)
             true = true.masked_fill(~field.mask[..., None], 0)
             share_B = field.mask.float().mean(1).clamp_min(1 / true.shape[1])
@@ -158,9 +158,9 @@ class ReconstructionConfig(Config[Objective]):
     """Reconstruction of a row's own streams, for autoencoders."""
 
     heads: dict[str, float] = field(default_factory=lambda: {"image": 1.0, "text": 1.0})
-    """Head that draws or writes -> its weight."""
+    """Head that generates values or texts -> its weight."""
     pixel: Literal["squared", "absolute"] = "squared"
-    """The error of a drawn number."""
+    """The error of a generated number."""
     spectral: float = 0.0
     """Weight of the error of the magnitudes of the Fourier transform over the last two dimensions."""
     perceptual: Config[Encoder] | None = None

@@ -22,7 +22,7 @@ NOISE = "flow: noise"
 class RectifiedFlow(nn.Module):
     """Squared error of the velocity at a random time of the line (Liu et al. 2022, arXiv:2209.03003, equation 1).
 
-    Times are drawn from a logit-normal distribution, in which the middle is more frequent (Esser et al. 2024,
+    Times are sampled from a logit-normal distribution, in which the middle is more frequent (Esser et al. 2024,
     arXiv:2403.03206, equation 19). In a share of the rows the context is dropped, for classifier-free guidance.
     """
 

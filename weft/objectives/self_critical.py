@@ -198,11 +198,11 @@ class SelfCriticalConfig(Config[Objective]):
     removed_settings: ClassVar[tuple[str, ...]] = ("tokens", "special")
 
     head: str = "caption"
-    """Head that writes; let the stream of its texts draw several captions of a row."""
+    """Head that writes; let the stream of its texts sample several captions of a row."""
     captions: int = 5
-    """Captions that are drawn of each picture."""
+    """Number of captions that are sampled for each picture."""
     max_length: int = 20
-    """Most tokens of a drawn caption."""
+    """Most tokens of a sampled caption."""
 
     def __post_init__(self) -> None:
         require(self, captions=at_least(2), max_length=at_least(2))

@@ -103,7 +103,7 @@ class SpokenFlowObjectiveConfig(Config[Objective]):
     """Frames and durations of words for speech synthesis."""
 
     rate: float
-    """Frames a second of the stream that is drawn."""
+    """Frames per second of the generated stream."""
     head: str = "speech"
     """Head whose decoder is a SpokenFlow."""
     times: str = "times"

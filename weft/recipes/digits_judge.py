@@ -1,4 +1,4 @@
-"""Which digit a drawn picture shows; it judges digits that others draw."""
+"""Which digit a picture shows. It judges digits that other runs generate."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.classes import ClassesConfig

@@ -1,4 +1,4 @@
-"""easy-VQA: pictures drawn from a short description by a rectified flow."""
+"""easy-VQA: pictures generated from a short description by a rectified flow."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
@@ -39,7 +39,7 @@ def described() -> DataConfig:
 def drawing_model(
     words: Config[Encoder], decoder: Config[Decoder], way: DrawingConfig
 ) -> ModelConfig:
-    """Words that are read, and a head that draws a picture from them."""
+    """An encoder of words, and a head that generates a picture from them."""
     return ModelConfig(
         encoders={"text": words},
         heads={"picture": HeadConfig(decoder, PictureOutput(drawing=way), "text")},

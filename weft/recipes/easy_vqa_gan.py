@@ -1,4 +1,4 @@
-"""easy-VQA: pictures drawn from a short description by a conditional GAN."""
+"""easy-VQA: pictures generated from a short description by a conditional GAN."""
 
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig

@@ -1,4 +1,4 @@
-"""easy-VQA: which shape of which colour a picture shows; it judges pictures that others draw."""
+"""easy-VQA: which shape of which colour a picture shows; it judges pictures that other runs generate."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.classes import ClassesConfig
@@ -20,7 +20,7 @@ WIDTHS, KINDS = (32, 64, 128, 128), 24
 def easy_vqa_judge() -> Recipe:
     """Classifies shape and colour in easy-VQA pictures with a small CNN trained on real pictures only.
 
-    They have the size of the pictures that the generators draw: a judge of larger ones errs on these.
+    They have the size of the generated pictures: a judge of larger ones errs on these.
     """
     data = described()
     return Recipe(

@@ -1,4 +1,4 @@
-"""Flickr8k: photographs of 32 pixels drawn from their captions by a rectified flow."""
+"""Flickr8k: photographs of 32 pixels generated from their captions by a rectified flow."""
 
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig

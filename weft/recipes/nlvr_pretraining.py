@@ -1,4 +1,4 @@
-"""Pretraining for NLVR: drawn boxes with generated sentences, half an hour on one core."""
+"""Pretraining for NLVR: generated pictures of boxes and sentences about them, half an hour on one core."""
 
 from weft.data.targets.labels import LabelsConfig
 from weft.objectives.classification import ClassificationConfig

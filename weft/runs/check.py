@@ -196,7 +196,7 @@ def _together(recipe: Recipe, needs: Needs, of: PartKind) -> list[tuple[str, ...
     """Returns sets of streams. Each set must occur together in some row, or the part has nothing to learn from or to
     measure.
 
-    There is one set for each head of the part: different heads may draw in different rows.
+    There is one set for each head of the part: different heads may generate in different rows.
     """
     heads = [recipe.model.heads[name] for name in needs.heads]
     sets = [needs.together] if not heads else []

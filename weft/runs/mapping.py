@@ -86,7 +86,7 @@ def _embedded(
 def embedding_map(
     run: TrainedModel, result: TaskResult, dataset: Dataset, *, seed: int = 0
 ) -> EmbeddingMap | None:
-    """Returns a map of randomly drawn rows; None if the model embeds none of them."""
+    """Returns a map of randomly sampled rows; None if the model embeds none of them."""
     rows = drawn(len(dataset), MAPPED, seed)
     found = embeddings(run, dataset, rows, result.head)
     if not found:
@@ -137,7 +137,7 @@ def _note(rows: int, names: Sequence[str]) -> str:
 def nearest(
     run: TrainedModel, result: TaskResult, dataset: Dataset, training: Dataset, *, seed: int = 0
 ) -> list[Neighbours]:
-    """Returns the training rows most similar to the worst errors of the result, among SEARCHED rows drawn at random."""
+    """Returns the training rows most similar to the worst errors of the result, among SEARCHED randomly sampled rows."""
     asked = _asked(result)[:QUERIES]
     if not asked:
         return []
@@ -170,7 +170,7 @@ def _asked(result: TaskResult) -> list[int]:
 
 
 def drawn(rows: int, most: int, seed: int) -> list[int]:
-    """Draws at most `most` row numbers at random, sorted."""
+    """Samples at most `most` row numbers without replacement, sorted."""
     generator = torch.Generator().manual_seed(seed)
     chosen: list[int] = torch.randperm(rows, generator=generator)[:most].tolist()
     return sorted(chosen)

@@ -37,7 +37,7 @@ class DataConfig(Settings):
     optional: tuple[str, ...] = ()
     """Streams that a row may lack. A row that lacks any other stream is an error."""
     missing: float = 0.0
-    """Share of the streams in `optional` that training rows permanently lack, to simulate incomplete data. Drawn once
+    """Share of the streams in `optional` that training rows permanently lack, to simulate incomplete data. Sampled once
     for each row by run.seed; a row keeps at least one."""
     cache: dict[str, CacheConfig] = field(default_factory=dict)
     """Streams whose frozen encoder is computed once and cached."""

@@ -1,6 +1,6 @@
 """Checks transcripts and sounds before a speech recogniser trains, and whether they fit each other.
 
-Only some rows are read, drawn by the run's seed. Findings that make training impossible are errors. All others are
+Only some rows are read, sampled with the run's seed. Findings that make training impossible are errors. All others are
 logged and saved as PREFLIGHT in the run directory.
 """
 
@@ -110,7 +110,7 @@ def _heads(recipe: Recipe) -> list[str]:
 
 
 def _rows(dataset: Dataset, target: Transcript, seed: int) -> list[Row]:
-    """Draws at most TRANSCRIPTS rows. Unreadable ones are left out; the loader reports them."""
+    """Samples at most TRANSCRIPTS rows. Unreadable ones are left out; the loader reports them."""
     drawn = np.random.default_rng(seed).permutation(len(dataset))[:TRANSCRIPTS]
     found = []
     for index in sorted(drawn.tolist()):

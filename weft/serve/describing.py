@@ -87,7 +87,7 @@ def _asks(run: Run) -> bool:
 
 
 def _answers(run: Run, head: str) -> bool:
-    """Whether the head answers a question, that is, neither draws nor writes the text that it reads."""
+    """Whether the head answers a question, that is, neither generates media nor writes the text that it reads."""
     streams, output = run.model.streams_of(head), run.model.head(head).output
     question = question_stream(run, streams)
     again = isinstance(output, TextOutput) and output.stream == question

@@ -89,7 +89,7 @@ class TaskConfig(Config[Task]):
         return ()
 
     def bootstrap(self, groups: Tensor) -> Bootstrap:
-        """Resamples of these groups, drawn from the seed."""
+        """Resamples of these groups, from the seed."""
         return Bootstrap(groups, resamples=self.resamples, seed=self.seed)
 
     def protocol(

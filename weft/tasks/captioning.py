@@ -56,7 +56,7 @@ class CaptioningTaskConfig(TaskConfig):
     limit: int | None = None
     """Only so many of the first rows, to save time; None measures all."""
     examples: int = field(default=12, kw_only=True)
-    """Captions that are kept to be shown, drawn at random."""
+    """Number of randomly sampled captions that are kept for display."""
     inference: InferenceConfig = field(
         default_factory=lambda: InferenceConfig(batch_size=100), kw_only=True
     )

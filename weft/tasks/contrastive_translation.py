@@ -89,7 +89,7 @@ class _Scored:
 class ContrastiveTranslation:
     """Accuracy of preferring the right text, over all kinds of words and for each; a tie is wrong.
 
-    A text counts for a kind if it has exactly one word of it. The wrong word is drawn at random, and in each pair
+    A text counts for a kind if it has exactly one word of it. The wrong word is sampled at random, and in each pair
     of words each is right as often as it is wrong. So a model that knows only which word is more frequent is right
     in half of the contrasts, like chance.
     """
@@ -217,7 +217,7 @@ class ContrastiveTranslation:
 def contrast(
     row: int, name: str, text: str, kind: str, words: Sequence[str], seed: int
 ) -> Contrast | None:
-    """The text and a copy with another word of the kind, drawn by the name of the row; None unless it has exactly
+    """The text and a copy with another word of the kind, sampled with the row's name as seed; None unless it has exactly
     one.
     """
     found = list(words_pattern(words).finditer(text))

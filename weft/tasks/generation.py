@@ -71,16 +71,16 @@ class GenerationTaskConfig(TaskConfig):
     """
 
     head: str = "picture"
-    """Head that draws."""
+    """Head that generates."""
     inputs: tuple[str, ...] = ()
-    """Streams that it is drawn from; if empty, all that the head reads."""
+    """Streams from which the head generates; if empty, all that it reads."""
     features: Config[Encoder] = field(default_factory=HistogramsConfig)
     """Encoder whose features are compared. Histograms of colours and edges need no weights; of photographs, a
     pretrained picture encoder says more."""
     limit: int | None = None
     """Only so many rows, spread evenly over all, to save time; None measures all."""
     searched: int = 4000
-    """Training rows among which the ones most like those that are drawn are looked for; 0 looks for none."""
+    """Number of training rows that are searched for the most similar ones to generated values; 0: no search."""
     neighbours: int = 3
     """Of the reach of a row, for precision and recall."""
 

@@ -21,7 +21,7 @@ from weft.tasks._accuracy import ACCURACY, as_values
 from weft.tasks.base import WORST, TaskConfig
 
 ROWS_AT_ONCE = 1024
-"""Number of rows for which others are drawn at a time."""
+"""Number of rows for which others are sampled at a time."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MatchingConfig(TaskConfig):
     head: str = "matching"
     """Head that makes two logits of the fused pair, the last of which says yes."""
     choices: int = 10
-    """The right one and others, drawn at random from rows that do not match it."""
+    """Number of choices: the right one, and others sampled from rows that do not match it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

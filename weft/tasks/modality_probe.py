@@ -39,7 +39,7 @@ class ModalityProbeConfig(TaskConfig):
     """
 
     streams: tuple[str, ...] = ("image", "text")
-    """Streams whose embeddings are compared; of several captions of a row one, drawn: the first of a sorted list would
+    """Streams whose embeddings are compared. One of a row's captions is sampled: the first of a sorted list would
     differ from those of training, and the probe would tell that."""
     decay: float = 1e-3
     """Weight of the squared coefficients beside the mean loss."""
@@ -153,14 +153,14 @@ class ModalityProbe:
 
 
 def one_a_row(entries: Sequence[Entry], seed: int) -> list[Entry]:
-    """Of the entries of each row one, drawn from the seed."""
+    """One entry of each row, sampled with the seed."""
     rows = [list(of_row) for _, of_row in groupby(entries, key=lambda entry: entry.row)]
     generator = np.random.default_rng(seed)
     return [of_row[generator.integers(len(of_row))] for of_row in rows]
 
 
 def _half(group_N: Tensor, seed: int) -> Tensor:
-    """(N,) True for the rows of half of the groups, drawn by the seed."""
+    """(N,) True for the rows of half of the groups, sampled with the seed."""
     names, number_N = torch.unique(group_N, return_inverse=True)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(names)))
     return order[number_N] < len(names) // 2

@@ -46,7 +46,7 @@ class ReconstructionTaskConfig(TaskConfig):
     """
 
     heads: tuple[str, ...] = ("image", "text")
-    """Heads that draw or write a stream, from JOINT."""
+    """Heads that generate a stream, from JOINT."""
     limit: int | None = None
     """Only so many rows, spread evenly over all, to save time; None measures all."""
 
