@@ -170,6 +170,8 @@ def test_mistakes(tmp_path: Path) -> None:
         assert "weft data check needs PATH;" in refused("data", "check")
         assert "weft data prepare needs PATH, --out PATH;" in refused("data", "prepare")
         assert "--out" in refused("data", "prepare", table)
+        line = refused("data", "prepare", table, "--out", table / "o")
+        assert f"{table / 'o'}: cannot be written: Not a directory" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--shard-rows", 0)
         assert "shard_rows is 0" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--split.test", 2)

@@ -1,9 +1,12 @@
 """Values that an option cannot have: the message names the types that it takes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
+import tyro
+from tiny_runs import refused
 
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
@@ -37,3 +40,40 @@ def test_the_expected_type_is_named(words: str, said: str) -> None:
     with pytest.raises(WeftError) as refused:
         parse(Options, words.split(), "weft")
     assert str(refused.value) == said
+
+
+@dataclass(frozen=True)
+class Places:
+    """Arguments that are required, and some that are not."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    out: Annotated[Path, tyro.conf.Positional]
+    to: str
+    rows_of: int
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    more: str = "x"
+
+
+@pytest.mark.parametrize(
+    ("words", "needs"),
+    [
+        ("", "RUN, OUT, --to TO, --rows-of N"),
+        ("a", "OUT, --to TO, --rows-of N"),
+        ("a b --rows-of 2", "--to TO"),
+        ("--to x --rows-of 2 a", "OUT"),
+    ],
+)
+def test_missing_arguments_are_named_as_in_the_help(
+    words: str, needs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(WeftError) as missing:
+        parse(Places, words.split(), "weft")
+    assert str(missing.value) == f"weft needs {needs}; weft --help says more"
+    with pytest.raises(SystemExit):
+        parse(Places, ["--help"], "weft")
+    shown = capsys.readouterr().out
+    assert all(f"  {name}" in shown for name in needs.split(", "))
+
+
+def test_arguments_of_which_there_may_be_none_are_not_required() -> None:
+    assert "weft index remove needs RUN; " in refused("index", "remove")

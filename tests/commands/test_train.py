@@ -260,6 +260,11 @@ def test_the_runs_in_a_folder_are_named(scenes_run: Path, tmp_path: Path) -> Non
     for words in (("train", "--resume"), ("search",), ("evaluate",)):
         text = ("--text", "a") if words[0] == "search" else ()
         assert f"; runs in it: {there}" in refused(*words, there.parent, *text)
+    for number in range(10):
+        shutil.copytree(there, there.with_name(f"r{number}"))
+    line = refused("evaluate", there.parent)
+    assert f"; 11 runs in it, such as {there}, " in line
+    assert line.rstrip().endswith("r8")
     assert f"; did you mean {there}?" in refused("evaluate", there.with_name("frist"))
 
 

@@ -132,9 +132,15 @@ def test_a_column_that_folders_of_classes_do_not_have_is_refused(tmp_path: Path)
     ("said", "expected"),
     [
         ({"image": "Blid"}, "unknown column 'Blid': did you mean Bild?"),
-        ({"Bild": "picture"}, "columns: Bild=picture: unknown kind of column 'picture'"),
-        ({"imge": "Bild"}, "columns: imge=Bild: unknown kind of column 'imge': did you mean image"),
-        ({"Bild": "imge"}, "columns: Bild=imge: unknown kind of column 'imge': did you mean image"),
+        ({"Bild": "picture"}, "--columns Bild=picture: unknown kind of column 'picture'"),
+        (
+            {"imge": "Bild"},
+            "--columns imge=Bild: unknown kind of column 'imge': did you mean image",
+        ),
+        (
+            {"Bild": "imge"},
+            "--columns Bild=imge: unknown kind of column 'imge': did you mean image",
+        ),
         ({"image": "Bild", "text": "Bild", "label": "Bild"}, "columns: 'Bild' is said to be"),
     ],
 )

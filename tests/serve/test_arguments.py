@@ -91,6 +91,7 @@ def test_a_package_that_is_missing(runs: Path, monkeypatch: pytest.MonkeyPatch) 
     assert line == (
         "weft serve needs the package uvicorn, which is not installed: pip install 'weft[serve]'"
     )
+    assert "is not a trained run" in refused("serve", runs / "none")
 
 
 def test_a_port_in_use(runs: Path) -> None:

@@ -26,7 +26,8 @@ def print_doc(doc: str | None) -> None:
 
 def print_help(cls: type, prog: str, default: Any = None) -> None:
     """Prints the help of the command whose options are the fields of the dataclass `cls`."""
-    docs, hints = field_docs(cls), typing.get_type_hints(cls, include_extras=True)
+    docs = field_docs(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     places = [one for one in dataclasses.fields(cls) if _is_positional(hints[one.name])]
     names = " ".join(one.name.upper() for one in places)
     print(say(f"usage: {prog} {names} [OPTIONS]".replace("  ", " ")), end="\n\n")
@@ -34,6 +35,21 @@ def print_help(cls: type, prog: str, default: Any = None) -> None:
     print()
     rows = [(one.name.upper(), say(docs.get(one.name, ""))) for one in places]
     print_named([*rows, *_options(cls, default, "")], indent=2)
+
+
+def required(cls: type) -> list[str]:
+    """The arguments of the dataclass that have no default, as the help shows them: RUN, --out PATH."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    found = []
+    for one in dataclasses.fields(cls):
+        hint = hints[one.name]
+        several = (
+            typing.get_origin(typing.get_args(hint)[0]) is tuple if _is_positional(hint) else False
+        )
+        if _default(one, None) is dataclasses.MISSING and not several:
+            place = _is_positional(hint)
+            found.append(one.name.upper() if place else _flag(one.name, _shape(hint, one.name)))
+    return found
 
 
 def _options(cls: type, default: Any, prefix: str) -> Iterator[Row]:
@@ -44,11 +60,14 @@ def _options(cls: type, default: Any, prefix: str) -> Iterator[Row]:
             inside = "" if _is_unnamed(hint) else f"{one.name}."
             yield from _options(type(value), value, prefix + inside)
         elif not _is_positional(hint):
-            flag = f"--{prefix}{one.name}".replace("_", "-")
             unset = value is None or value is dataclasses.MISSING or value == ()
             shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
             given = _shape(hint, one.name) if unset else shown
-            yield f"{flag} {given}", say(docs.get(one.name, ""))
+            yield _flag(prefix + one.name, given), say(docs.get(one.name, ""))
+
+
+def _flag(name: str, value: str) -> str:
+    return f"--{name} ".replace("_", "-") + value
 
 
 def _default(one: dataclasses.Field[Any], default: Any) -> Any:

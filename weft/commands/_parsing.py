@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 import tyro
 
-from weft.commands._help import print_help
+from weft.commands._help import print_help, required
 from weft.core.errors import WeftError
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
             or near
         )
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
-        raise WeftError(f"{_reworded(message)}{hint}") from None
+        raise WeftError(f"{_reworded(message, required(cls))}{hint}") from None
     except ValueError as error:  # a config refused its values
         raise WeftError(str(error)) from None
     sys.stderr.write(spoken.getvalue())
@@ -123,16 +123,21 @@ REWORDED = (
 """Pattern of tyro's message -> the same message in weft's wording."""
 
 
-MISSING = r"(?:^|\(required\) )((?:--\S+ )?\S+)"
-"""The name of each argument that tyro lists as missing."""
+MISSING = r"(?:^|\(required\) )(\S+)"
+"""The flag, or the type, of each argument that tyro lists as missing."""
 NO_TYPE = r"^Error parsing (?:recipe\.|config\.)?(\S+): no type matching (.*) could be instantiated from \[(.*)\]\."
 KINDS_OF_VALUES = {"FLOAT": ("a number", "numbers"), "INT": ("a whole number", "whole numbers")}
 
 
-def _reworded(message: str) -> str:
+def _reworded(message: str, needed: list[str]) -> str:
+    """needed: see `_help.required`. tyro calls arguments without a flag by their types."""
     if missing := re.search(r"^Missing from (weft[a-z ]*): (.*) \(required\)$", message):
-        command, names = missing[1], ", ".join(re.findall(MISSING, missing[2]))
-        return f"{command} needs {names}; {command} --help says more"
+        command, found = missing[1], re.findall(MISSING, missing[2])
+        flags = [one for one in found if one.startswith("--")]
+        places = [one for one in needed if not one.startswith("--")]
+        lacking = places[len(places) - (len(found) - len(flags)) :]  # the first ones were given
+        lacking += [one for one in needed if one.split()[0] in flags]
+        return f"{command} needs {', '.join(lacking)}; {command} --help says more"
     if untyped := re.search(NO_TYPE, message):
         return f"{untyped[1]} is {untyped[3]}, expected {_typed(untyped[2])}"
     for said, better in REWORDED:

@@ -63,6 +63,10 @@ def main(words: list[str]) -> None:
     """Prints the address, and serves until it is stopped (Ctrl-C, SIGTERM)."""
     arguments = parse(Arguments, words, "weft serve")
     _check(arguments)
+    from weft.runs.whole import check_run
+
+    for folder in arguments.runs:
+        check_run(folder)
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra="serve", purpose="weft serve")

@@ -8,6 +8,8 @@ from weft.core.errors import WeftError
 from weft.runs.parts import MODEL, RECIPE, WEIGHTS
 from weft.training import checkpoint
 
+NAMED = 10
+"""Maximum number of runs that a hint names."""
 log = logging.getLogger("weft.runs")
 
 
@@ -15,6 +17,8 @@ def runs_in(folder: Path) -> str:
     """Returns a hint for a folder that is no run: the runs in it, or those beside it with similar names."""
     if folder.is_dir():
         inside = [str(one) for one in sorted(folder.iterdir()) if (one / RECIPE).is_file()]
+        if len(inside) > NAMED:
+            return f"; {len(inside)} runs in it, such as {', '.join(inside[:NAMED])}"
         return f"; runs in it: {', '.join(inside)}" if inside else ""
     beside = folder.absolute().parent
     runs = [one.parent.name for one in beside.glob(f"*/{RECIPE}")]
@@ -22,16 +26,19 @@ def runs_in(folder: Path) -> str:
     return f"; did you mean {' or '.join(str(folder.with_name(n)) for n in near)}?" if near else ""
 
 
+def check_run(folder: Path) -> None:
+    """Raises WeftError if the folder is no run."""
+    if not (folder / RECIPE).exists():
+        raise WeftError(f"{folder}: is not a trained run ({RECIPE} is missing){runs_in(folder)}")
+
+
 def check_whole(folder: Path) -> None:
     """Raises WeftError if it is not a trained run. Warns if its training has not ended."""
+    check_run(folder)
     unfinished = checkpoint.progress(folder)
     state = "" if unfinished is None else "{:,} of {:,} steps are done".format(*unfinished)
-    for name in (RECIPE, MODEL, WEIGHTS):
+    for name in (MODEL, WEIGHTS):
         if not (folder / name).exists():
-            if name == RECIPE:
-                raise WeftError(
-                    f"{folder}: is not a trained run ({name} is missing){runs_in(folder)}"
-                )
             raise WeftError(
                 f"{folder}: its training has not come to a first evaluation ({name} is missing"
                 f"{state and f'; {state}'}); go on with: weft train --resume {folder}"

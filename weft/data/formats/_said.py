@@ -51,7 +51,7 @@ class Said:
         for key, value in self.columns.items():
             if key not in KINDS and value not in KINDS:
                 raise WeftError(
-                    f"columns: {key}={value}: {_unknown_kind(key, value)}; say KIND=COLUMN or COLUMN=KIND, "
+                    f"--columns {key}={value}: {_unknown_kind(key, value)}; say KIND=COLUMN or COLUMN=KIND, "
                     "such as image=Bild"
                 )
         if twice := {name for name in self.mentioned if self.mentioned.count(name) > 1}:
@@ -92,7 +92,7 @@ class Said:
                 kind = name == key and value in names and _near(key)  # imgae=text, of a column text
                 what, known = ("kind of column", KINDS) if kind else ("column", names)
                 error = unknown_name(what, name, known)
-                raise DataError(f"{error} (columns)", source=source)
+                raise DataError(f"--columns {key}={value}: {error}", source=source)
         renames = self.renames
         for name, meaning in renames.items():
             taken = meaning != name and meaning in names and meaning not in renames

@@ -181,6 +181,10 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
         return
     if out.exists() and (not out.is_dir() or any(p.name != WORK for p in out.iterdir())):
         raise WeftError(f"{out}: is not an empty folder")
+    try:
+        started.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeftError(f"{out}: cannot be written: {error.strerror}") from None
     write_text(started, json.dumps(identity, ensure_ascii=False))
 
 
