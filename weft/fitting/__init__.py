@@ -1,1 +1,1 @@
-"""From a table or a folder to the best of several models: candidates, folds, a leaderboard, a run directory."""
+"""Tries several models on a table or folder: candidates, folds, a leaderboard, and a run directory of the best one."""

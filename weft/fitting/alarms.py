@@ -1,4 +1,4 @@
-"""Signs that a score is not what it seems: a column that names rows, or one that gives the answer away."""
+"""Warnings about misleading scores: a column that names rows, or a column that gives the answer away."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from weft.fitting.scores import row_errors
 from weft.fitting.trials import Setting, Trial
 
 NEARLY = 0.02
-"""A column carries the score where it alone leaves so small a share of the constant's errors."""
+"""A column gives the answer away if a model of it alone makes at most this share of the constant's errors."""
 
 
 def alarms(trials: Sequence[Trial], setting: Setting) -> list[str]:
-    """One sentence for each sign, the column's name first."""
+    """One sentence for each warning. It begins with the column's name."""
     errors = {id(trial): _errors(trial, setting) for trial in trials}
     constant = next(trial for trial in trials if trial.candidate.model == "constant")
     base = errors[id(constant)]

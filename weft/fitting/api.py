@@ -54,15 +54,18 @@ def fit(
 ) -> FitResult | dict[str, FitResult]:
     """Tries models that predict a column of a table or folder, and keeps the recommended one as a run.
 
-    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run;
-    its pictures are paths, bytes, arrays or Pillow's. target: a column, or several, each with a result of its
-    own. pair: instead of a target, two columns that are to find each other, such as image and text. minutes:
-    within which candidates are begun, for all targets together (10 if neither this nor the settings say).
-    out: folder of the run, runs/fit-NAME if not given; several targets have a folder each below it. columns:
-    what columns hold, such as {"image": "Bild", "group": "Patient"}. images_dir: what names of pictures are
-    relative to. settings: everything else, see `FitSettings`.
+    data: a path, or a table in memory (pandas, pyarrow, or a list of dicts), which is written beside the run.
+    Its pictures are paths, bytes, arrays or Pillow images.
+    target: a column to predict, or several; each has its own result.
+    pair: instead of a target, two columns for retrieval in both directions, such as image and text.
+    minutes: time limit for all targets together; no candidate starts after it. Default: that of `settings`,
+    which is 10.
+    out: folder of the run; default: runs/fit-NAME. Several targets get one folder each below it.
+    columns: meaning of columns, such as {"image": "Bild", "group": "Patient"}.
+    images_dir: folder to which names of pictures are relative.
+    settings: all other settings.
 
-    Raises WeftError where the data cannot be used or a column cannot be predicted.
+    Raises WeftError if the data cannot be used or a column cannot be predicted.
     """
     if (pair is None) == (not target):
         raise WeftError("fit got target and pair, or neither, expected one of them")
@@ -70,13 +73,15 @@ def fit(
     path = Path("table.parquet") if in_memory else Path(data)
     folder = Path(out) if out is not None else default_folder(path)
     if in_memory:
-        # Before the table of another result is replaced; several targets have folders of their own.
+        # Check this before the table of another result is replaced. Several targets have separate folders.
         if pair is not None:
             require_target(folder, PAIRED.join(pair))
         elif isinstance(target, str):
             require_target(folder, target)
         path = write_table(data, folder / path)
-        images_dir = images_dir or Path.cwd()  # whatever their names are relative to is here
+        images_dir = (
+            images_dir or Path.cwd()
+        )  # names of pictures are relative to the current folder
     images = None if images_dir is None else Path(images_dir).absolute()
     targets = (target,) if isinstance(target, str) else tuple(target or ())
     said = Said(columns or {}, images, settings.encoding, settings.merge)
@@ -91,5 +96,5 @@ def fit(
 
 
 def default_folder(data: Path) -> Path:
-    """Where the run of this table goes unless another place is said."""
+    """The default folder for the run of this table."""
     return Path("runs") / f"fit-{data.absolute().stem}"

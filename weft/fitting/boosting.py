@@ -1,4 +1,4 @@
-"""Gradient boosting by scikit-learn, its rounds chosen on rows of other clusters; kept as plain arrays."""
+"""Gradient boosting by scikit-learn. Other clusters choose the number of rounds; trees are stored as plain arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ SETTINGS = {
     "l2_regularization": 1.0,
 }
 INNER_FOLDS = 4
-"""One of these folds of the training rows chooses the number of rounds."""
+"""Number of folds of the training rows. One of them chooses the number of rounds."""
 
 
 VALUE_S, FEATURE_S = 4e-9, 1e-6
@@ -33,7 +33,7 @@ VALUE_S, FEATURE_S = 4e-9, 1e-6
 
 
 def trees_seconds(rows: int, width: int, outputs: int) -> float:
-    """About how long boosted trees of these rows take on a core, of which a tree is grown for each output and round."""
+    """Estimated seconds for boosted trees on one core. Each round grows one tree for each output."""
     return 2 * ROUNDS * outputs * width * (rows * VALUE_S + FEATURE_S)
 
 
@@ -60,7 +60,7 @@ def _context(pooled: Tensor) -> Features:
 
 
 def boosted(training: Training, goal: Goal) -> Fitted:
-    """Trees of as many rounds as lose least on a fold of the training rows, grown on all of them."""
+    """Trees grown on all training rows. The number of rounds has the lowest loss on a fold of the training rows."""
     folds = training.inner(INNER_FOLDS)
     if len(np.unique(training.values)) < 2 or not folds:
         return constant(training, goal)
@@ -115,7 +115,7 @@ def _grown(matrix: Matrix, values: NDArray[Any], goal: Goal, rounds: int, seed: 
 
 
 def _spread(found: Floats, classes: NDArray[Any], outputs: int) -> Floats:
-    """Logits in the places of their classes; of two scikit-learn gives the second one's alone."""
+    """Logits in the columns of their classes. For two classes, scikit-learn returns only the logit of the second."""
     if found.ndim == 1:
         found = np.stack([np.zeros_like(found), found], axis=1)
     spread = np.full((len(found), outputs), UNSEEN)
@@ -124,7 +124,7 @@ def _spread(found: Floats, classes: NDArray[Any], outputs: int) -> Floats:
 
 
 def _forest(grown: Any, matrix: Matrix, goal: Goal) -> Forest:
-    """The nodes of scikit-learn's trees; checked to say what scikit-learn says of some training rows."""
+    """The nodes of scikit-learn's trees. Their outputs for some training rows are compared with scikit-learn's."""
     number = goal.kind == "number"
     known = np.array([0]) if number else grown.classes_
     outputs = known if number or len(known) > 2 else known[1:]
@@ -151,7 +151,7 @@ def _forest(grown: Any, matrix: Matrix, goal: Goal) -> Forest:
 
 
 def _with_offset(nodes: Any, begin: int) -> dict[str, NDArray[Any]]:
-    """A tree's arrays with places among all nodes; a leaf leads to itself."""
+    """A tree's arrays, with indices into the nodes of all trees. The children of a leaf are the leaf itself."""
     own = np.arange(begin, begin + len(nodes))
     leaf = nodes["is_leaf"].astype(bool)
     return {
@@ -164,7 +164,7 @@ def _with_offset(nodes: Any, begin: int) -> dict[str, NDArray[Any]]:
 
 
 def _require_parity(forest: Forest, grown: Any, matrix: Matrix, goal: Goal) -> None:
-    """Raises WeftError where another version of scikit-learn keeps its trees in another way."""
+    """Raises WeftError if the outputs differ, as they would if a version of scikit-learn stores trees differently."""
     said = (
         grown.predict(matrix)[:, None]
         if goal.kind == "number"

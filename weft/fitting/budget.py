@@ -19,20 +19,20 @@ from weft.fitting.table import Ints, Table
 from weft.training import distributed
 
 SHARE = 0.5
-"""Of the time that is left, for reading features."""
+"""Share of the remaining time for reading features."""
 FEW, LEAST, CHUNK = 2000, 200, 192
-"""Tables of at most FEW rows are read whole; LEAST rows are read however short the time is; CHUNK rows are timed."""
+"""Tables of at most FEW rows are read completely. At least LEAST rows are always read. CHUNK rows are timed."""
 SLOW = (*MEDIA, "text")
-"""Kinds of columns whose features take time."""
+"""Kinds of columns whose features take long."""
 KEPT = "rows.json"
 
 
 def affordable(
     rows: int, seconds_a_row: float, seconds: float, seconds_for_all: float | None = None
 ) -> int:
-    """How many of the rows have their features read within SHARE of the seconds; at least LEAST.
+    """The number of rows whose features can be read within SHARE of the seconds; at least LEAST.
 
-    seconds_for_all: less than those of each row where rows share their pictures.
+    seconds_for_all: time for all rows. It is less than rows * seconds_a_row if rows share pictures.
     """
     total = rows * seconds_a_row if seconds_for_all is None else seconds_for_all
     if rows <= FEW or total <= SHARE * seconds:
@@ -41,10 +41,10 @@ def affordable(
 
 
 def draw(clusters: Ints, strata: Ints, count: int, seed: int) -> Rows:
-    """`count` of the rows, in order; clusters and strata (N,) as in `grouped_folds`.
+    """Samples `count` of the rows and returns their indices in order. clusters, strata: (N,) as in `grouped_folds`.
 
-    Each stratum has its share and at least one row as far as the count goes; within it, every cluster gives one row
-    before any gives a second, so that as many groups as possible are told apart.
+    Each stratum keeps its share, and at least one row if `count` allows it. Within a stratum, every cluster gives one
+    row before any gives a second, so that the sample has as many groups as possible.
     """
     drawn = np.random.default_rng(seed).permutation(len(clusters))
     turn, _ = _places(clusters, (drawn,))
@@ -53,7 +53,10 @@ def draw(clusters: Ints, strata: Ints, count: int, seed: int) -> Rows:
 
 
 def _places(of: Ints, keys: tuple[Ints, ...]) -> tuple[Ints, Ints]:
-    """The place of each row (N,) among those of its number, sorted by the keys, the last first; and how many they are."""
+    """For each row (N,) its rank among the rows with the same number in `of`, and how many these are.
+
+    keys: rows are sorted by the last key first, as in numpy.lexsort.
+    """
     order = np.lexsort((*keys, of))
     _, begins, inverse, sizes = np.unique(
         of[order], return_index=True, return_inverse=True, return_counts=True
@@ -73,10 +76,10 @@ def rows_in_time(
     deadline: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """How many rows of the table there is time to read, by the speed of a first chunk.
+    """The number of rows that can be read in time, estimated from the speed of a first chunk.
 
-    used: column -> its kind. kept: a file that holds the number, so that the same command goes on with the same rows.
-    clock: gives seconds.
+    used: column -> its kind. kept: file for the number, so that the same command continues with the same rows. clock:
+    returns seconds.
     """
     slow = {name: kind for name, kind in used.items() if kind in SLOW}
     if len(table) <= FEW or not slow:
@@ -99,7 +102,7 @@ def rows_in_time(
 
 
 def different(table: Table, name: str) -> int:
-    """How many different pictures the column has, since the cache reads each once; of other columns the rows."""
+    """Number of different pictures in the column, since the cache reads each once; for other columns, of rows."""
     values = [sample.items.get(name) for sample in table.samples]
     pictures = {value for value in values if isinstance(value, Media)}
     return len(pictures) + sum(not isinstance(value, Media) for value in values)
@@ -110,11 +113,11 @@ def _kept(path: Path, stamp: str) -> int | None:
         values = read_mapping(path)
         return int(values["rows"]) if values["stamp"] == stamp else None
     except (WeftError, KeyError, TypeError, ValueError):
-        return None  # none there, or cut off: it is measured again
+        return None  # missing or truncated: measure again
 
 
 def part(table: Table, strata: Ints, count: int, seed: int) -> Rows | None:
-    """`count` of the rows, whose splits keep their shares; None where that is all of them. strata: (N,)."""
+    """Samples `count` of the rows so that splits keep their shares; None if these are all rows. strata: (N,)."""
     if count >= len(table):
         return None
     _, splits = np.unique([str(split) for split in table.splits], return_inverse=True)
@@ -122,7 +125,7 @@ def part(table: Table, strata: Ints, count: int, seed: int) -> Rows | None:
 
 
 def said_of_part(count: int, rows: int) -> str:
-    """What a person should know of `count` rows of so many."""
+    """The note that only `count` of `rows` rows are used."""
     return (
         f"{count:,} of {rows:,} rows are used, drawn by the seed: there is no time to read the features of "
         "all (more --minutes reads more)"

@@ -1,4 +1,4 @@
-"""What is compared: a constant, each column alone, all columns, each with a linear model or boosted trees."""
+"""The candidates: a constant; and each column alone and all columns, with a linear model, boosted trees or a recipe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,23 +17,23 @@ from weft.fitting.table import Ints
 from weft.recipes._own_streams import Tune
 
 Model = Literal["constant", "linear", "trees", "answer", "classify", "regress", "tag", "retrieve"]
-"""answer to retrieve: the recipes of these names; the last of a pair of columns."""
+"""answer to retrieve: the recipes of these names. retrieve is for a pair of columns."""
 TRAINED: Mapping[GoalKind, Model] = {"class": "classify", "number": "regress", "tags": "tag"}
 """The recipe that reads all columns."""
 MOST_COLUMNS = 12
-"""Of more columns, numbers, dates and categories alone take no part in the comparison: it would have to allow for
-every pair of them."""
+"""With more columns, single columns of numbers, dates and categories are not compared: the correction would have to
+cover every pair of them."""
 MOST_ALONE = 60
-"""So many columns at most are tried alone."""
+"""Largest number of columns that are tried alone."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A model of some columns.
 
-    role: what is compared can be recommended. A column alone, where there are many, and one that names rows, such as an
-    id, which no model should use, are only tried to raise an alarm. tune: what of published towers a
-    recipe trains.
+    role: only compared candidates can be recommended. The others are tried only for warnings: a column alone, if there
+    are many, and a column that names rows, such as an id, which no model should use. tune: how a recipe trains
+    published towers.
     """
 
     name: str
@@ -49,19 +49,19 @@ class Candidate:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it is trained by gradients, as a run of its own."""
+        """Whether it is a recipe, which is trained by gradient descent in a separate run."""
         return self.model in ("answer", *TRAINED.values())
 
 
 @dataclass(frozen=True)
 class Features:
-    """The columns as they are, for linear models, and in few directions, for trees."""
+    """plain: the columns for linear models. reduced: the same in few principal directions, for trees."""
 
     plain: Mapping[str, Column]
     reduced: Mapping[str, Column]
 
     def of(self, candidate: Candidate) -> Sequence[Column]:
-        """The columns that it reads, in order; a constant reads the first and makes nothing of it."""
+        """The columns that the candidate reads, in order. A constant gets the first column and ignores it."""
         known = self.reduced if candidate.model == "trees" else self.plain
         names = candidate.columns or tuple(known)[:1]
         return [known[name] for name in names]
@@ -78,8 +78,8 @@ def candidates(
     """The candidates in the order in which they are tried: a constant, a linear model of all columns, each column
     alone, the slower ones, then those that are not compared.
 
-    kinds: column -> its kind, of those that a model may use. named: columns that name rows. networks: the recipes, too.
-    fine_tuned: there are published towers that can be trained further.
+    kinds: column -> its kind, for the columns that a model may use. named: columns that name rows. networks: include
+    recipes. fine_tuned: published towers can be fine-tuned.
     """
     said = {"number": "always the median", "tags": "how often each tag is"}.get(
         goal.kind, f"always '{next(iter(goal.classes), '')}'"
@@ -109,7 +109,7 @@ def candidates(
 
 
 def _trained(goal: Goal, kinds: Mapping[str, str], fine_tuned: bool) -> list[Candidate]:
-    """The recipes for such a table: that for questions about pictures, and the one that reads all columns."""
+    """The recipes for the table: one for questions about pictures, and one that reads all columns."""
     pictures = [name for name, kind in kinds.items() if kind in ("image", "images")]
     texts = [name for name, kind in kinds.items() if kind == "text"]
     many = goal.kind == "class" and len(goal.classes) > MANY_CLASSES
@@ -142,7 +142,7 @@ def fitted(
     *,
     means: bool = False,
 ) -> Fitted:
-    """The candidate's model, fitted on these rows. means: a linear model of classes is that of their means."""
+    """Fits the candidate's model on these rows. means: use class means as the linear model of classes."""
     columns = features.of(candidate)
     matrix = side_by_side(columns)
     training = Training.of(matrix, goal, clusters, strata, rows, seed)

@@ -1,4 +1,4 @@
-"""By which modality and which encoder a column of each kind is read."""
+"""Chooses the modality and the encoder for a column of each kind."""
 
 from pathlib import Path
 from typing import cast
@@ -30,15 +30,15 @@ from weft.recipes._data import folder
 from weft.recipes._own_streams import FRAMES, RATE, SECONDS
 
 SIDE = 48
-"""Pixels of the pictures that features without weights see."""
+"""Side in pixels of the pictures for features without pretrained weights."""
 MOBILENET = 224
 MELS = 128
-"""Bands of spectrograms, which a picture encoder sees as rows."""
+"""Bands of spectrograms. A picture encoder reads them as rows of pixels."""
 WEIGHTS = "mobilenet_v2_1.0_224_folded_fp16.safetensors"
 
 
 def source_of(kind: str, choices: FitSettings) -> Source:
-    """How a column of that kind is read. Raises WeftError where a model is not there."""
+    """The modality and encoder for a column of that kind. Raises WeftError if a model is missing."""
     if kind == "image":
         return _pictures(choices)
     if kind == "images":
@@ -69,7 +69,7 @@ def _pictures(choices: FitSettings) -> Source:
 
 
 def _sounds(choices: FitSettings) -> Source:
-    """Statistics of the frames; where there is MobileNetV2, what that sees in the spectrogram, too."""
+    """Statistics of the frames; also features of the spectrogram by MobileNetV2, if its weights are there."""
     modality = AudioConfig(
         rate=RATE,
         seconds=SECONDS,
@@ -84,7 +84,7 @@ def _sounds(choices: FitSettings) -> Source:
 
 
 def _mobilenet(choices: FitSettings) -> str | None:
-    """The weights of MobileNetV2, unless another model or none is asked for."""
+    """The weights of MobileNetV2; None if they are missing, or if the user chose another model or none."""
     model = choices.image_model
     if model is None and (weights := mobilenet_weights()) is not None:
         return str(weights)
@@ -92,7 +92,7 @@ def _mobilenet(choices: FitSettings) -> str | None:
 
 
 def published_pictures(choices: FitSettings) -> Source | None:
-    """A frozen published model that reads pictures; None where there is none."""
+    """A frozen published model that reads pictures; None if there is none."""
     model = _mobilenet(choices) or choices.image_model
     if model is None or model == NO_MODEL:
         return None
@@ -104,7 +104,7 @@ def published_pictures(choices: FitSettings) -> Source | None:
 
 
 def published_texts(choices: FitSettings) -> Source | None:
-    """A frozen published model that reads texts; None where there is none."""
+    """A frozen published model that reads texts; None if there is none."""
     model = choices.text_model
     if model is None or model == NO_MODEL:
         return None
@@ -115,13 +115,13 @@ def published_texts(choices: FitSettings) -> Source | None:
 
 
 def mobilenet_weights() -> Path | None:
-    """MobileNetV2 among the data of the recipes (WEFT_DATA), where it is there."""
+    """The file of MobileNetV2 in the recipes' data folder (WEFT_DATA); None if it is missing."""
     path = folder() / "mobilenet_v2" / WEIGHTS
     return path.absolute() if path.is_file() else None
 
 
 def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
-    """Which features recordings and texts have had, and what could be tried besides: sentences."""
+    """Sentences about the features of pictures, sounds and texts, with better ones that could be tried."""
     found = []
     if {"image", "images", "video"} & kinds:
         weights = _mobilenet(choices)
@@ -149,7 +149,7 @@ def features_used(kinds: set[str], choices: FitSettings) -> list[str]:
 
 
 def _of_model(of: str, model: str | None) -> str:
-    """The published model that is asked for; empty where there is none."""
+    """A sentence about the published model that the user chose; empty if there is none."""
     return "" if model in (None, NO_MODEL) else f"Features of {of}: of {model}."
 
 

@@ -1,6 +1,6 @@
-"""Linear maps that bring two columns of the same rows into one space: regularised canonical correlation.
+"""Linear maps of two columns into one space: regularised canonical correlation analysis.
 
-After H. Hotelling, Biometrika 28, 1936, with a ridge on both covariances; directions are weighted by their
+H. Hotelling, Biometrika 28, 1936, with a ridge on both covariances. Directions are weighted by their
 correlation, as for retrieval (Y. Gong et al., IJCV 106(2), 2014, section 3.2).
 """
 
@@ -13,25 +13,25 @@ from weft.fitting.features import Matrix, dense
 from weft.fitting.models import Floats
 
 RIDGES = (1.0, 0.1, 0.01)
-"""Added to the covariances, in parts of the mean variance."""
+"""Ridges on the covariances to try, as multiples of the mean variance."""
 DIRECTIONS = 128
 
 
 @dataclass(frozen=True)
 class Maps:
-    """first @ weights[0] + biases[0] and second @ weights[1] + biases[1] lie near each other."""
+    """Maps first @ weights[0] + biases[0] and second @ weights[1] + biases[1], whose values are similar for a pair."""
 
     weights: tuple[Floats, Floats]
     biases: tuple[Floats, Floats]
 
     def vectors(self, which: int, matrix: Matrix) -> Floats:
-        """(N, E), of unit length."""
+        """(N, E) mapped vectors of unit length. which: 0 for the first column, 1 for the second."""
         found = np.asarray(matrix @ self.weights[which]) + self.biases[which]
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
 
 def correlated(first: Matrix, second: Matrix, ridges: Sequence[float]) -> list[Maps]:
-    """For each ridge the maps of the directions with the highest correlations over these rows, (N, D1) and (N, D2)."""
+    """For each ridge, maps to the directions with the highest correlations. first: (N, D1); second: (N, D2)."""
     both = [dense(one).astype(np.float64) for one in (first, second)]
     means = [one.mean(0) for one in both]
     centred = [one - mean for one, mean in zip(both, means, strict=True)]
@@ -55,7 +55,7 @@ def correlated(first: Matrix, second: Matrix, ridges: Sequence[float]) -> list[M
 
 
 def _principal(centred: Floats) -> tuple[Floats, Floats]:
-    """Variances (R,) along the principal directions (D, R) of the rows (N, D), R the smaller of N and D."""
+    """Variances (R,) and principal directions (D, R) of the rows (N, D). R is the smaller of N and D."""
     rows, width = centred.shape
     if rows < width:
         _, values, directions = np.linalg.svd(centred, full_matrices=False)

@@ -1,8 +1,8 @@
-"""Columns -> features: one stream of a model for each, encoded once for every row.
+"""Columns -> features. Each column becomes one stream of a model and is encoded once for every row.
 
-A column is read by a modality and encoded by an encoder of weft's, so that what is fitted on the features is
-the head of an ordinary model. What a modality or an encoder learns of the rows it learns without the target,
-from all rows but those of the test.
+A modality of weft reads a column and an encoder of weft encodes it. So a model that is fitted on the features
+is the head of an ordinary weft model. Modalities and encoders learn without the target, from all rows except
+the test rows.
 """
 
 import itertools
@@ -35,9 +35,9 @@ from weft.modalities.ngrams import Ngrams
 
 BATCH = 64
 DIRECTIONS = 48
-"""Principal directions of a wide column that trees read."""
+"""Number of principal directions of a wide column that trees read."""
 Matrix: TypeAlias = Any
-"""(N, D) float32: an array of numpy, or a csr_array of scipy, which says nothing of its types."""
+"""(N, D) float32: an array of NumPy, or a csr_array of SciPy, which has no type annotations."""
 
 
 @runtime_checkable
@@ -45,13 +45,13 @@ class Learns(Protocol):
     """An encoder that learns from fields, without a target and without gradients."""
 
     def learn(self, fields: Callable[[], Iterator[Field]]) -> None:
-        """fields: gives all of them, in the same order each time."""
+        """fields: returns an iterator over all fields, in the same order in each call."""
         ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """How a column is read and encoded. encoder: None where only the modality, once it has learned, can say."""
+    """Modality and encoder of a column. encoder: None if it depends on what the modality learns."""
 
     modality: Config[Modality]
     encoder: Config[Encoder] | None = None
@@ -61,7 +61,7 @@ class Source:
 class Column:
     """One column as features of N rows.
 
-    matrix: (N, D). there: (N,) bool, False where the row has no value, whose features are 0.
+    matrix: (N, D). there: (N,) bool, False where the row has no value; its features are 0.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Column:
 def compute(
     table: Table, name: str, source: Source, learn: Rows, *, device: torch.device
 ) -> Column:
-    """The features of a column. learn: the rows that may be learned from. Raises WeftError for a bad value."""
+    """Computes the features of a column. learn: rows to learn from. Raises WeftError for an invalid value."""
     raw, config, encoder = _learned(table, name, source, learn, device)
     matrix, present = _encoded(raw, encoder, config, source.modality, device)
     return Column(name, source.modality, raw.modality, config, encoder, matrix, present)
@@ -89,7 +89,7 @@ def compute(
 def _learned(
     table: Table, name: str, source: Source, learn: Rows, device: torch.device
 ) -> tuple[ModalitySource, Config[Encoder], Encoder]:
-    """How the column is read, and its encoder, both of which have learned from the rows `learn`."""
+    """Returns the source of the column's values, and its encoder. Modality and encoder learn from the rows `learn`."""
     modality = source.modality.build()
     if isinstance(modality, Learner):
         there = (table.samples[row].items.get(name) for row in learn.tolist())
@@ -112,25 +112,25 @@ def seconds_per_row(
     device: torch.device,
     clock: Callable[[], float],
 ) -> float:
-    """How long the features of one row take, without the cache, with what is learned from it; of all batches but the
-    first. clock: gives seconds."""
+    """Measures the seconds for the features of one row, with learning and without the cache. The first batch is not
+    timed. clock: returns seconds."""
     rows, began = list(range(len(table))), clock()
     raw, _, encoder = _learned(table, name, source, np.arange(len(table)), device)
     times, cached = [clock()], CacheConfig(precision="auto")  # as the cache reads them
-    # Words are learned from every row; the time of a published model to be read from its file is not for each row.
+    # Learning words takes time for every row. Loading a published model from its file does not.
     learning = (times[0] - began) / len(table) if isinstance(raw.modality, Learner) else 0.0
     precision = cached.precision if isinstance(encoder, CacheableEncoder) else "fp32"
     with torch.inference_mode(), autocast(precision, device):
         for field in _fields(raw, rows, "timing", name, cached.batch_size):
             encoder(field.to(device)).pooled.cpu()
             times.append(clock())
-    if len(times) < 3:  # so few rows have a value
+    if len(times) < 3:  # at most one batch, since few rows have a value
         return learning + (times[-1] - times[0]) / len(table)
     return learning + (times[-1] - times[1]) / (len(table) * (len(times) - 2) / (len(times) - 1))
 
 
 def _single(field: Field) -> Field:
-    """Several pictures a row as rows of their own."""
+    """Turns several pictures of a row into separate rows."""
     if field.values.ndim != 5:
         return field
     values = field.values.flatten(0, 1) if field.mask is None else field.values[field.mask]
@@ -138,7 +138,7 @@ def _single(field: Field) -> Field:
 
 
 def reduced(column: Column, learn: Rows, seed: int, dim: int = DIRECTIONS) -> Column:
-    """The column in its first principal directions, which are learned from the rows `learn`."""
+    """Projects the column on its first principal directions, which are learned from the rows `learn`."""
     if column.dim <= dim:
         return replace(column, matrix=dense(column.matrix))
     from sklearn.decomposition import TruncatedSVD
@@ -162,7 +162,7 @@ def reduced(column: Column, learn: Rows, seed: int, dim: int = DIRECTIONS) -> Co
 
 
 def _encoder_of(modality: Modality) -> Config[Encoder]:
-    """What encodes a modality whose width only the data say."""
+    """The encoder for a modality whose width depends on the data."""
     if isinstance(modality, Cell):
         return ValuesConfig(modality.dim)
     if isinstance(modality, Ngrams):
@@ -191,7 +191,9 @@ def _encoded(
         )
         return sparse.csr_array(place @ stacked, dtype=np.float32), there
     matrix, begin = np.zeros((len(there), encoder.dim), dtype=np.float32), 0
-    for part in pooled:  # into its place at once: the features are held once, not twice
+    for (
+        part
+    ) in pooled:  # copied to its final place at once, so that features are in memory only once
         matrix[rows[begin : begin + len(part)]] = part
         begin += len(part)
     return matrix, there
@@ -205,7 +207,7 @@ def _pooled(
     modality: Config[Modality],
     device: torch.device,
 ) -> Iterator[NDArray[np.float32]]:
-    """The pooled vectors of these rows in parts; of frozen encoders from the cache of features."""
+    """Yields the pooled vectors of these rows in parts; for frozen encoders from the feature cache."""
     if isinstance(encoder, CacheableEncoder) and rows:
         state = raw.modality.state() if isinstance(raw.modality, Learner) else {}
         described = (architecture(config), modality, state)
@@ -251,9 +253,10 @@ def _fields(
 
 @dataclass(frozen=True)
 class Layout:
-    """What each of the D features of several columns is of.
+    """The origin of each of the D features of several columns.
 
-    blocks: (D,) number of the column. unit: (D,) bool, of a column whose vectors have unit length.
+    blocks: (D,) number of the block: the features of a column, or its presence. unit: (D,) bool, True for a column
+    whose vectors have unit length.
     """
 
     blocks: NDArray[np.intp]
@@ -261,7 +264,7 @@ class Layout:
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> "Layout":
-        """Of the matrix that `side_by_side` gives; a column's mark of presence is a block of its own."""
+        """The layout of the matrix that `side_by_side` returns. The presence of a column is a separate block."""
         sizes = [size for column in columns for size in (column.dim, 1)]
         unit = [flag for c in columns for flag in (sparse.issparse(c.matrix), False)]
         return cls(np.repeat(np.arange(len(sizes)), sizes), np.repeat(unit, sizes))
@@ -273,7 +276,7 @@ def dense(matrix: Matrix) -> NDArray[np.float32]:
 
 
 def side_by_side(columns: Sequence[Column]) -> Matrix:
-    """(N, D) what `SideBySide` makes of the columns: each, and a 1 behind it where it is there."""
+    """(N, D) the columns concatenated, each followed by its presence (1 or 0), as in the fusion `SideBySide`."""
     parts: list[Any] = []
     for column in columns:
         parts += [column.matrix, column.there[:, None].astype(np.float32)]

@@ -44,15 +44,15 @@ from weft.runs.thresholds import write_thresholds
 from weft.training import distributed
 
 EXPLAINING = 0.2
-"""Of the time that is given, so much more at most for what each column is worth."""
+"""Extra time for the importance of columns, as a share of the time limit."""
 STRATA = 5
-"""Numbers are divided by these quantiles into as many parts, whose shares the folds keep equal."""
+"""Number of quantile ranges of a numeric target. All folds have the same share of each."""
 
 
 def fit(opened: Opened, target: str, folder: Path, settings: FitSettings) -> FitResult:
     """Tries models that predict `target`, and keeps the recommended one as a run in `folder`.
 
-    Raises WeftError where the column cannot be predicted, or no column is left to predict it from.
+    Raises WeftError if the column cannot be predicted, or no column is left to predict it from.
     """
     deadline = time.monotonic() + 60 * settings.minutes
     require_rows(opened.table)
@@ -72,7 +72,7 @@ def _fitted(
     settings: FitSettings,
     deadline: float,
 ) -> FitResult:
-    """`fit`, of the rows `table` that have the target. used: column -> its kind, of those that a model may read."""
+    """`fit` on the rows `table`, which have the target. used: column -> its kind, for columns that a model may read."""
     schema, seed = opened.schema, settings.seed
     count = rows_in_time(table, used, settings, folder / TRIALS / KEPT, deadline=deadline)
     table, goal = _part(table, goal, count, seed)
@@ -113,7 +113,7 @@ def _finished(
     trials: Sequence[Trial],
     left_out: Sequence[str],
 ) -> FitResult:
-    """Compares the trials, keeps the recommended one, and writes what was found."""
+    """Compares the trials, saves the recommended one as a run, and writes the results."""
     board = leaderboard(trials, setting)
     chosen = next(t for t in trials if t.candidate == board.recommended.candidate)
     test = _keep(folder, chosen, board.metric, features, setting, shared)
@@ -154,7 +154,7 @@ def _finished(
 
 
 def _explained(board: Leaderboard, trials: Sequence[Trial]) -> Trial:
-    """Of the models on features the best that reads most columns: what a column is worth beside the others."""
+    """The trial whose columns are explained: the best among the models on features that read the most columns."""
     of = {trial.candidate.name: trial for trial in trials if not trial.candidate.is_trained}
     most = max(len(trial.candidate.columns) for trial in of.values())
     names = [entry.candidate.name for entry in board.entries if entry.candidate.role == "compared"]
@@ -169,7 +169,7 @@ def _keep(
     setting: Setting,
     shared: Shared,
 ) -> Score | None:
-    """The chosen candidate, fitted on all rows but those of the test, as a run; its score on the test."""
+    """Fits the chosen candidate on all rows except the test rows and saves it as a run. Returns its test score."""
     goal, plan, candidate = setting.goal, setting.plan, chosen.candidate
     splits = {name: name if name in plan.splits else "train" for name in ("validation", "test")}
     samples = zip(shared.table.samples, plan.splits, strict=True)
@@ -195,7 +195,7 @@ def _keep(
 
 
 def _keep_threshold(folder: Path, chosen: Trial, setting: Setting) -> None:
-    """That of tags, chosen on all rows that compare."""
+    """Saves the threshold for tags, chosen on all comparison rows."""
     if setting.goal.kind == "tags":
         right = setting.goal.values[setting.plan.held] > 0.5
         (target,) = load_recipe(folder).data.targets
@@ -222,7 +222,7 @@ def _features(
 
 
 def _with_names(features: Features, table: Table, named: Sequence[str], learn: Rows) -> Features:
-    """Columns that name rows: as numbers where they are, else by parts of the names."""
+    """Adds columns that name rows: as numbers if they are numbers, otherwise as texts."""
     device = distributed.device("auto")
     found = {}
     for name in named:
@@ -239,7 +239,7 @@ def _are_numbers(table: Table, name: str) -> bool:
 
 
 def _task_of(column: SchemaColumn) -> GoalKind:
-    """Raises WeftError for a column that holds neither classes nor numbers nor tags."""
+    """The kind of target for the column. Raises WeftError unless it holds classes, numbers or tags."""
     if column.kind in ("number", "tags"):
         return "number" if column.kind == "number" else "tags"
     if column.kind in ("category", "id"):
@@ -255,7 +255,7 @@ def _task_of(column: SchemaColumn) -> GoalKind:
 
 
 def _part(table: Table, goal: Goal, count: int, seed: int) -> tuple[Table, Goal]:
-    """`count` of the rows, and the goal of these, which says so."""
+    """Samples `count` of the rows. Returns them and their goal, with a note about it."""
     rows = part(table, _strata(goal), count, seed)
     if rows is None:
         return table, goal

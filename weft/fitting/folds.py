@@ -1,4 +1,4 @@
-"""Which rows a candidate is trained on and which it is measured on; a cluster is never split."""
+"""Assigns rows to training and measuring of candidates. A cluster is never split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from weft.fitting.settings import FOLDS
 from weft.fitting.table import Ints, Table
 
 FEW_ROWS, FEW_GROUPS, MANY_ROWS = 2000, 400, 20000
-"""With fewer rows, or fewer groups of at most MANY_ROWS rows, candidates are compared by k-fold, if the data
-have no validation split of their own."""
+"""Candidates are compared by cross-validation if the data have no validation split and either fewer than FEW_ROWS rows,
+or fewer than FEW_GROUPS groups and fewer than MANY_ROWS rows."""
 LEAST_GROUPS = 40
-"""A validation split of fewer groups tells little apart: its rows are trained on and compared by k-fold, too."""
+"""A validation split with fewer groups is too small to compare candidates. Its rows join the cross-validation."""
 LEFT_OUT = "left out"
 Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows to train on, and rows to measure."""
+    """train: rows to train on. held: rows to measure."""
 
     train: Rows
     held: Rows
@@ -30,9 +30,9 @@ class Fold:
 
 @dataclass(frozen=True)
 class Plan:
-    """folds: how candidates are compared. test: rows that measure the chosen one; None where there are none.
+    """folds: for comparing candidates. test: rows for measuring the chosen candidate; None if there are none.
 
-    said: how it is judged, in a sentence. splits: of each row, of the run that is kept.
+    said: a sentence about the comparison. splits: split of each row, for the run that is kept.
     """
 
     folds: tuple[Fold, ...]
@@ -42,27 +42,27 @@ class Plan:
 
     @property
     def held(self) -> Rows:
-        """The rows that are measured to compare, each once."""
+        """The comparison rows: each is measured once."""
         return np.concatenate([fold.held for fold in self.folds])
 
     @property
     def development(self) -> Rows:
-        """All rows but those of the test."""
+        """All rows except the test rows."""
         every = [rows for fold in self.folds for rows in (fold.train, fold.held)]
         return np.unique(np.concatenate(every))
 
     @property
     def final(self) -> Rows:
-        """The rows that the chosen candidate is trained on at the end."""
+        """The rows on which the chosen candidate is trained at the end."""
         return self.folds[0].train if len(self.folds) == 1 else self.development
 
 
 def make_plan(table: Table, strata: Ints, *, seed: int = 0, folds: int = FOLDS) -> Plan:
-    """The data's own test and validation rows where it has them; else by cluster.
+    """Uses the test and validation rows of the data if there are any. Otherwise it splits the rows by cluster.
 
-    strata: (N,) a number of each row whose share is kept equal in all folds: its class. Few rows are
-    divided into folds, each of which is measured once by a model of the others; of many a tenth each is
-    for validation and for the test. Raises WeftError where there are too few clusters.
+    Few rows are divided into folds for cross-validation. Of many rows, one tenth is for validation and one tenth for
+    the test. strata: (N,) a number for each row, such as its class; all folds have the same share of each. Raises
+    WeftError if there are too few clusters.
     """
     splits = _splits(table)
     has = set(splits)
@@ -88,7 +88,7 @@ def make_plan(table: Table, strata: Ints, *, seed: int = 0, folds: int = FOLDS) 
 
 
 def _also(test: Rows | None, splits: Sequence[str]) -> str:
-    """The test rows, and the rows that are left out."""
+    """The rest of the sentence: the test rows, and the rows that are left out."""
     said = "" if test is None else f"; test split of the data: {len(test):,} rows"
     left = splits.count(LEFT_OUT)
     return (
@@ -99,10 +99,10 @@ def _also(test: Rows | None, splits: Sequence[str]) -> str:
 
 
 def _splits(table: Table) -> list[str]:
-    """The split of each row; rows without one are for training.
+    """The split of each row. Rows without a split are for training.
 
-    A row is left out where a stricter split has its group or its picture: test before validation before
-    training.
+    A row is left out if a stricter split has its group or its picture. The test is stricter than validation, and
+    validation stricter than training.
     """
     order = {TEST: 0, VALIDATION: 1}
     own = [split if split in order else TRAIN for split in table.splits]
@@ -139,11 +139,11 @@ def _held_out(table: Table, splits: Sequence[str], test: Rows | None, seed: int)
 
 
 def grouped_folds(clusters: Ints, strata: Ints, folds: int, seed: int) -> list[Fold]:
-    """Folds of whole clusters with about as many rows of each stratum.
+    """Divides the rows into folds of whole clusters, with about the same number of rows of each stratum in all folds.
 
-    The largest clusters are placed first, each where the shares of the strata stay most equal (the greedy
-    rule of scikit-learn's StratifiedGroupKFold); of equal ones in a random order from the seed. Raises
-    WeftError where there are fewer than 2 clusters.
+    The largest clusters are placed first, clusters of equal size in a random order. Each goes where the shares of the
+    strata stay most equal (the greedy rule of scikit-learn's StratifiedGroupKFold). Raises WeftError if there are
+    fewer than 2 clusters.
     """
     names, places = np.unique(clusters, return_inverse=True)
     folds = min(folds, len(names))
@@ -160,7 +160,7 @@ def grouped_folds(clusters: Ints, strata: Ints, folds: int, seed: int) -> list[F
     held = np.zeros((folds, counts.shape[1]))
     fold_of = np.zeros(len(names), dtype=np.intp)
     for cluster in order:
-        # Of each choice: how uneven the fold's shares of the strata, and its rows, would become.
+        # For each choice of a fold: how uneven the shares of the strata, and the sizes, would become.
         trial = held[None] + np.eye(folds)[:, :, None] * counts[cluster]
         uneven = ((trial * share).std(axis=1) ** 2).sum(axis=1)
         sizes = trial.sum(axis=2)

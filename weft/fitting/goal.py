@@ -1,4 +1,4 @@
-"""What is to be predicted: a column, as classes or as a number, checked before anything is computed."""
+"""The goal of `weft fit`: a column to predict as classes, tags or numbers. It is checked before all computation."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,11 @@ MANY_CLASSES = 200
 
 @dataclass(frozen=True)
 class Goal:
-    """The column, how it is read, and its values: places of classes (N,), numbers (N,), or for each tag 1 where the
-    row has it (N, V).
+    """The column to predict.
 
-    classes: the names of classes or tags, the most frequent first; empty for a number. state: what the target has
-    learned. notes: what a person should know of it. unit: of a number.
+    target: reads its values. values: class indices (N,), numbers (N,), or for tags (N, V) with 1 where the row has
+    the tag. classes: names of classes or tags, the most frequent first; empty for a number. state: what the target
+    has learned. notes: sentences for the user. unit: of a number.
     """
 
     column: str
@@ -44,11 +44,11 @@ class Goal:
 
     @property
     def outputs(self) -> int:
-        """Numbers that a model gives for each row."""
+        """Number of outputs of a model for each row."""
         return max(1, len(self.classes))
 
     def counts(self) -> NDArray[np.int64]:
-        """(V,) rows of each class."""
+        """(V,) number of rows of each class or tag."""
         if self.kind == "tags":
             return np.asarray(self.values.sum(0), dtype=np.int64)
         return np.bincount(self.values, minlength=len(self.classes))
@@ -57,9 +57,9 @@ class Goal:
 def read_goal(
     table: Table, column: str, kind: GoalKind, merge: Sequence[Merge] = ()
 ) -> tuple[Table, Goal]:
-    """The rows that have a value in the column, and the goal.
+    """Returns the rows that have a value in the column, and the goal.
 
-    Raises WeftError where it cannot be predicted: it is constant, or every row has a class of its own.
+    Raises WeftError if it cannot be predicted: it is constant, or every row has a different class.
     """
     there = [row for row, value in enumerate(table.values(column)) if not is_missing(value)]
     if not there:
@@ -127,7 +127,7 @@ def _tags(table: Table, column: str, merge: tuple[Merge, ...]) -> Goal:
 
 
 def _read(table: Table, target: Any, column: str) -> NDArray[Any]:
-    """The target of each row. Raises WeftError that names the first row whose value is none."""
+    """The target of each row. Raises WeftError that names the first row with an invalid value."""
     return np.array(_each(table, target if isinstance(target, Classes) else target.build(), column))
 
 

@@ -1,7 +1,7 @@
-"""How much worse a model gets where a column is that of other rows: permutation importance.
+"""Permutation importance: how much worse a model gets if a column has the values of other rows.
 
-After L. Breiman, Machine Learning 45(1), 2001, section 10, on rows that the model was not trained on. A column
-is exchanged among groups, not rows: within a group its values may be much the same.
+L. Breiman, Machine Learning 45(1), 2001, section 10, on rows that the model was not trained on. Values are exchanged
+between groups, not rows, because they may be similar within a group.
 """
 
 import time
@@ -22,14 +22,14 @@ from weft.fitting.scores import row_scores
 from weft.fitting.trials import Setting, Trial
 
 REPEATS = 5
-"""Exchanges whose mean is taken."""
+"""Number of exchanges. The importance is their mean."""
 LEAST = 20
-"""Columns that are looked at however short the time is."""
+"""Number of columns that are always measured, even without time."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """What a column is worth. loss: by how much the score gets worse without it, with its interval."""
+    """Importance of a column. loss: by how much the score gets worse without it, with its interval."""
 
     column: str
     loss: Estimate
@@ -41,9 +41,9 @@ class Importance:
 def importance(
     trial: Trial, features: Features, setting: Setting, metric: Metric, *, deadline: float
 ) -> list[Importance]:
-    """Of each column that the candidate reads, the most important first.
+    """The importance of each column that the candidate reads, the most important first.
 
-    deadline: of time.monotonic(). After it only the first LEAST columns are looked at.
+    deadline: on the clock of time.monotonic(). After it, only the first LEAST columns are measured.
     """
     columns = features.of(trial.candidate)
     matrix = side_by_side(columns)
@@ -57,7 +57,7 @@ def importance(
     for number, column in enumerate(columns):
         if number >= LEAST and time.monotonic() > deadline:
             break
-        end = begin + column.dim + 1  # with the mark of its presence
+        end = begin + column.dim + 1  # 1 for the column's presence
         after = np.mean(
             [
                 _scores(_exchanged(models, matrix, begin, end, setting, seed), setting, metric)
@@ -79,7 +79,7 @@ def _scores(outputs: Floats, setting: Setting, metric: Metric) -> Floats:
 def _exchanged(
     models: Sequence[Fitted], matrix: Matrix, begin: int, end: int, setting: Setting, seed: int
 ) -> Floats:
-    """What the models say of the held rows with these features of rows of other groups."""
+    """Outputs of the models for the held rows, with features `begin` to `end` from rows of other groups."""
     parts = []
     for number, (model, fold) in enumerate(zip(models, setting.plan.folds, strict=True)):
         partners = partner_rows(setting.clusters[fold.held], seed * 1000 + number)
@@ -96,7 +96,10 @@ def _exchanged(
 
 
 def partner_rows(clusters: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
-    """(N,) for each row one of another group, the groups being exchanged as wholes; with one group another row."""
+    """(N,) for each row a row of another group. All rows of a group get rows of the same other group.
+
+    With only one group: another row.
+    """
     random = np.random.default_rng(seed)
     names, places = np.unique(clusters, return_inverse=True)
     if len(names) == 1:

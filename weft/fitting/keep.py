@@ -1,4 +1,4 @@
-"""The chosen candidate as a run directory, which every command reads like one that was trained."""
+"""Writes the chosen candidate as a run directory. All commands read it like a trained run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ def keep(
     source: DataSource,
     splits: Mapping[str, str],
 ) -> Recipe:
-    """Writes the run directory. splits: what a split is called in `source`: train, validation, test."""
+    """Writes the run directory. splits: train, validation or test -> name of the split in `source`."""
     decoder, tensors = fitted.decoder(SideBySideConfig(_widths(columns)).dim)
     recipe = _recipe(columns, goal, decoder, source, splits)
     model = recipe.model.build()
@@ -95,7 +95,7 @@ def _recipe(
 def _said(
     goal: Goal, streams: Sequence[str]
 ) -> tuple[str, Output, Config[Objective], Config[Task]]:
-    """The head's name as the recipes have it, what it says, and how it is trained and measured."""
+    """The head's name as in the recipes, its output, its objective and its task."""
     if goal.kind == "number":
         head = free_name(regress.HEAD, streams)
         return (

@@ -1,4 +1,4 @@
-"""The candidates in order, each against the best one, paired row by row and corrected for their number."""
+"""The candidates sorted by score. Each is compared with the best: paired by row, corrected for their number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from weft.fitting.trials import Setting, Trial
 class Entry:
     """A candidate, its score with interval, and its difference from the best one.
 
-    difference: of the score, this one minus the best, with an interval that holds for all pairs of
-    compared candidates at once; None of the best itself, and of what is not compared. tied: the interval of the
-    difference holds 0. others: the other metrics, without intervals.
+    difference: score of this candidate minus the best score, with an interval that is valid for all pairs of compared
+    candidates simultaneously. None for the best itself, and for candidates that are not compared. tied: the interval
+    of the difference contains 0. others: the other metrics, without intervals.
     """
 
     candidate: Candidate
@@ -34,14 +34,14 @@ class Entry:
 
     @property
     def tied(self) -> bool:
-        """Whether the data do not tell it from the best."""
+        """Whether the data show no difference from the best."""
         is_compared = self.candidate.role == "compared"
         return is_compared and (self.difference is None or not self.difference.clear)
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The candidates, the best first. recommended: the simplest of those that are tied with the best."""
+    """The candidates, the best first. recommended: the simplest one that is tied with the best."""
 
     target: str
     metric: Metric
@@ -58,7 +58,7 @@ class Leaderboard:
 
     @property
     def correction(self) -> str:
-        """How the choice of the best is allowed for."""
+        """A sentence about the correction for choosing the best of several candidates."""
         count = sum(entry.candidate.role == "compared" for entry in self.entries)
         pairs = count * (count - 1) // 2
         if not pairs:
@@ -97,7 +97,7 @@ class Leaderboard:
 
 
 def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
-    """The trials, measured on the rows that compare."""
+    """The leaderboard of the trials, measured on the comparison rows."""
     goal, held = setting.goal, setting.plan.held
     values, clusters = goal.values[held], setting.clusters[held]
     metrics = metrics_of(goal)
@@ -121,7 +121,7 @@ def leaderboard(trials: Sequence[Trial], setting: Setting) -> Leaderboard:
 
 @dataclass(frozen=True)
 class Measured:
-    """A candidate and its score of each row (N,), in the unit of the metric; others: further numbers."""
+    """A candidate and its score for each row (N,), in the unit of the metric. others: values of the other metrics."""
 
     candidate: Candidate
     scores: Floats
@@ -137,7 +137,7 @@ def ranked(
     measured: Sequence[Measured],
     clusters: NDArray[np.int64],
 ) -> Leaderboard:
-    """The candidates in order, each compared with the best. clusters: of the N rows."""
+    """Sorts the candidates and compares each with the best. clusters: of the N rows."""
     metric, *others = metrics
     contest = [one for one in measured if one.candidate.role == "compared"]
     best = min(
@@ -170,7 +170,7 @@ def ranked(
 
 
 def difference_text(entry: Entry, metric: Metric) -> str:
-    """The difference from the best with its interval, and the word tie where it holds 0."""
+    """The difference from the best with its interval, and the word tie if the interval contains 0."""
     if entry.difference is None:
         return "best" if entry.candidate.role == "compared" else "not compared"
     found = entry.difference.difference

@@ -1,4 +1,4 @@
-"""Logistic and ridge regression on the features of all columns, their strength chosen on inner folds."""
+"""Logistic and ridge regression on the features of all columns. Inner folds choose the penalty."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from weft.fitting.goal import Goal
 from weft.fitting.models import UNSEEN, Affine, Floats, Training, as_csr, row_losses
 
 PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
-"""Of the squared weights, per training row; from strong to weak."""
+"""Penalties on the squared weights, per training row; from strong to weak."""
 INNER_FOLDS = 3
 ITERATIONS = 200
 
@@ -20,7 +20,7 @@ ITERATIONS = 200
 class Scaling:
     """Features -> (features - mean) * scale, so that every column of the table has about unit length.
 
-    mean, scale: (D,). What is constant in training is left out (scale 0).
+    mean, scale: (D,). Features that are constant in training get scale 0.
     """
 
     mean: Floats
@@ -28,10 +28,10 @@ class Scaling:
 
     @classmethod
     def of(cls, matrix: Matrix, layout: Layout) -> "Scaling":
-        """Columns whose vectors have unit length already stay as they are."""
+        """Computes the scaling of a matrix. Columns whose vectors have unit length are not scaled."""
         rows = matrix.shape[0]
         if sparse.issparse(matrix):
-            wide = matrix.astype(np.float64)  # in 32 bits a constant column seems to vary
+            wide = matrix.astype(np.float64)  # in float32 a constant column would seem to vary
             mean = np.asarray(wide.sum(axis=0)).ravel() / rows
             square = np.asarray(wide.multiply(wide).sum(axis=0)).ravel() / rows
             std = np.sqrt(np.maximum(square - mean**2, 0))
@@ -46,17 +46,17 @@ class Scaling:
     def apply(self, matrix: Matrix) -> Matrix:
         if not sparse.issparse(matrix):
             return np.asarray((matrix - self.mean) * self.scale, dtype=np.float32)
-        # Without the shift, which the intercept takes over: a sparse matrix stays sparse.
+        # The mean is not subtracted, so that the matrix stays sparse; the intercept replaces the shift.
         return as_csr(sparse.csr_array(matrix.multiply(self.scale[None]), dtype=np.float32))
 
     def unscaled(self, weight: Floats, bias: Floats, shifted: bool) -> Affine:
-        """The same model of the features as they are."""
+        """The same model for unscaled features."""
         plain = weight * self.scale[:, None]
         return Affine(plain, bias - self.mean @ plain if shifted else bias)
 
 
 def linear(training: Training, goal: Goal, layout: Layout) -> Affine:
-    """The linear model with the penalty that loses least on the inner folds."""
+    """Fits the linear model with the penalty of lowest loss on the inner folds."""
     scaling = Scaling.of(training.matrix, layout)
     scaled = scaling.apply(training.matrix)
     penalty = _best_penalty(scaled, training, goal)
@@ -67,7 +67,7 @@ def linear(training: Training, goal: Goal, layout: Layout) -> Affine:
 
 
 def _best_penalty(scaled: Matrix, training: Training, goal: Goal) -> float:
-    """Raises nothing where there is one cluster: the penalty is then the middle one."""
+    """The penalty with the lowest loss on the inner folds. With only one cluster there are none: the middle penalty."""
     folds = training.inner(INNER_FOLDS)
     if not folds:
         return PENALTIES[len(PENALTIES) // 2]
@@ -83,7 +83,7 @@ def _best_penalty(scaled: Matrix, training: Training, goal: Goal) -> float:
 def _path(
     scaled: Matrix, values: NDArray[np.generic], goal: Goal, penalties: tuple[float, ...]
 ) -> list[tuple[Floats, Floats]]:
-    """(weight, bias) for each penalty, each begun where the one before ended."""
+    """(weight, bias) for each penalty. Each fit starts from the solution of the one before."""
     if goal.kind == "number":
         return [_ridge(scaled, values, penalty) for penalty in penalties]
     if goal.kind == "tags":
@@ -126,7 +126,7 @@ def _logistic(
 def _of_tags(
     scaled: Matrix, values: NDArray[np.generic], penalties: tuple[float, ...]
 ) -> list[tuple[Floats, Floats]]:
-    """A logistic regression for each of V tags, all solved together: they share the products with the matrix."""
+    """A logistic regression for each of V tags. All are solved together, sharing the products with the matrix."""
     from scipy.optimize import minimize
 
     right = np.asarray(values, dtype=np.float64)
@@ -156,7 +156,7 @@ def _of_tags(
 def _spread(
     coefficients: Floats, intercepts: Floats, known: NDArray[np.generic], outputs: int
 ) -> tuple[Floats, Floats]:
-    """Each known class in its place; of two classes scikit-learn gives the second one's logit alone."""
+    """Known classes in their columns. For two classes, scikit-learn returns only the logit of the second."""
     if len(known) == 2:
         coefficients = np.stack([np.zeros_like(coefficients[0]), coefficients[0]])
         intercepts = np.array([0.0, float(intercepts[0])])

@@ -1,4 +1,4 @@
-"""A linear model of very many classes: each by the mean of its rows, in one pass over the features."""
+"""A linear model for very many classes: each class by the mean of its rows, in one pass over the features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from weft.fitting.linear import INNER_FOLDS, PENALTIES, Scaling
 from weft.fitting.models import UNSEEN, Affine, Floats, Training, constant_outputs, row_losses
 
 SHARPNESS = (1.0, 3.0, 10.0, 30.0, 100.0)
-"""By which similarities to the means are multiplied."""
+"""Factors to try on the similarities to the means."""
 ROUNDS = 15 * len(PENALTIES) * INNER_FOLDS
-"""Passes over the training rows that a logistic regression takes, with all its penalties and inner folds."""
+"""Number of passes over the training rows of a logistic regression, for all penalties and inner folds together."""
 SHARE = 0.5
 SPARSE_S, DENSE_S, CLASS_S = 4e-9, 4e-10, 2e-8
-"""Seconds a pass for a value of a row and a class, in a sparse and in a full matrix, and for a row and a class."""
+"""Seconds of a pass for each value and class, in a sparse and in a dense matrix; and for each row and class."""
 
 
 def logistic_seconds(matrix: Matrix, classes: int) -> float:
-    """About how long a logistic regression of these rows takes on a core: the same for the same numbers."""
+    """Estimated seconds for a logistic regression on one core. Equal sizes give equal estimates."""
     rows, width = matrix.shape
     values = matrix.nnz * SPARSE_S if sparse.issparse(matrix) else rows * width * DENSE_S
     return float(ROUNDS * classes * (values + rows * CLASS_S))
 
 
 def said_of_means(classes: int) -> str:
-    """What a person should know where means take the place of a logistic regression."""
+    """The note that class means replace a logistic regression."""
     return (
         f"{classes:,} classes: there is no time for a logistic regression, so linear models compare with the mean of "
         "each class (more --minutes may try it)"
@@ -38,7 +38,7 @@ def said_of_means(classes: int) -> str:
 
 
 def is_long(matrix: Matrix, goal: Goal, seconds: float) -> bool:
-    """Whether a logistic regression of these rows takes more than SHARE of the seconds, so that means take its place."""
+    """Whether a logistic regression would take more than SHARE of the seconds. If so, class means replace it."""
     return goal.kind == "class" and logistic_seconds(matrix, len(goal.classes)) > SHARE * seconds
 
 
@@ -64,7 +64,7 @@ class _Means:
         return cls(known.astype(np.intp), means, np.asarray(squares.sum(axis=1)).ravel() / 2)
 
     def affine(self, sharpness: float, priors: Floats, outputs: int) -> Affine:
-        """Logits: the likeness to each class's mean (a Gaussian of one width around it), and how frequent it is."""
+        """Logits of a Gaussian of the same width around each class mean, plus the log prior of the class."""
         width = int(self.means.shape[1])
         weight = np.zeros((width, outputs), dtype=np.float32)
         full = self.means.toarray() if sparse.issparse(self.means) else self.means
@@ -75,10 +75,10 @@ class _Means:
 
 
 def class_means(training: Training, goal: Goal, layout: Layout) -> Affine:
-    """The means with the sharpness that loses least on an inner fold.
+    """Fits the class means, with the sharpness of lowest loss on an inner fold.
 
-    Spherical Gaussian discriminant analysis; of texts the classifier of Rocchio (Manning, Raghavan and Schütze 2008,
-    section 14.2).
+    This is spherical Gaussian discriminant analysis; for texts the Rocchio classifier (Manning, Raghavan and Schütze
+    2008, section 14.2).
     """
     scaling = Scaling.of(training.matrix, layout)
     scaled, values = scaling.apply(training.matrix), training.values
@@ -106,7 +106,7 @@ def _sharpest(scaled: Matrix, training: Training, goal: Goal) -> float:
 def _loss(
     model: Affine, held: Matrix, values: NDArray[np.generic], goal: Goal, part: int = 2048
 ) -> float:
-    """Of the rows `part` at a time: their logits of all classes at once would not fit into memory."""
+    """The loss, computed `part` rows at a time: the logits of all rows and classes would not fit into memory."""
     starts: Sequence[int] = range(0, int(held.shape[0]), part)
     return sum(
         float(

@@ -1,4 +1,4 @@
-"""What is fitted on features: a constant, a linear model, boosted trees. Each becomes a head of a model."""
+"""Models that are fitted on features: a constant, a linear model, boosted trees. Each becomes a model's head."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from weft.fitting.goal import Goal
 
 Floats = NDArray[np.float64]
 UNSEEN = -30.0
-"""The logit of a class that no training row has."""
+"""Logit of a class without training rows."""
 
 
 class Fitted(Protocol):
@@ -27,13 +27,13 @@ class Fitted(Protocol):
     def outputs(self, matrix: Matrix) -> Floats: ...
 
     def decoder(self, in_dim: int) -> tuple[Config[Decoder], dict[str, Tensor]]:
-        """The same as a decoder of weft's, and its weights by name."""
+        """The same model as a decoder of weft, and its weights by name."""
         ...
 
 
 @dataclass(frozen=True)
 class Training:
-    """Rows to fit on. strata: as in `grouped_folds`, by which the strength is chosen on inner folds."""
+    """Rows to fit on. clusters, strata: as in `grouped_folds`, for the inner folds that choose the penalty."""
 
     matrix: Matrix
     values: NDArray[Any]
@@ -54,7 +54,7 @@ class Training:
         return cls(matrix[rows], goal.values[rows], clusters[rows], strata[rows], seed)
 
     def inner(self, folds: int) -> list[Fold]:
-        """Folds of these rows by cluster; none where they are of one cluster."""
+        """Folds of these rows by cluster; none if there is only one cluster."""
         if len(np.unique(self.clusters)) < 2:
             return []
         return grouped_folds(self.clusters, self.strata, folds, self.seed)
@@ -79,13 +79,13 @@ class Affine:
 
 
 def constant(training: Training, goal: Goal) -> Affine:
-    """The shares of the classes or tags, or the median, whatever the features are."""
+    """A model that ignores the features: the shares of the classes or tags, or the median."""
     width = int(training.matrix.shape[1])
     return Affine(np.zeros((width, goal.outputs)), constant_outputs(training.values, goal))
 
 
 def constant_outputs(values: NDArray[Any], goal: Goal) -> Floats:
-    """(V,) logits of the shares of classes or tags, or the median."""
+    """(V,) logits of the shares of classes or tags; for numbers the median."""
     if goal.kind == "number":
         return np.array([float(np.median(values))])
     if goal.kind == "tags":
@@ -103,7 +103,7 @@ def probabilities(outputs: Floats) -> Floats:
 
 
 def as_csr(matrix: Matrix) -> Matrix:
-    """What scikit-learn takes: 32-bit places of a sparse matrix."""
+    """Converts the indices of a sparse matrix to 32 bits, as scikit-learn needs them."""
     if not sparse.issparse(matrix):
         return matrix
     matrix.indices = matrix.indices.astype(np.int32)
@@ -112,8 +112,7 @@ def as_csr(matrix: Matrix) -> Matrix:
 
 
 def row_losses(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
-    """(N,) minus the logarithm of the right class's probability, the squared error, or the mean cross-entropy of
-    the tags."""
+    """(N,) negative log-likelihood of the right class, squared error, or mean cross-entropy of the tags."""
     if goal.kind == "tags":
         return np.asarray((np.logaddexp(0, outputs) - outputs * values).mean(axis=1))
     if goal.kind == "number":

@@ -1,4 +1,4 @@
-"""The data of `weft fit`, and which columns a model may read."""
+"""Opens the data of `weft fit`, and selects the columns that a model may read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from weft.fitting.table import Table, read_table
 USED: tuple[str, ...] = (*MEDIA, "text", "number", "category", "tags", "date")
 """Kinds of columns that a model may read."""
 FEWEST = 2
-"""Rows, of which each is measured by a model of the others."""
+"""Least number of rows: a row is measured by a model that was trained on others."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Opened:
 
 
 def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str] = ()) -> Opened:
-    """Reads every row once. said: what the user says of the table. named: columns that there must be, which
-    is looked at first. Raises WeftError where there is none of that name, or no row can be used.
+    """Reads every row once. said: the user's settings for the table. named: columns that must exist; this is checked
+    first. Raises WeftError if one does not exist, or if no row can be used.
     """
     source = FilesConfig(
         Path(data), columns=dict(said.columns), images_dir=said.images_dir, encoding=said.encoding
@@ -45,14 +45,14 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
 
 
 def require_rows(table: Table) -> None:
-    """Raises WeftError where there are too few rows to learn from some and measure others."""
+    """Raises WeftError if there are too few rows to train on some and measure others."""
     if len(table) < FEWEST:
         rows = counted(len(table), "row")
         raise WeftError(f"{rows} can be used, expected {FEWEST} or more")
 
 
 def usable(schema: Schema, target: str, without: Sequence[str]) -> dict[str, str]:
-    """Column -> its kind, of those that a model may read."""
+    """Column -> its kind, for the columns that a model may read. Raises WeftError if there is none."""
     out = {target, *without}
     kinds = {name: str(one.kind) for name, one in schema.columns.items() if name not in out}
     found: dict[str, str] = {name: kind for name, kind in kinds.items() if kind in USED}

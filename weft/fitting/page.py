@@ -1,4 +1,4 @@
-"""The leaderboard as a page: what was found in three sentences, then the numbers."""
+"""The leaderboard as an HTML page: the result in three sentences, then the numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from weft.fitting.result import FitResult
 
 OPEN_ROWS = 10
-"""Of a table; the others are folded."""
+"""Number of rows of a table that are open. The others are folded."""
 
 
 def write_page(path: Path, found: "FitResult", schema: Schema) -> Path:
-    """schema: of the table's columns, which stand at the end of the page."""
+    """Writes the page and returns its path. schema: of the table; its columns are listed at the end of the page."""
     board = found.board
     sections = [_lead(found), _candidates(board)]
     if found.important:
@@ -33,7 +33,7 @@ def write_page(path: Path, found: "FitResult", schema: Schema) -> Path:
 
 
 def _lead(found: "FitResult") -> html.Html:
-    """What was found in three sentences, then each alarm."""
+    """The result in three sentences, then each warning."""
     careful = [*no_time(found.left_out), *(f"{note.rstrip('.')}." for note in found.notes)]
     if found.bad:
         careful.append(f"{len(found.bad):,} rows cannot be read and are left out.")
@@ -55,7 +55,7 @@ def _lead(found: "FitResult") -> html.Html:
 
 def _candidates(board: Leaderboard) -> html.Html:
     metric = board.metric
-    # What is compared comes first and is never folded; models of single columns follow.
+    # Compared candidates come first and are never folded. Models of single columns follow.
     order = sorted(board.entries, key=lambda entry: entry.candidate.role != "compared")
     first = max(OPEN_ROWS, sum(entry.candidate.role == "compared" for entry in order))
     rows: list[list[html.Cell]] = [

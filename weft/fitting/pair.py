@@ -1,4 +1,4 @@
-"""`weft fit --pair`: models that find the partner of a row's value in another column, such as texts of pictures."""
+"""`weft fit --pair`: retrieval models that find a row's value in one column by its value in the other."""
 
 import json
 import time
@@ -37,9 +37,9 @@ from weft.fitting.trained_recipe import keep_trained
 def fit_pair(
     opened: Opened, pair: tuple[str, str], folder: Path, settings: FitSettings
 ) -> FitResult:
-    """Tries models that find each column by the other, and keeps the recommended one as a run in `folder`.
+    """Tries retrieval models in both directions, and keeps the recommended one as a run in `folder`.
 
-    Raises WeftError where the columns are not there, or cannot be searched.
+    Raises WeftError if the columns do not exist or cannot be searched.
     """
     deadline = time.monotonic() + 60 * settings.minutes
     kinds = kinds_of(opened, pair)
@@ -62,7 +62,7 @@ def _fitted(
     settings: FitSettings,
     deadline: float,
 ) -> FitResult:
-    """notes: what a person should know of the rows."""
+    """`fit_pair` on these pairs. notes: sentences for the user about the rows."""
     measured = [chance(pairs)]
     left_out: list[str] = []
     began = time.monotonic()
@@ -123,7 +123,7 @@ def _keep(
     linear: Sequence[Maps],
     notes: Sequence[str],
 ) -> Score | None:
-    """The recommended candidate as a run, and its recall among the test rows. recipe: None for the linear maps."""
+    """Saves the recommended candidate as a run. Returns its recall on the test rows. recipe: None for linear maps."""
     plan = pairs.plan
     names = zip(pairs.table.samples, plan.splits, strict=True)
     rows = {s.id: p for s, p in names if p != LEFT_OUT}

@@ -23,12 +23,12 @@ from weft.modalities.ngrams import NgramsConfig
 from weft.training import distributed
 
 WIDE = 256
-"""Principal directions of a wide column that are mapped."""
+"""Number of principal directions of a wide column that are mapped."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """N rows that have both columns, one for each of several captions. matches: (N,) what is right for each other."""
+    """N rows that have both columns, one for each caption. matches: (N,) rows with equal numbers match each other."""
 
     table: Table
     matches: torch.Tensor
@@ -43,7 +43,7 @@ class Pairs:
 
 
 def kinds_of(opened: Opened, pair: tuple[str, str]) -> dict[str, str]:
-    """Column -> its kind. Raises WeftError where the columns are not there, or cannot be searched."""
+    """Column -> its kind. Raises WeftError if the columns do not exist or cannot be searched."""
     if pair[0] == pair[1]:
         raise WeftError(f"--pair is '{pair[0]}' twice, expected two different columns")
     kinds = {}
@@ -60,7 +60,7 @@ def kinds_of(opened: Opened, pair: tuple[str, str]) -> dict[str, str]:
 
 
 def with_both(table: Table, pair: tuple[str, str]) -> Table:
-    """The rows that have both columns. Raises WeftError where none has."""
+    """The rows that have both columns. Raises WeftError if there are none."""
     there = [
         row
         for row, sample in enumerate(table.samples)
@@ -74,7 +74,8 @@ def with_both(table: Table, pair: tuple[str, str]) -> Table:
 def read_pairs(
     table: Table, kinds: dict[str, str], source: DataSource, settings: FitSettings
 ) -> Pairs:
-    """The features of two columns of rows that have both. kinds: column -> its kind. source: of all rows."""
+    """Computes the features of both columns, for the rows that have both. kinds: column -> its kind. source: of all
+    rows."""
     table, matches = _one_by_one(table, tuple(kinds))
     plan = make_plan(
         table, np.zeros(len(table), dtype=np.int64), seed=settings.seed, folds=settings.folds
@@ -92,7 +93,7 @@ def read_pairs(
 
 
 def _one_by_one(table: Table, pair: Sequence[str]) -> tuple[Table, torch.Tensor]:
-    """A row for each caption of the rows."""
+    """Turns several captions of a row into one row for each caption."""
     samples, places = [], []
     for row, sample in enumerate(table.samples):
         values = {name: sample.items[name] for name in pair}

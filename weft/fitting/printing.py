@@ -1,4 +1,4 @@
-"""What `weft fit` found, on the terminal."""
+"""Prints the result of `weft fit` on the terminal."""
 
 from rich.console import Console
 
@@ -10,11 +10,11 @@ from weft.fitting.result import PAGE, FitResult
 from weft.fitting.wording import no_time, sentences
 
 SHOWN, NAMED = 12, 5
-"""Lines of the leaderboard, and rows that were left out, which are printed; the JSON has all."""
+"""Printed lines of the leaderboard, and printed rows that were left out. The JSON file has all."""
 
 
 def print_result(found: FitResult, console: Console | None = None) -> None:
-    """The leaderboard, what is recommended and why, what the columns are worth, and alarms."""
+    """Prints the leaderboard, the recommendation with its reason, the importance of the columns, and warnings."""
     console = console or Console()
 
     def tell(line: str, style: str = "") -> None:

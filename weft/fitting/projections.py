@@ -1,4 +1,4 @@
-"""Linear projections of two columns, and the run that has them."""
+"""Linear projections of two columns, and a run with them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +32,7 @@ BATCH = 256
 
 
 def linear_maps(pairs: Pairs, rows: Rows) -> Maps:
-    """Canonical correlation with the ridge that finds most partners on an inner fold."""
+    """Canonical correlation analysis, with the ridge of highest recall on an inner fold."""
     first, second = (column.matrix for column in pairs.columns)
     clusters = pairs.table.clusters[rows]
     inner = grouped_folds(clusters, np.zeros(len(rows), dtype=np.int64), 4, pairs.seed)[0]
@@ -77,7 +77,7 @@ def _recipe(
 def save_linear(
     pairs: Pairs, maps: Maps, folder: Path, source: DataSource, splits: Mapping[str, str]
 ) -> None:
-    """The linear maps as a run."""
+    """Saves the linear maps as a run."""
     widths = [int(weight.shape[1]) for weight in maps.weights]
     projections = {
         column.name: ProjectionConfig(column.dim, width, bias=True)

@@ -1,4 +1,4 @@
-"""How often a row's partner is found: recall@10 and recall@1, both ways."""
+"""Retrieval scores of a pair of columns: recall@10 and recall@1 in both directions."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def chance(pairs: Pairs) -> Measured:
 def measure_vectors(
     pairs: Pairs, candidate: Candidate, vectors: Sequence[tuple[Floats, Floats]], seconds: float
 ) -> Measured:
-    """vectors: of each fold, of all rows."""
+    """Measures a candidate. vectors: for each fold, the vectors of both columns for all rows."""
     tens, ones = [], []
     for fold, both in zip(pairs.plan.folds, vectors, strict=True):
         ten, one = partners_found(pairs, both, fold.held)
@@ -58,9 +58,9 @@ def measure_vectors(
 def partners_found(
     pairs: Pairs, vectors: tuple[Floats, Floats], rows: Rows
 ) -> tuple[Floats, Floats]:
-    """(R,) of each row the mean of both ways: is its partner among the first 10, is it the first?
+    """Two arrays (R,): is a row's partner among the first 10, and is it the first? Means of both directions.
 
-    What several rows share, such as a picture of five captions, is in the gallery once.
+    A value that several rows share, such as a picture with five captions, is in the gallery once.
     """
     matches = pairs.matches[rows]
     galleries = [torch.from_numpy(one[rows]).float() for one in vectors]
@@ -76,7 +76,7 @@ def partners_found(
 
 
 def _distinct(pairs: Pairs, which: int, rows: Rows) -> torch.Tensor:
-    """Places among the rows: of those with one content that match, such as a picture of five captions, the first."""
+    """Indices of rows: of matching rows with equal values, such as a picture with five captions, only the first."""
     matches, values = pairs.matches[rows].tolist(), dense(pairs.columns[which].matrix[rows])
     first: dict[tuple[int, bytes], int] = {}
     for place, (match, value) in enumerate(zip(matches, values, strict=True)):

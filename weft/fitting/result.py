@@ -1,4 +1,4 @@
-"""What `weft fit` has found, and the folder that holds it."""
+"""The result of `weft fit`, and its folder."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,16 +21,16 @@ from weft.runs.run import Run, load
 BOARD, PAGE, SPLITS, TRIALS = "leaderboard.json", "leaderboard.html", "splits.json", "candidates"
 
 PAIRED = " and "
-"""Between the two columns of a pair, where the leaderboard names what it is of."""
+"""Joins the two columns of a pair in the name of a leaderboard."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What was found for one target.
+    """The result for one target.
 
-    folder: the run directory of the recommended candidate. test: its score on the test rows, where there are
-    any. important: what each column is worth to the candidate `explained`. left_out: candidates for which there
-    was no time. bad: rows that could not be read.
+    folder: the run directory of the recommended candidate. test: its score on the test rows, if there are any.
+    important: importance of each column for the candidate `explained`. left_out: candidates for which there was no
+    time. bad: rows that could not be read.
     """
 
     folder: Path
@@ -49,16 +49,16 @@ class FitResult:
         return load(self.folder)
 
     def __str__(self) -> str:
-        """What was found, in a few sentences."""
+        """The result in a few sentences."""
         return "\n".join([*sentences(self.board, self.test), *self.alarms])
 
 
 @contextmanager
 def held(folder: Path, target: str) -> Iterator[None]:
-    """Inside, no other process fits into the folder. target: what is predicted, as the leaderboard calls it.
+    """Inside, no other `weft fit` can use the folder. target: the predicted column, as in the leaderboard.
 
-    Raises WeftError where one does, where nothing can be written there, and where the folder holds a run that is none
-    of `weft fit`, or one of another target.
+    Raises WeftError if another process uses the folder, if it is not writable, or if it holds another run or the
+    leaderboard of another target.
     """
     check_writable(folder / BOARD, "--out DIR names another place")
     with locked(folder):
@@ -70,13 +70,13 @@ def held(folder: Path, target: str) -> Iterator[None]:
 
 
 def require_target(folder: Path, target: str) -> None:
-    """Raises WeftError where the folder holds a leaderboard of another target, which would be lost."""
+    """Raises WeftError if the folder holds a leaderboard of another target, which would be overwritten."""
     if not (folder / BOARD).exists():
         return
     try:
         known = read_mapping(folder / BOARD)["target"]
     except (WeftError, KeyError):
-        return  # cut off, or of an older version: there is nothing in it to lose
+        return  # truncated, or of an older version: may be overwritten
     if known != target:
         raise WeftError(
             f"{folder}: holds the leaderboard of '{known}'; choose another --out for '{target}'"
@@ -84,8 +84,8 @@ def require_target(folder: Path, target: str) -> None:
 
 
 def folder_of(target: str, out: Path) -> Path:
-    """The folder of one of several targets below `out`: of its name, without what is no part of a file's name."""
+    """The folder of one of several targets below `out`: its name, with invalid characters replaced."""
     name = re.sub(r"[^\w.-]+", "_", target).lstrip(".")
-    if name != target:  # two targets may have the same letters left
+    if name != target:  # two targets may become the same name
         name = f"{name}-{digest_of(target.encode())[:6]}"
     return out / name

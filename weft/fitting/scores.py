@@ -1,9 +1,9 @@
-"""What a candidate's outputs score, row by row, so that two candidates can be compared in pairs of rows.
+"""Scores of a candidate's outputs for each row, so that two candidates can be compared paired by row.
 
-A mean over rows has a score for each row. Average precision and F1 have none; they are linearised: a row's score is
-the value plus N times its derivative by the weight of the row (A. C. Davison and D. V. Hinkley, Bootstrap Methods and
-their Application, 1997, section 2.7.2). The mean of these scores is the value, and a resample of them changes as the
-value does to first order.
+A mean over rows has a score for each row. Average precision and F1 do not, so they are linearised: a row's score is the
+value plus N times its derivative with respect to the weight of the row (A. C. Davison and D. V. Hinkley, Bootstrap
+Methods and their Application, 1997, section 2.7.2). The mean of these scores is the value. In a resample their mean
+changes like the value, to first order.
 """
 
 import math
@@ -25,12 +25,12 @@ from weft.tasks.regression import MAE, RMSE
 from weft.tasks.tagging import MEAN_AVERAGE_PRECISION, MICRO_F1
 
 PARTS = 5
-"""Of the rows that compare, by which the thresholds of tags are chosen."""
+"""Number of parts of the comparison rows for choosing the thresholds of tags."""
 LOG_LOSS = Metric("log_loss", "", better="lower", digits=3)
 
 
 def metrics_of(goal: Goal) -> tuple[Metric, ...]:
-    """What orders the candidates, and what stands beside it; errors with three digits that count."""
+    """The metric that sorts the candidates, and the other metrics. Errors have three significant digits."""
     if goal.kind == "tags":
         return MEAN_AVERAGE_PRECISION, MICRO_F1, MACRO_F1
     if goal.kind == "class":
@@ -41,7 +41,7 @@ def metrics_of(goal: Goal) -> tuple[Metric, ...]:
 
 
 def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
-    """(N,) whose mean is the first metric: 1 where the class is right, else 0; the absolute error; of tags the
+    """(N,) scores whose mean is the first metric: 1 for a right class, otherwise 0; the absolute error; for tags the
     linearised mean average precision."""
     if goal.kind == "tags":
         return _average_precision(outputs, values > 0.5)
@@ -51,7 +51,7 @@ def row_scores(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
 
 
 def row_errors(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
-    """(N,) how wrong each row is: 1 or 0, the absolute error, or the share of wrong tags."""
+    """(N,) error of each row: 1 or 0, the absolute error, or the share of wrong tags."""
     if goal.kind == "tags":
         return np.asarray(((outputs > 0) != (values > 0.5)).mean(axis=1))
     scores = row_scores(outputs, values, goal)
@@ -61,7 +61,7 @@ def row_errors(outputs: Floats, values: NDArray[Any], goal: Goal) -> Floats:
 def other_scores(
     outputs: Floats, values: NDArray[Any], goal: Goal, clusters: Ints
 ) -> tuple[float, ...]:
-    """The metrics that stand beside the first one, in their units. clusters: of the rows."""
+    """The metrics besides the first one, in their units. clusters: of the rows."""
     if goal.kind == "tags":
         chosen = chosen_tags(outputs, values > 0.5, clusters)
         return tuple(100 * value for value in f1_of_tags(chosen, values > 0.5))
@@ -70,13 +70,13 @@ def other_scores(
 
 
 def threshold_of(outputs: Floats, right: NDArray[np.bool_]) -> float:
-    """The probability from which on said tags have the highest micro F1. Of logits (N, V)."""
+    """The minimum probability of a predicted tag with the highest micro F1. outputs: logits (N, V)."""
     return best_threshold(torch.from_numpy(outputs).sigmoid(), torch.from_numpy(right))
 
 
 def chosen_tags(outputs: Floats, right: NDArray[np.bool_], clusters: Ints) -> NDArray[np.bool_]:
-    """(N, V) the tags that are said, those of each fifth of the clusters from the threshold on that is best on the
-    other rows: no row has a part in the choice that it is measured by."""
+    """(N, V) the predicted tags. Each fifth of the clusters uses the threshold that is best on the other rows. So no
+    row influences its own threshold."""
     part = np.unique(clusters, return_inverse=True)[1] % PARTS
     chosen = np.zeros(right.shape, dtype=np.bool_)
     for number in np.unique(part):
@@ -87,7 +87,7 @@ def chosen_tags(outputs: Floats, right: NDArray[np.bool_], clusters: Ints) -> ND
 
 
 def f1_of_tags(chosen: NDArray[np.bool_], right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Micro F1, and macro F1 over the tags that some row has or is given. (N, V) both."""
+    """Micro F1, and macro F1 over the tags that some row has or is predicted to have. chosen, right: (N, V)."""
     both, either = (chosen & right).sum(0), chosen.sum(0) + right.sum(0)
     there = either > 0
     if not there.any():
@@ -96,7 +96,7 @@ def f1_of_tags(chosen: NDArray[np.bool_], right: NDArray[np.bool_]) -> tuple[flo
 
 
 def _average_precision(outputs: Floats, right: NDArray[np.bool_]) -> Floats:
-    """Of the tags that some row has and some row lacks, their mean."""
+    """(N,) linearised mean average precision, over the tags that some row has and some row lacks."""
     counts = right.sum(0)
     places = np.flatnonzero((counts > 0) & (counts < len(right)))
     if not len(places):

@@ -1,4 +1,4 @@
-"""What `weft fit` is told, the same on the command line and in Python."""
+"""The settings of `weft fit`, for the command line and for Python."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,12 +9,12 @@ from weft.core.errors import WeftError
 GoalKind = Literal["class", "number", "tags"]
 FOLDS = 5
 NO_MODEL = "none"
-"""In the place of a published model: features that need no weights."""
+"""Instead of a published model: features without pretrained weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """The settings of `weft fit`. Raises WeftError for what cannot be."""
+    """The settings of `weft fit`. Raises WeftError for invalid values."""
 
     minutes: float = 10
     """Time limit in minutes, shared by all targets. No candidate starts after it."""

@@ -1,4 +1,4 @@
-"""The rows of a data set in the splits that `weft fit` has given them."""
+"""The rows of a data set, in the splits that `weft fit` assigned."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from weft.data.sources import DataSource, FilesConfig
 
 @dataclass(frozen=True)
 class AssignedConfig(DataSource):
-    """Rows of another source; a file names the split of each by its id. Rows that it does not name are left out."""
+    """Rows of another source. A file assigns a split to each row id. Rows that are not in the file are left out."""
 
     source: DataSource
-    """Where the rows come from."""
+    """Source of the rows."""
     splits: Path
-    """JSON: {"splits": {id of a row: its split}, "notes": [what a person should know of the rows]}."""
+    """JSON: {"splits": {id of a row: its split}, "notes": [sentences for the user about the rows]}."""
 
     @property
     def words(self) -> str:
@@ -33,7 +33,7 @@ class AssignedConfig(DataSource):
         try:
             said: Any = read_mapping(self.splits).get("notes")
         except WeftError:
-            return ()  # the rows are not there either, which `open` says
+            return ()  # the rows are missing too, and `open` raises
         return tuple(map(str, said)) if isinstance(said, list) else ()
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:

@@ -1,4 +1,4 @@
-"""A stamp of what the candidates in a folder of `weft fit` depend on: where it is the same, they are taken over."""
+"""A stamp of everything on which the candidates in a folder of `weft fit` depend. If it is equal, they are reused."""
 
 import hashlib
 import json
@@ -13,10 +13,10 @@ from weft.fitting.table import Table
 
 
 def stamp_of(table: Table, kinds: Mapping[str, str], settings: FitSettings, *others: object) -> str:
-    """32 hex digits that change with the rows, how their columns are read, the settings without the time, the
-    installed version of weft, and `others`, which are values of JSON.
+    """32 hex digits that change with the rows, the reading of their columns, the settings except the time, the
+    installed version of weft, and `others`, which are JSON values.
 
-    kinds: column -> its kind, of those that are read.
+    kinds: column -> its kind, for the columns that are read.
     """
     sources = {name: source_of(kind, settings) for name, kind in kinds.items()}
     read = {

@@ -1,4 +1,4 @@
-"""The rows that `weft fit` uses: read once, checked, and put into clusters that are never split."""
+"""The rows that `weft fit` uses. They are read once, checked, and grouped into clusters that are never split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,15 +20,15 @@ from weft.data.prepare.scan import RowFacts, scan
 
 Ints = NDArray[np.int64]
 MOST_ALIKE = 0.5
-"""Share of the rows that near duplicates may put into one cluster."""
+"""Largest share of the rows that near duplicates may join in one cluster."""
 
 
 @dataclass(frozen=True)
 class Table(Sequence[Sample]):
-    """N rows that can be read.
+    """N readable rows.
 
-    clusters: (N,) rows of one number are of one group, or have the same file or nearly the same picture.
-    splits: of each row, as the data say. bad: what was left out, and why.
+    clusters: (N,) rows with equal numbers have the same group, the same file or nearly the same picture. splits: of
+    each row, from the data. bad: an error for each row that was left out.
     """
 
     samples: Sequence[Sample]
@@ -43,11 +43,11 @@ class Table(Sequence[Sample]):
         return self.samples[row]
 
     def values(self, column: str) -> list[Any]:
-        """The column's value in each row, None where it has none."""
+        """The column's value in each row; None if it is missing."""
         return [small_value(sample.items.get(column)) for sample in self.samples]
 
     def with_ids(self, column: str) -> "Table":
-        """The same rows with the names that they have in the file's column of ids, which is no item of a row."""
+        """The same rows with an added item `column`: the row's id. The column of ids is otherwise no item of a row."""
         samples = [replace(s, items={**s.items, column: s.id}) for s in self.samples]
         return replace(self, samples=samples)
 
@@ -69,7 +69,7 @@ def read_table(
 ) -> Table:
     """Reads every row once. Those that cannot be read are left out and named in `bad`.
 
-    bad: rows that the reader of the format had to leave out. Raises WeftError where none is left.
+    bad: rows that the reader of the format left out. Raises WeftError if no row is left.
     """
     facts = scan(dataset, engine=Processes(cores(workers)), progress=True)
     good = [row for row, fact in enumerate(facts) if fact.error is None]
@@ -83,7 +83,7 @@ def read_table(
 
 
 def _without_missing(sample: Sample) -> Sample:
-    """The row without the columns in which it has no value."""
+    """The row without its missing values."""
     there = {name: value for name, value in sample.items.items() if not is_missing(value)}
     return sample if len(there) == len(sample.items) else replace(sample, items=there)
 
@@ -91,7 +91,8 @@ def _without_missing(sample: Sample) -> Sample:
 def _clusters(facts: Sequence[RowFacts]) -> Ints:
     near = clusters_of(facts, like_pictures(facts, NearConfig(), [True] * len(facts)))
     exact = clusters_of(facts, {})
-    # Drawings may all look alike: where that would put most rows into one cluster, it tells nothing.
+    # In some data all pictures look alike, such as drawings. If near duplicates would join most rows in one cluster,
+    # they are ignored.
     labels = near if _largest(near) <= max(MOST_ALIKE, _largest(exact)) else exact
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""The recipes for own tables as candidates: each trains a run for each fold, of as many steps as the time allows."""
+"""Recipes for own tables as candidates. Each trains one run per fold, with as many steps as the time allows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -44,8 +44,8 @@ KIND_OF_GOAL: Mapping[str, ColumnKind] = {"class": "category", "number": "number
 
 @dataclass(frozen=True)
 class Shared:
-    """What all trained candidates share. source: of all rows, which are those of `table`. columns: the features of
-    those that a model may read."""
+    """Data of all trained candidates. source: of the rows of `table`. columns: features of the columns that a model may
+    read."""
 
     source: DataSource
     schema: Schema
@@ -61,7 +61,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class TrainedCandidate(TrainedRecipe):
-    """A recipe for a goal."""
+    """A recipe that predicts a goal."""
 
     shared: Shared
     candidate: Candidate
@@ -74,7 +74,7 @@ class TrainedCandidate(TrainedRecipe):
         return TrainingRows(shared.source, shared.table, shared.clusters, shared.strata, seed)
 
     def recipe(self, source: DataSource, rows: int, steps: int) -> Recipe:
-        """Trained on the split `train` of the source, `rows` in number; its best weights by `validation`."""
+        """The recipe for `rows` rows, the split `train` of the source. Split `validation` chooses the weights."""
         settings, candidate = self.shared.settings, self.candidate
         made = RECIPES[candidate.model](
             self._schema(),
@@ -95,7 +95,7 @@ class TrainedCandidate(TrainedRecipe):
         return of_length(made.replace(data=data), rows, steps, settings.seed)
 
     def _schema(self) -> Schema:
-        """The columns that the candidate reads, and the target of the kind that it is predicted as."""
+        """The schema of the columns that the candidate reads, and of the target with the kind of the goal."""
         names = (*self.candidate.columns, self.goal.column)
         columns = {name: self.shared.schema.columns[name] for name in names}
         target = columns[self.goal.column]
@@ -112,11 +112,11 @@ class TrainedCandidate(TrainedRecipe):
         return replace(self.shared.schema, columns=columns)
 
     def _known(self) -> dict[str, object]:
-        """The classes in the order of the goal, whichever of them the training rows have."""
+        """The classes in the order of the goal, also those without training rows."""
         return {"classes": self.goal.classes} if self.goal.kind == "class" else {}
 
     def _with_features(self, made: Recipe) -> Recipe:
-        """Frozen published models as the linear candidates have them, whose features are in the cache already."""
+        """Uses the frozen published models of the linear candidates, whose features are already cached."""
         published = {
             "image": published_pictures(self.shared.settings),
             "images": published_pictures(self.shared.settings),
@@ -148,9 +148,9 @@ class TrainedCandidate(TrainedRecipe):
         )
 
     def outputs(self, run: Path, rows: Rows) -> Floats:
-        """(R, V) logits of the classes or tags of the goal as the run sees them; or numbers (R, 1).
+        """Outputs of the run: logits (R, V) of the classes or tags of the goal, or numbers (R, 1).
 
-        A row that has none of the columns gets equal shares or the median.
+        A row with none of the columns gets equal shares or the median.
         """
         samples = [self.shared.table.samples[row] for row in rows.tolist()]
         loaded = load(run)
@@ -176,10 +176,10 @@ class TrainedCandidate(TrainedRecipe):
 
 
 def towers_of(model: str | None) -> str | None:
-    """A published model that the recipes know; a file of MobileNetV2 gives features only."""
+    """The published model for recipes; None for a file of MobileNetV2, which only gives features."""
     return None if model is None or model == NO_MODEL or model.endswith(".safetensors") else model
 
 
 def can_be_tuned(settings: FitSettings) -> bool:
-    """Whether a published model was named whose towers can be trained further."""
+    """Whether the user named a published model whose towers can be fine-tuned."""
     return any(towers_of(model) for model in (settings.image_model, settings.text_model))

@@ -41,7 +41,7 @@ from weft.runs.run import load
 
 @dataclass(frozen=True)
 class TrainedPair(TrainedRecipe):
-    """tune: what of published towers is trained."""
+    """The recipe `retrieve` for a pair of columns. tune: how published towers are trained."""
 
     pairs: Pairs
     schema: Schema
@@ -69,7 +69,7 @@ class TrainedPair(TrainedRecipe):
         return of_length(made.replace(data=data), rows, steps, self.pairs.seed)
 
     def _with_features(self, made: Recipe) -> Recipe:
-        """Frozen published models as the linear maps have them, whose features are in the cache already."""
+        """Uses the frozen published models of the linear maps, whose features are already cached."""
         data, model = made.data, made.model
         for column in self.pairs.columns:
             if isinstance(column.encoder_config, FrozenConfig | PretrainedConfig):
@@ -86,23 +86,23 @@ class TrainedPair(TrainedRecipe):
         return made.replace(data=data, model=model)
 
     def folder(self, out: Path) -> Path:
-        """Where its runs are kept; those of other rows or settings have another place."""
+        """The folder of its runs. Runs with other rows or settings have another folder."""
         pairs, settings = self.pairs, self.settings
         kinds = {name: str(self.schema.columns[name].kind) for name in pairs.names}
         stamp = stamp_of(pairs.table, kinds, settings, pairs.plan.said, self.tune)
         return out / TRIALS / f"pair-{stamp[:12]}"
 
     def vectors(self, run: Path, rows: Rows) -> tuple[Floats, Floats]:
-        """What the run makes of these rows, in their places among all rows; 0 elsewhere."""
+        """The run's embeddings of these rows, in arrays over all rows; other rows are 0."""
         first, second = (_embedded(self.pairs, run, name, rows) for name in self.pairs.names)
         return first, second
 
     def measured(self, out: Path, deadline: float) -> Measured | None:
-        """The recall of the recipe, trained on each fold; None where there is no time."""
+        """Trains the recipe on each fold and returns its recall; None if there is no time."""
         began, folds, place = time.monotonic(), self.pairs.plan.folds, self.folder(out)
         steps = planned_steps(place / "fold-0")
         if steps is None:
-            runs = len(folds) + (len(folds) > 1)  # with the one on all rows at the end
+            runs = len(folds) + (len(folds) > 1)  # 1 for the final run on all rows
             steps = self.plan_steps(folds[0].train, (deadline - began) / runs, place)
         if not steps:
             return None
@@ -113,7 +113,7 @@ class TrainedPair(TrainedRecipe):
         return measure_vectors(self.pairs, self.candidate, found, time.monotonic() - began)
 
     def final(self, out: Path) -> Path:
-        """The run on all rows but those of the test."""
+        """Trains the run on all rows except the test rows, and returns its folder."""
         place = self.folder(out)
         steps = planned_steps(place / "fold-0") or 0
         if len(self.pairs.plan.folds) == 1:
@@ -122,7 +122,7 @@ class TrainedPair(TrainedRecipe):
 
 
 def trained_pairs(pairs: Pairs, schema: Schema, settings: FitSettings) -> list[TrainedPair]:
-    """The recipe, and with its published towers trained further where there are any."""
+    """The recipe, and the same with fine-tuned published towers if there are any."""
     columns = {name: schema.columns[name] for name in pairs.names}
     own = replace(schema, columns=columns)
     tunes: Sequence[Tune] = ("frozen", "lora") if can_be_tuned(settings) else ("frozen",)
@@ -130,9 +130,10 @@ def trained_pairs(pairs: Pairs, schema: Schema, settings: FitSettings) -> list[T
 
 
 def _embedded(pairs: Pairs, run: Path, name: str, rows: Rows) -> Floats:
-    """(N, E) of one column. What several rows share, such as a picture of five captions, is embedded once."""
+    """(N, E) embeddings of one column. A value that several rows share, such as a picture with five captions, is
+    embedded once."""
     samples = pairs.table.samples
-    first: dict[int, int] = {}  # one value -> its place among those that are embedded
+    first: dict[int, int] = {}  # value -> its index among the embedded values
     for row in rows.tolist():
         first.setdefault(id(samples[row].items[name]), row)
     embedded = [samples[row] for row in first.values()]

@@ -1,4 +1,4 @@
-"""A recipe as a candidate: a run for each fold, of as many steps as the time allows."""
+"""A recipe as a candidate: one run per fold, with as many steps as the time allows."""
 
 import time
 from abc import ABC, abstractmethod
@@ -25,16 +25,16 @@ from weft.training.log import LOG
 
 BATCH, MOST_EPOCHS, FEWEST_STEPS = 128, 40, 100
 CHOOSING_FOLDS = 8
-"""One of so many folds of the training rows chooses the best weights."""
+"""Number of folds of the training rows. One of them chooses the best weights."""
 RESAMPLES = 20
-"""Of the intervals of a validation, which nobody reads."""
+"""Resamples for the intervals of validation scores. Few, since nobody reads these intervals."""
 WARM, TIMED = 2, 6
 EVALUATING = 1.3
-"""Times what the steps take: with evaluations and checkpoints."""
+"""Duration of training with evaluations and checkpoints, relative to the steps alone."""
 MEASURING = InferenceConfig(batch_size=CacheConfig().batch_size)
-"""As many rows at once as features are computed of: the activations of a picture model take memory by the row."""
+"""The batch size is that of the feature cache, because the activations of a picture model take much memory per row."""
 TIMING = 5.0
-"""Seconds that must be left to time a few steps at all."""
+"""Least number of seconds left for timing a few steps."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class TrainingRows:
 
 
 class TrainedRecipe(ABC):
-    """A recipe that is trained on some rows of a table."""
+    """A recipe that is trained on a part of a table."""
 
     @property
     @abstractmethod
     def training_rows(self) -> TrainingRows:
-        """All rows that it may be trained on."""
+        """All rows on which it may be trained."""
 
     @abstractmethod
     def recipe(self, source: DataSource, rows: int, steps: int) -> Recipe:
-        """Trained on the split `train` of the source, `rows` in number; its best weights by `validation`."""
+        """The recipe for `rows` rows, the split `train` of the source. Split `validation` chooses the weights."""
 
     def plan_steps(self, rows: Rows, seconds: float, folder: Path) -> int:
-        """How many steps fit into the time, at most MOST_EPOCHS; 0 where fewer than FEWEST_STEPS do."""
+        """The number of steps that fit in the time, at most MOST_EPOCHS epochs; 0 if it is less than FEWEST_STEPS."""
         if seconds < TIMING:
             return 0
         source = self._source(rows, folder / "timing.json")
@@ -74,7 +74,7 @@ class TrainedRecipe(ABC):
         return steps if steps >= FEWEST_STEPS else 0
 
     def trained(self, rows: Rows, steps: int, folder: Path) -> Path:
-        """The run that is trained on these rows, in `folder`; one that was begun there is gone on with."""
+        """Trains a run on these rows in `folder`, or resumes the one that was started there. Returns `folder`."""
         if (folder / RECIPE).exists():
             resume(folder)
         else:
@@ -83,7 +83,7 @@ class TrainedRecipe(ABC):
         return folder
 
     def _source(self, rows: Rows, path: Path) -> AssignedConfig:
-        """These rows, some of whose clusters choose the weights."""
+        """These rows as a source. Some of their clusters form the validation split."""
         of = self.training_rows
         folds = grouped_folds(of.clusters[rows], of.strata[rows], CHOOSING_FOLDS, of.seed)
         splits = {of.table.samples[row].id: "train" for row in rows.tolist()}
@@ -94,7 +94,7 @@ class TrainedRecipe(ABC):
 
 
 def of_length(recipe: Recipe, rows: int, steps: int, seed: int) -> Recipe:
-    """The recipe with so many steps on so many rows, without what nobody reads of a candidate."""
+    """The recipe with `steps` steps on `rows` rows, without outputs that a candidate does not need."""
     tasks = {name: task.replace(resamples=RESAMPLES) for name, task in recipe.tasks.items()}
     tasks = {
         name: task.replace(slices=()) if isinstance(task, SlicedConfig) else task
@@ -112,12 +112,12 @@ def of_length(recipe: Recipe, rows: int, steps: int, seed: int) -> Recipe:
 
 
 def planned_steps(run: Path) -> int | None:
-    """The steps of the run in this folder; None where there is none."""
+    """The number of steps of the run in this folder; None if there is no run."""
     return load_recipe(run).run.steps if (run / RECIPE).exists() else None
 
 
 def keep_trained(run: Path, folder: Path, source: DataSource, splits: Mapping[str, str]) -> None:
-    """Copies the trained run to `folder`, with its rows from `source`. splits: as in `keep`."""
+    """Copies the trained run to `folder`, with `source` as its data. splits: as in `keep`."""
     recipe = load_recipe(run)
     data = recipe.data.replace(source=source, validation=splits["validation"], test=splits["test"])
     configs.save(recipe.replace(data=data), folder / RECIPE)

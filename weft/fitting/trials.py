@@ -1,4 +1,4 @@
-"""Candidates are fitted and measured within the time; what is finished is kept and not computed again."""
+"""Fits and measures candidates within the time limit. Finished trials are saved and not computed again."""
 
 import hashlib
 import resource
@@ -26,17 +26,17 @@ from weft.fitting.trained import Shared
 from weft.fitting.trained_recipe import planned_steps
 
 ALWAYS = 2
-"""The constant and a linear model are tried even where reading the columns has taken all the time."""
+"""Number of candidates that are always tried, even without time left: the constant and a linear model."""
 SETTING_UP = 1.5
-"""A candidate is begun where the time left is at least so many times what the most like one took."""
+"""A candidate is started only if the remaining time is at least this many times that of the most similar candidate."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate and what it says of the rows that compare (H, V), in the order of `Plan.held`.
+    """A candidate and its outputs (H, V) for the comparison rows, in the order of `Plan.held`.
 
-    models: of each fold; empty where the trial was taken over. seconds: of fitting all folds. memory: the
-    most that the process has held until then, in MB. steps: of a recipe.
+    models: of each fold; empty if the trial was loaded. seconds: for fitting all folds. memory: peak memory of the
+    process until then, in MB. steps: of a recipe.
     """
 
     candidate: Candidate
@@ -49,7 +49,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Setting:
-    """All that the trials share. stamp: changes when any of it does. means: linear models of classes are those of their means."""
+    """Settings of all trials. stamp: changes with any of them. means: linear models of classes use class means."""
 
     goal: Goal
     clusters: Ints
@@ -60,7 +60,7 @@ class Setting:
     means: bool = False
 
     def fitted(self, candidate: Candidate, features: Features, rows: Rows) -> Fitted:
-        """The candidate's model, fitted on these rows."""
+        """Fits the candidate's model on these rows."""
         of = self.clusters, self.strata
         return fitted(candidate, features, self.goal, *of, rows, self.seed, means=self.means)
 
@@ -74,9 +74,10 @@ def run_trials(
     *,
     deadline: float,
 ) -> tuple[list[Trial], list[str]]:
-    """The trials, and the names of the candidates for which there was no time.
+    """Returns the trials, and the names of the candidates for which there was no time.
 
-    deadline: of time.monotonic(). The first ALWAYS are tried whatever the time. folder: where finished trials are kept.
+    deadline: on the clock of time.monotonic(). The first ALWAYS candidates are tried even after it. folder: for
+    finished trials.
     """
     found: list[Trial] = []
     left_out: list[str] = []
@@ -118,10 +119,10 @@ def _fits(
 def _tried_recipe(
     candidate: Candidate, shared: Shared, setting: Setting, folder: Path, seconds: float
 ) -> Trial | None:
-    """A run for each fold, of as many steps as fit into the time; None where too few do."""
+    """Trains one run per fold, with as many steps as fit in the time; None if these are too few."""
     began = time.monotonic()
     folds = setting.plan.folds
-    runs = 1 if len(folds) == 1 else len(folds) + 1  # with the one on all rows at the end
+    runs = 1 if len(folds) == 1 else len(folds) + 1  # 1 for the final run on all rows
     recipe = shared.of(candidate, setting.goal)
     place = runs_folder(candidate, folder, setting.stamp)
     steps = planned_steps(place / "fold-0")
@@ -188,7 +189,7 @@ def _kept(candidate: Candidate, folder: Path, stamp: str) -> Trial | None:
             steps=int(of["steps"]),
         )
     except (WeftError, KeyError, TypeError, ValueError):
-        return None  # cut off or of another version: it is computed again
+        return None  # truncated or of another version: compute it again
 
 
 def _file(candidate: Candidate, folder: Path) -> Path:
@@ -197,12 +198,12 @@ def _file(candidate: Candidate, folder: Path) -> Path:
 
 
 def runs_folder(candidate: Candidate, folder: Path, stamp: str) -> Path:
-    """Where the runs of a recipe are kept; other rows or settings have another place."""
+    """The folder of the runs of a recipe. Runs with other rows or settings have another folder."""
     name = hashlib.blake2b(f"{candidate.name} {stamp}".encode(), digest_size=6).hexdigest()
     return folder / f"{candidate.model}-{name}"
 
 
 def peak_memory() -> float:
-    """The most that the process has held in memory so far, in MB."""
+    """Peak memory of the process so far, in MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)

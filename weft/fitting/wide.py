@@ -1,4 +1,4 @@
-"""Tables of thousands of columns: as many of them are read as the time allows."""
+"""Tables with thousands of columns: only as many are read as the time allows."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,9 +17,9 @@ from weft.fitting.table import Table
 from weft.training import distributed
 
 MANY, LEAST, TIMED = 500, 100, 8
-"""Of at most MANY columns all are read; LEAST are read however short the time is; TIMED columns are timed."""
+"""Up to MANY columns, all are read. At least LEAST are always read. TIMED columns are timed."""
 SHARE = 0.25
-"""Of the time that is left, for reading columns: models of them and what each is worth take as long again."""
+"""Share of the remaining time for reading columns. Their models and their importance take as long again."""
 KEPT = "columns.json"
 
 
@@ -32,10 +32,11 @@ def columns_in_time(
     deadline: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, str]:
-    """The columns that there is time to read, each with its kind, by the speed of the first few.
+    """The columns that can be read in time, each with its kind, estimated from the speed of the first few.
 
-    Numbers, dates, categories and tags: as many as fit, sampled with the seed. All others stay. used: column -> its kind.
-    kept: a file that holds how many, so that the same command goes on with the same columns. clock: gives seconds.
+    Numbers, dates, categories and tags are sampled with the seed, as many as fit. All other columns stay. used: column
+    -> its kind. kept: file for the number of columns, so that the same command continues with the same columns. clock:
+    returns seconds.
     """
     cells = [name for name, kind in used.items() if kind not in SLOW]
     if len(cells) <= MANY:
@@ -59,11 +60,11 @@ def _kept(path: Path, stamp: str) -> int | None:
         values = read_mapping(path)
         return int(values["columns"]) if values["stamp"] == stamp else None
     except (WeftError, KeyError, TypeError, ValueError):
-        return None  # none there, or cut off: it is measured again
+        return None  # missing or truncated: measure again
 
 
 def said_of_columns(count: int, columns: int) -> str:
-    """What a person should know of `count` columns of so many."""
+    """The note that only `count` of `columns` columns are read."""
     return (
         f"{count:,} of {columns:,} columns are read, drawn by the seed: there is no time for all (more --minutes "
         "reads more)"
@@ -71,5 +72,5 @@ def said_of_columns(count: int, columns: int) -> str:
 
 
 def said_of_worth(count: int, columns: int) -> str:
-    """What a person should know where not every column was exchanged."""
+    """The note that the importance of only `count` of `columns` columns was measured."""
     return f"What a column is worth is given for {count:,} of {columns:,} columns: there was no time for more"

@@ -1,4 +1,4 @@
-"""What was found, in sentences."""
+"""The result of `weft fit` in sentences."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from weft.evaluation.metric import Metric, Score
 from weft.fitting.leaderboard import Entry, Leaderboard
 
 NAMED = 5
-"""Candidates without time that are named; more are only counted."""
+"""Number of candidates without time that are named. More are only counted."""
 
 
 def sentences(board: Leaderboard, test: Score | None = None) -> list[str]:
-    """What a reader must know: what is recommended, and how far that can be trusted."""
+    """The recommendation, and how far it can be trusted."""
     return [*recommended(board, test), *compared(board)]
 
 
@@ -32,7 +32,7 @@ def recommended(board: Leaderboard, test: Score | None = None) -> list[str]:
 
 
 def compared(board: Leaderboard) -> list[str]:
-    """The recommended candidate against the best number and against the constant."""
+    """Compares the recommended candidate with the best one and with the constant."""
     chosen, best, metric = board.recommended, board.entries[0], board.metric
     found = []
     if chosen is not best:
