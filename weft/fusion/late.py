@@ -18,7 +18,7 @@ Combine = Literal["concatenation", "sum", "product", "gated", "attention"]
 
 
 class Late(nn.Module):
-    """Projects each stream's pooled vector to the fusion's width; `how` combines them to JOINT.
+    """Projects each stream's pooled vector to the fusion's width; `combine` joins them to JOINT.
 
     Missing streams have no effect, whatever else is in the batch: they are zeros in a concatenation or sum and ones
     in a product, and get no weight from a gate or attention. The streams are returned unchanged. JOINT's tokens are
