@@ -10,6 +10,7 @@ from tiny_runs import refused
 
 from weft.commands._parsing import parse
 from weft.core.errors import WeftError
+from weft.core.language import say, speaking
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Options:
     either: int | Literal["auto", "all"] = "auto"
     one_or_two: tuple[int, int] | int = 1
     table: dict[str, int] | None = None
+    betas: tuple[float, float] = (0.9, 0.999)
+    named: tuple[str, int] = ("a", 1)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +37,19 @@ class Options:
         ("--one-or-two x", "--one-or-two is 'x', expected 2 whole numbers or a whole number"),
         ("--table a x", "--table is 'a', 'x', expected values"),
         ("--either", "--either needs a value"),
+        ("--pair", "--pair needs 2 numbers"),
+        ("--one-or-two", "--one-or-two needs 2 whole numbers or a whole number"),
+        ("--betas 0.9", "--betas needs 2 values"),
+        ("--betas 0.9 x", "--betas is '0.9', 'x', expected 2 numbers"),
+        ("--named a x", "--named is 'a', 'x', expected 2 values"),
     ],
 )
 def test_the_expected_type_is_named(words: str, said: str) -> None:
     with pytest.raises(WeftError) as refused:
         parse(Options, words.split(), "weft")
     assert str(refused.value) == said
+    with speaking("zh"):
+        assert set("应需") & set(say(said))
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ REWORDED = (
         r"\1 is \2, expected a number",
     ),
     (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
-    (r"^Missing value for argument '(.*?)'.*", r"\1 needs a value"),
+    (r"^Missing value for argument '(.*?)'\. Expected 1 values\.", r"\1 needs a value"),
+    (r"^Missing value for argument '(.*?)'\. Expected (\d+) values\.", r"\1 needs \2 values"),
     (
         r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)\.",
         r"\2 is \1, expected one of \3",
@@ -126,6 +127,7 @@ REWORDED = (
 MISSING = r"(?:^|\(required\) )(\S+)"
 """The flag, or the type, of each argument that tyro lists as missing."""
 NO_TYPE = r"^Error parsing (?:recipe\.|config\.)?(\S+): no type matching (.*) could be instantiated from \[(.*)\]\."
+NO_TUPLE = r"^Error parsing (?:recipe\.|config\.)?(\S+): Could not parse arguments \[(.*)\] into tuple type typing\.Tuple\[(.*)\]"
 KINDS_OF_VALUES = {"FLOAT": ("a number", "numbers"), "INT": ("a whole number", "whole numbers")}
 
 
@@ -139,7 +141,15 @@ def _reworded(message: str, needed: list[str]) -> str:
         lacking += [one for one in needed if one.split()[0] in flags]
         return f"{command} needs {', '.join(lacking)}; {command} --help says more"
     if untyped := re.search(NO_TYPE, message):
-        return f"{untyped[1]} is {untyped[3]}, expected {_typed(untyped[2])}"
+        option, types, given = untyped.groups()
+        return (
+            f"{option} is {given}, expected {_typed(types)}"
+            if given
+            else f"{option} needs {_typed(types)}"
+        )
+    if untyped := re.search(NO_TUPLE, message):
+        option, given, types = untyped.groups()
+        return f"{option} is {given}, expected {_typed(types.upper().replace(',', ''))}"
     for said, better in REWORDED:
         changed, count = re.subn(said, better, message)
         if count:
