@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `load`, `train`, `fit` and `recipe` when they are asked for: `import weft` stays fast."""
+    """Imports `load`, `train`, `fit` and `recipe` at their first use, so that `import weft` is fast."""
     if name == "__version__":
         from weft.core.version import version
 

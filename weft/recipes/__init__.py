@@ -1,8 +1,8 @@
-"""Complete runs, one function each; every file of this folder is found by name.
+"""Complete runs, one function each. Every module here without a leading underscore is found by its name.
 
-A recipe module has one public function of its own name, whose docstring's first line describes it
-and which returns a `Recipe`. Its arguments are flags of `weft train` before all others. A recipe for own
-data takes the `schema` of the training rows first: it has the streams that the columns give.
+A recipe module has one public function of the same name, which returns a `Recipe`. The first line of the
+function's docstring describes it. Its arguments are flags of `weft train`, before all others. A recipe for
+own data takes the `schema` of the training rows as first argument: the columns determine its streams.
 """
 
 import importlib
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 SCHEMA = "schema"
-"""The argument of recipes for own data."""
+"""Name of the first argument of recipes for own data."""
 
 
 def names() -> list[str]:
-    """The names of all recipes; none of them is imported."""
+    """The names of all recipes. No recipe is imported."""
     return [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
 
 
 def recipes() -> dict[str, Callable[[], "Recipe"]]:
-    """The recipes that need nothing to be given, by name."""
+    """Name -> recipe, for the recipes without required arguments."""
     found = {name: function(name) for name in names()}
     return {
         name: make
@@ -48,15 +48,15 @@ def recipes() -> dict[str, Callable[[], "Recipe"]]:
 
 
 def recipe(name: str, **arguments: Any) -> "Recipe":
-    """The recipe of that name; some take arguments, such as the published model that they start from.
+    """Builds the recipe of that name. Some take arguments, such as the published model from which they start.
 
-    Raises WeftError with the nearest names where there is none, and where an argument is missing or unknown.
+    Raises WeftError with the nearest names if it does not exist, and if an argument is missing or unknown.
     """
     return made(function(name), name, arguments)
 
 
 def made(make: Callable[..., "Recipe"], name: str, arguments: Mapping[str, Any]) -> "Recipe":
-    """make(**arguments). Raises WeftError where an argument is missing, unknown or none of its choices."""
+    """make(**arguments). Raises WeftError if an argument is missing, unknown or not one of its choices."""
     known = arguments_of(make)
     if reads_schema(make) and SCHEMA not in arguments:
         raise WeftError(f"recipe '{name}' is made for rows of your own: name them with --data PATH")
@@ -79,7 +79,7 @@ def made(make: Callable[..., "Recipe"], name: str, arguments: Mapping[str, Any])
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a recipe's function: what it is, whether it must be given, and its choices if it has some."""
+    """An argument of a recipe's function: its description, whether it is required, and its choices, if any."""
 
     about: str
     required: bool
@@ -87,7 +87,7 @@ class Argument:
 
 
 def arguments_of(make: Callable[..., "Recipe"]) -> dict[str, Argument]:
-    """The arguments of a recipe's function that are texts, by name; each is a flag of `weft train`."""
+    """Name -> argument, for the string arguments of a recipe's function. Each is a flag of `weft train`."""
     found: dict[str, Argument] = {}
     hints = get_type_hints(make, include_extras=True)
     for name, parameter in inspect.signature(make).parameters.items():
@@ -107,7 +107,7 @@ def reads_schema(make: Callable[..., "Recipe"]) -> bool:
 
 
 def function(name: str) -> Callable[..., "Recipe"]:
-    """The function of that recipe. Raises WeftError with the nearest names where there is none."""
+    """The function of that recipe. Raises WeftError with the nearest names if it does not exist."""
     if name not in names():
         raise unknown_name("recipe", name, names())
     module = importlib.import_module(f"{__name__}.{name}")

@@ -43,7 +43,7 @@ def streams(world: ClipsConfig = SIMPLE) -> dict[str, Config[Modality]]:
 def encoders(*, tokens: bool = False) -> dict[str, Config[Encoder]]:
     """A small CNN for pictures and frames, one for sound, each with a transformer over time; one for words.
 
-    tokens: of a video every cell of the grid of each frame, otherwise one vector a frame.
+    tokens: a video has a token for every grid cell of each frame; otherwise one vector per frame.
     """
     picture = ConvNetConfig(widths=(32, 64, DIM, DIM), halvings=3, positions=True)
     return {
@@ -59,7 +59,7 @@ def encoders(*, tokens: bool = False) -> dict[str, Config[Encoder]]:
 
 
 def data(*names: str, world: ClipsConfig = SIMPLE) -> DataConfig:
-    """Generated clips without questions, and the streams of these names."""
+    """Generated clips without questions, with the streams of these names."""
     found = streams(world)
     return DataConfig(
         source=GeneratedClipsConfig(clips=world.replace(questions=())),

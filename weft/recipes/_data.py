@@ -7,7 +7,7 @@ from weft.core.errors import WeftError
 
 
 def check_there(path: Path, name: str) -> None:
-    """Raises WeftError where `path`, which the recipe of that name reads, is of these data and not there."""
+    """Raises WeftError if `path`, which recipe `name` reads, is in the data folder of the recipes but missing."""
     if path.is_relative_to(folder()) and not path.exists():
         data = path.relative_to(folder()).parts[0]
         raise WeftError(

@@ -1,4 +1,4 @@
-"""Shared by the recipes for dialogs: what was said before, the question and the picture, and two ways to answer."""
+"""Shared by the recipes for dialogs: history, question and picture; answers that are ranked or generated."""
 
 from typing import Annotated, Literal
 
@@ -31,14 +31,14 @@ Without = Annotated[
 ]
 DIM, HEADS, DEPTH = 64, 4, 2
 LENGTH, BEFORE, ANSWERED, ANSWERS = 32, 128, 12, 1000
-"""Tokens of a question, of what was said before and of an answer, the special ones included, and different tokens of
+"""Largest number of tokens of a question, of the history and of an answer, with special tokens; vocabulary size of
 answers."""
 FIT = 20_000
 """Rows on which tokenizers are trained."""
 
 
 def words(vocabulary: int, question: str = QUESTION, *, history: bool = True) -> Inputs:
-    """What is asked, and what was said before if anything is: word embeddings and their places."""
+    """The question, and the history if `history`: word embeddings with position codes."""
     found = Inputs()
     asked = TextConfig(vocab_size=vocabulary, max_length=LENGTH, fit_captions=FIT)
     before = HistoryConfig(vocab_size=vocabulary, max_length=BEFORE, fit_captions=FIT)
@@ -60,8 +60,8 @@ def dialog_recipe(
     optim: OptimConfig,
     run: RunConfig,
 ) -> Recipe:
-    """The words of the question attend to all other streams. data: whose streams are those of `inputs`.
-    question, answer: the streams of these.
+    """A recipe in which the words of the question attend to all other streams. data: has the streams of `inputs`.
+    question, answer: names of these streams.
 
     A discriminative model ranks candidates by the cosine of their embedding with that of the question; a generative one
     writes the answer (Das et al. 2017, arXiv:1611.08669, section 4).

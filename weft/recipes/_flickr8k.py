@@ -33,7 +33,7 @@ def photographs() -> ImageConfig:
 
 
 def grid_photographs() -> ImageConfig:
-    """The picture and its mirror image; in training random crops too."""
+    """The picture and its mirror image; training also uses random crops."""
     return ImageConfig(size=288, fit="squash", eval_views=mirrored(), crop_scale=(0.5, 1.0))
 
 
@@ -94,7 +94,7 @@ def captions(
 def run(
     epochs: int, batch_size: int, evaluations: int = 10, monitor: str = "retrieval/rsum"
 ) -> RunConfig:
-    """6,000 training pictures; one caption of each in an epoch."""
+    """Settings of a run on 6,000 training pictures, with one caption of each per epoch."""
     steps = epochs * -(-6000 // batch_size)
     return RunConfig(
         steps=steps,

@@ -1,4 +1,4 @@
-"""Shared by the recipes of GRID: how a speaker is heard and seen."""
+"""Shared by the recipes of GRID: the sound of a speaker and the video of the mouth."""
 
 from collections.abc import Mapping
 
@@ -33,25 +33,26 @@ from weft.training.optim import OptimConfig
 
 MELS, STACK, DIM = 40, 4, 256
 UNITS = 60
-"""More than the 51 words of GRID and the blank."""
+"""Number of output units: more than the 51 words of GRID and the blank."""
 RATE, FRAMES = 12.5, 38
-"""Frames of a clip a second, and the most of them. The sound has 25 tokens a second, so that each frame stands beside two."""
+"""Video frames per second, and their largest number. The sound has 25 tokens per second, two for each frame."""
 TOKENS = 25.0
-"""Tokens of the sound a second."""
+"""Tokens per second of the sound."""
 RATES = {"audio": TOKENS, "video": RATE}
-"""Tokens a second of each stream."""
+"""Tokens per second of each stream."""
 WORDS = TranscriptOutput(search="beam")
 OF_BOTH = WORDS.replace(blank_penalty=1.0)
-"""How words are read. In a product the blank wins where either stream is unsure; of one alone a penalty brings nothing."""
+"""Output of the fused streams. In a product of probabilities the blank wins if either stream is unsure, so it gets a
+penalty. For a single stream a penalty brought no gain."""
 DROPOUT = 0.1
 NOISE, NOISY = (-10.0, 25.0), 0.75
-"""Decibels between speech and white noise in training, and the share of the sounds that get it."""
+"""Signal-to-noise ratio of white noise in training, in dB, and the share of the sounds that get noise."""
 MOUTH = 24
-"""Pixels of a side of the mouth: so few that a linear map of them is learned from 300 sentences."""
+"""Side of the mouth in pixels: small, so that a linear map can be learned from 300 sentences."""
 
 
 def heard() -> AudioConfig:
-    """Log-mel frames of 10 ms, in training often with noise."""
+    """Log-mel frames of 10 ms; training often adds noise."""
     return AudioConfig(
         rate=16_000,
         level="rms",
@@ -62,7 +63,7 @@ def heard() -> AudioConfig:
 
 
 def seen() -> VideoConfig:
-    """The mouth in every frame: what moves most, and how it differs from its mean."""
+    """The mouth, found as the part with most motion: its difference from the mean frame, in every frame."""
     return VideoConfig(
         FrameSamplingConfig("dense", frames=FRAMES, rate=RATE),
         ImageConfig(size=MOUTH, fit="squash", crop_scale=None, flip=0.5),
@@ -71,7 +72,7 @@ def seen() -> VideoConfig:
 
 
 def encoder(stream: str) -> Config[Encoder]:
-    """Of the sound or of the mouth: two layers of a GRU in both directions over the frames."""
+    """The encoder of the sound or of the mouth: a bidirectional GRU of two layers over the frames."""
     if stream == "video":
         mouths = SpaceTimeConvolutionsConfig(MOUTH, widths=())
         return OverTimeConfig(
@@ -83,10 +84,10 @@ def encoder(stream: str) -> Config[Encoder]:
 
 
 def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
-    """Words of GRID by CTC, from these streams: from one alone, or from both and from each of them.
+    """Words of GRID by CTC, from one stream; or from two, together and each alone.
 
-    It is evaluated once, at the end: 50 validation clips of clean sound hardly tell one step from another, and in noise the
-    last is the best.
+    The run is evaluated only at the end. On 50 validation clips of clean sound, steps hardly differ; in noise the last
+    step is the best.
     """
     data = DataConfig(
         source=FilesConfig(folder() / "grid_s1"),
@@ -130,7 +131,7 @@ def speech(streams: Mapping[str, Config[Modality]], steps: int) -> Recipe:
 
 
 def _heads(streams: tuple[str, ...]) -> dict[str, HeadConfig]:
-    """The transcript; of several streams, for which the fusion says the words, that of each stream beside it."""
+    """The head of the transcript. With several streams it reads the fusion, and each stream has its own head too."""
     if len(streams) == 1:
         decoder = CTCDecoderConfig(DIM, UNITS, dropout=DROPOUT)
         return {"transcript": HeadConfig(decoder, WORDS, streams[0])}
@@ -140,7 +141,7 @@ def _heads(streams: tuple[str, ...]) -> dict[str, HeadConfig]:
 
 
 def _product(streams: tuple[str, ...]) -> InTimeConfig:
-    """What each stream says, multiplied by the weights of a gate. Each learns as it would alone, and the gate beside them."""
+    """The product of the streams' outputs, weighted by a gate. It trains only the gate; each stream learns as if alone."""
     return InTimeConfig(
         dict.fromkeys(streams, DIM),
         UNITS,

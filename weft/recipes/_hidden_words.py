@@ -1,4 +1,4 @@
-"""English words that a picture can tell, and Chinese words of the same kinds, each of which can stand for another."""
+"""English words that a picture can determine, and exchangeable Chinese words of the same kinds."""
 
 COLOURS = (
     "black white red blue green yellow orange pink purple brown gray grey golden tan blond blonde"
@@ -12,7 +12,7 @@ ANIMALS = "dog dogs puppy puppies cat cats horse horses bird birds cow cows shee
 VEHICLES = "bike bikes bicycle bicycles motorcycle motorcycles motorbike car cars truck trucks bus boat boats train skateboard surfboard snowboard scooter canoe kayak"
 
 ENGLISH = tuple(" ".join((COLOURS, PEOPLE, ANIMALS, VEHICLES)).split())
-"""What is hidden of a caption."""
+"""Words of a caption that are hidden."""
 
 CHINESE = {
     "colours": "黑色|白色|红色|蓝色|绿色|黄色|橙色|粉红色|紫色|棕色|灰色",
@@ -20,4 +20,5 @@ CHINESE = {
     "animals": "狗|猫|鸟",
     "vehicles": "自行车|摩托车|汽车|卡车",
 }
-"""Kind -> words of it, one of which is exchanged for another. Each takes the same measure words, which would tell it."""
+"""Kind -> words that can be exchanged for each other. They take the same measure words, which would otherwise give the
+word away."""

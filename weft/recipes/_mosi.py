@@ -1,4 +1,4 @@
-"""Shared by the recipes of CMU-MOSI: the score and its scale, its head, what is learned and measured."""
+"""Shared by the recipes of CMU-MOSI: the score and its scale, its head, its objective and its task."""
 
 from weft.core.config import Config
 from weft.core.interfaces import Objective, Target
@@ -14,9 +14,9 @@ from weft.tasks.base import Task
 from weft.tasks.regression import RegressionTaskConfig
 
 WIDTHS = {"text_feat": 100, "audio_feat": 73, "visual_feat": 100}
-"""Of the vectors that come with the data."""
+"""Widths of the vectors in the data."""
 LIMITS, STD = (-3.0, 3.0), 1.5
-"""Of the scores, and their standard deviation in the training rows."""
+"""Range of the scores, and their standard deviation in the training rows."""
 DIM = 128
 HEAD = "score"
 OBJECTIVES: dict[str, Config[Objective]] = {HEAD: RegressionConfig(HEAD)}
@@ -25,16 +25,16 @@ TASKS: dict[str, Config[Task]] = {"regression": RegressionTaskConfig(HEAD)}
 
 
 def rows(partition: str) -> FilesConfig:
-    """The sentences, divided as that column says: `fold` (the standard one) or `split` (Poria et al. 2017)."""
+    """The sentences, with splits from the column `partition`: `fold` (standard) or `split` (Poria et al. 2017)."""
     return FilesConfig(folder() / "cmu_mosi", columns={"split": partition})
 
 
 def vector(name: str) -> StackedFramesConfig:
-    """The one vector of a row as it is."""
+    """The single vector of a row, unchanged."""
     return StackedFramesConfig(WIDTHS[name], stack=1)
 
 
 def score(dropout: float) -> HeadConfig:
-    """The score, of the fused streams."""
+    """The head of the score, which reads the fused streams."""
     decoder = ClassifierConfig(DIM, 1, hidden=(DIM,), dropout=dropout, scale=STD)
     return HeadConfig(decoder, NumberOutput(HEAD))

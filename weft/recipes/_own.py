@@ -1,4 +1,4 @@
-"""Shared by the recipes for own data: what is predicted, how rows are read, and a run."""
+"""Shared by the recipes for own data: the predicted column, the handling of bad rows, and the settings of a run."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from weft.recipes._own_streams import MOST_CLASSES
 from weft.training.config import RunConfig
 
 SLICES = 6
-"""Columns by which errors are given unless others are named."""
+"""Number of columns for which scores are given by slice, unless the user names others."""
 SOME_BAD = 0.1
 """Share of rows that may be unreadable."""
 
@@ -20,10 +20,10 @@ SOME_BAD = 0.1
 def target_of(
     schema: Schema, target: str | None, kinds: Sequence[ColumnKind], recipe: str
 ) -> Column:
-    """The column to be predicted: the one that is named, or the only one of these kinds, or the one of
-    several that is called as labels are.
+    """The column to predict: `target`, or the only column of these kinds, or the one of several that has a usual name
+    of labels.
 
-    Raises WeftError where that is no column that can be learned, or there are several or none.
+    Raises WeftError if the column cannot be learned, or if there are several or none.
     """
     if target is not None:
         column = target_column(schema, target)
@@ -46,7 +46,7 @@ def target_of(
 
 
 def head_of(schema: Schema, column: Column, usual: str) -> str:
-    """The name of the head that predicts the column, which no other column has: the usual one if it is free."""
+    """The name of the head that predicts the column: the usual one, changed if another column has that name."""
     return free_name(usual, schema.columns.keys() - {column.name})
 
 
@@ -71,35 +71,35 @@ def _a(kind: ColumnKind) -> str:
 
 
 def classes_of(schema: Schema, column: Column) -> int:
-    """How many outputs its classes need: of many rows only some were looked at, and others may have more."""
+    """Number of outputs for the classes. If only some of many rows were read, there are spare outputs."""
     seen = column.distinct
     return min(MOST_CLASSES, seen if schema.rows <= PROBED_ROWS else 2 * seen + 10)
 
 
 def slices_of(schema: Schema, target: str) -> tuple[str, ...]:
-    """The columns by which errors are given: categories first, then numbers and dates."""
+    """The columns for sliced scores: categories first, then numbers and dates."""
     kinds: tuple[ColumnKind, ...] = ("category", "number", "date")
     found = [name for kind in kinds for name in schema.of(kind) if name != target]
     return tuple(found[:SLICES])
 
 
 def lenient(schema: Schema, *texts: Column) -> ErrorPolicy:
-    """Some rows that cannot be read are left out, and those without one of the texts that every row must have."""
+    """Skips unreadable rows, up to a limit that also allows for rows without one of the required `texts`."""
     looked_at = max(1, min(schema.rows, PROBED_ROWS))
     lacking = sum(text.missing for text in texts) / looked_at
     return ErrorPolicy("skip", limit=min(1.0, lacking + SOME_BAD))
 
 
 def inference(errors: ErrorPolicy) -> InferenceConfig:
-    """How the tasks run the model."""
+    """Settings with which the tasks run the model."""
     return InferenceConfig(errors=errors)
 
 
 def run(schema: Schema, monitor: str, *, most_steps: int = 1500, passes: int = 30) -> RunConfig:
-    """Some passes over the training rows, at most so many steps: minutes on two cores.
+    """Settings of a run of `passes` passes over the training rows, at most `most_steps` steps: minutes on two cores.
 
-    schema: of the training rows. With sounds or videos a batch has no more rows where there are many: 128 sounds of
-    10 s take 2.2 GB in the recipes' encoder, 64 take 1.2 GB.
+    schema: of the training rows. Many rows get larger batches, except with sounds or videos: 128 sounds of 10 s take
+    2.2 GB in the recipes' encoder, 64 take 1.2 GB.
     """
     training = max(1, schema.rows)
     many = training >= 10_000 and not schema.of("audio", "video")

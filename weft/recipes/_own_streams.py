@@ -1,4 +1,4 @@
-"""The streams of a table's columns, for the recipes for own data: how each kind is read and encoded."""
+"""The streams of a table's columns, for the recipes for own data: modality and encoder of each kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ SIZE, VOCABULARY, LENGTH = 64, 4000, 64
 WIDTHS, DIM = (32, 64, 128, 128), 128
 """Channels of the small CNN, and the width of texts, tables and fusions."""
 TABLE = "table"
-"""The stream of all numbers, categories and dates, where no column is called so."""
+"""Name of the stream of all numbers, categories and dates, unless a column has this name."""
 MOST_PICTURES = 4
 MOST_CLASSES = 3000
 RATE, SECONDS, MELS, CNN = 16_000, 10.0, 64, (16, 32, 64, 128, 128)
@@ -57,8 +57,8 @@ FRAMES = 8
 
 @dataclass(frozen=True)
 class Towers:
-    """Published models that pictures and texts start from, or None for small towers from scratch, and what
-    of the published ones learns. crop: shares of a picture that training sees of it, None all of it."""
+    """Published models for pictures and texts, or None for small towers from scratch. tune: which part of published
+    models is trained. crop: range of the share of a picture in a training crop; None: no crops."""
 
     image: str | None = None
     text: str | None = None
@@ -68,7 +68,7 @@ class Towers:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The streams of a table, how each is encoded, and the width of its features."""
+    """The streams of a table, their encoders, and the widths of their features."""
 
     streams: dict[str, Config[Modality]] = field(default_factory=dict)
     encoders: dict[str, Config[Encoder]] = field(default_factory=dict)
@@ -76,14 +76,14 @@ class Inputs:
     cache: dict[str, CacheConfig] = field(default_factory=dict)
 
     def add(self, name: str, stream: "Stream") -> None:
-        """Another stream."""
+        """Adds a stream."""
         self.streams[name], self.encoders[name] = stream.modality, stream.encoder
         self.widths[name] = stream.width
         if stream.cache is not None:
             self.cache[name] = stream.cache
 
     def data(self, targets: dict[str, Config[Target]], errors: ErrorPolicy) -> DataConfig:
-        """A row may lack any of the streams."""
+        """The data settings. A row may lack any of the streams."""
         return DataConfig(
             source=NoDataConfig(),
             streams=self.streams,
@@ -95,7 +95,7 @@ class Inputs:
 
 
 class Stream(NamedTuple):
-    """How a column is read and encoded, the width of its features, and the cache of a frozen part."""
+    """Modality and encoder of a column, the width of its features, and the cache of a frozen part."""
 
     modality: Config[Modality]
     encoder: Config[Encoder]
@@ -111,11 +111,11 @@ def inputs_of(
     tokens: bool = False,
     texts: Sequence[str] = (),
 ) -> Inputs:
-    """Pictures, sounds, videos, texts, tags, numbers, categories and dates of the table, without the columns in
-    `leave_out`.
+    """The streams of pictures, sounds, videos, texts, tags, numbers, categories and dates of the table, without the
+    columns in `leave_out`.
 
-    tokens: pictures keep their grid, for a fusion or decoder that attends to it. texts: columns that are read
-    as texts whatever they look like. Raises WeftError where nothing is left.
+    tokens: pictures keep their grid, for a fusion or decoder that attends to it. texts: columns that are read as texts
+    in any case. Raises WeftError if no column is left.
     """
     roles = (schema.group, schema.match, schema.split)
     used = [n for n in schema.columns if n not in leave_out and n not in roles]
@@ -135,7 +135,7 @@ def inputs_of(
 
 
 def stream_of(column: Column, towers: Towers, tokens: bool) -> Stream | None:
-    """The stream of a column by its kind; None of a number, category, date or id, which has no stream of its own."""
+    """The stream of a column by its kind; None for a number, category, date or id, which has no separate stream."""
     match column.kind:
         case "image":
             return Stream(*_picture(towers, tokens))
@@ -169,7 +169,7 @@ def _picture(
 
 
 def _several_pictures(towers: Towers, tokens: bool) -> Stream:
-    """Each picture by the same encoder. With tokens a published model gives a vector a picture."""
+    """Several pictures, each through the same encoder. With tokens, a published model gives one vector per picture."""
     one = _picture(towers, tokens and towers.image is None)
     encoder = PicturesEncoderConfig(one[1], tokens=tokens)
     return Stream(PicturesConfig(one[0], most=MOST_PICTURES), encoder, *one[2:])
@@ -186,7 +186,7 @@ def _texts(towers: Towers) -> Stream:
 
 
 def _sounds() -> Stream:
-    """Windows of 10 s as log-mel frames, by a small CNN."""
+    """Windows of 10 s as log-mel frames, encoded by a small CNN."""
     modality = AudioConfig(
         rate=RATE,
         seconds=SECONDS,
@@ -199,7 +199,7 @@ def _sounds() -> Stream:
 
 
 def _videos(towers: Towers) -> Stream:
-    """Frames at even distances, each by the encoder of pictures, and a transformer over time."""
+    """Evenly spaced frames, each through the encoder of pictures, and a transformer over time."""
     picture, encoder, _, cache = _picture(towers, tokens=False)
     sampling = FrameSamplingConfig("random" if cache is None else "uniform", frames=FRAMES)
     over_time = OverTimeConfig(PicturesEncoderConfig(encoder), dim=DIM)
@@ -207,20 +207,20 @@ def _videos(towers: Towers) -> Stream:
 
 
 def _tags(different: int) -> Stream:
-    """A learned vector for each tag, and their mean."""
+    """A learned vector for each tag; the mean over the tags of a row."""
     modality = TagsInputConfig(most=max(16, min(256, different)))
     return Stream(modality, WordVectorsConfig(modality.vocab_size, dim=DIM), DIM)
 
 
 def _width(encoder: PretrainedConfig) -> int:
-    """Of its features; no weights are read."""
+    """Width of its features, computed without reading weights."""
     with torch.device("meta"):
         tower = build(architecture(encoder))
     return int(tower.dim)  # type: ignore[arg-type]
 
 
 def _table(schema: Schema, used: Sequence[str]) -> Stream | None:
-    """The stream of numbers, categories and dates; None where there are none."""
+    """The stream of numbers, categories and dates; None if there are none."""
 
     def of(kind: ColumnKind) -> tuple[str, ...]:
         return tuple(name for name in used if schema.columns[name].kind == kind)

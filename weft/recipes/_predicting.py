@@ -1,4 +1,4 @@
-"""Shared by the recipes that predict a column: every column of the table is fused, and a head reads that."""
+"""Shared by the recipes that predict a column: all other columns are fused, and a head reads the fusion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from weft.training.optim import OptimConfig
 
 
 class TaskSettings(TypedDict):
-    """How rows are read, and the columns by which errors are given."""
+    """Settings that tasks share: how rows are read, and the columns for sliced scores."""
 
     slices: tuple[str, ...]
     inference: InferenceConfig
@@ -30,7 +30,7 @@ class TaskSettings(TypedDict):
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a head predicts, by what it learns it, and what is measured. monitor: a metric of the task."""
+    """The output of a head, its objective and its task. monitor: a metric of the task."""
 
     head: str
     target: Config[Target]
@@ -49,7 +49,7 @@ def predicting_column(
     towers: Towers,
     what: Callable[[TaskSettings], Predicted],
 ) -> Recipe:
-    """The column is predicted from all others. what: made with the settings that its task shares with others."""
+    """A recipe that predicts the column from all others. what: is called with the settings that tasks share."""
     errors = lenient(schema)
     found = what({"slices": slices_of(schema, column.name), "inference": inference(errors)})
     return predicting(schema, inputs_of(schema, [column.name], towers), found, errors)
@@ -62,7 +62,7 @@ def predicting(
     errors: ErrorPolicy,
     combine: Combine = "concatenation",
 ) -> Recipe:
-    """Late fusion of all columns that the row has, and a classifier with a hidden layer."""
+    """A recipe with late fusion of all columns that a row has, and a classifier with one hidden layer."""
     mean, std = what.scale
     task = what.task.build().name
     decoder = ClassifierConfig(DIM, what.outputs, hidden=(DIM,), dropout=0.1, scale=std, shift=mean)

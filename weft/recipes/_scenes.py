@@ -10,7 +10,7 @@ from weft.worlds.scenes.source import GeneratedConfig
 
 VOCABULARY, LENGTH, SIZE = 1000, 48, 64
 FIT_CAPTIONS = 10_000
-"""Every word of the world occurs in so many captions; of a world whose captions are complete, in a fifth."""
+"""Number of captions for fitting the vocabulary: enough for every word of the world. Complete captions need a fifth."""
 PICTURE = 128
 """Width of a picture's tokens."""
 WORLD = ScenesConfig(size=SIZE)
@@ -27,7 +27,7 @@ SIMPLE = ScenesConfig(
     questions=("color", "shape"),
     outermost=False,
 )
-"""Scenes of three objects on a plain background, all of which every caption names: learned in minutes."""
+"""Scenes of three objects on a plain background. Every caption names all objects. They are learned in minutes."""
 
 
 def pictures() -> ConvNetConfig:

@@ -37,7 +37,7 @@ def scenes_dialogs(*, generative: bool, without: str) -> Recipe:
     )
     if without == "image":
         return recipe
-    # Objects are told apart in a few thousand pictures, where answers alone would take many more.
+    # With this auxiliary loss a few thousand pictures suffice to recognise objects; answers alone need many more.
     return recipe.replace(
         data=recipe.data.replace(targets={"objects": CellsConfig(cells=SIMPLE.size // 8)}),
         objectives={**recipe.objectives, "objects": GridObjectsConfig(PICTURE, CLASSES)},

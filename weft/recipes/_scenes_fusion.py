@@ -35,18 +35,18 @@ World = Annotated[
 WORLDS = {"full": WORLD, "simple": SIMPLE}
 WIDTHS = {"full": 128, "simple": 64}
 HEADS = {"full": None, "simple": 4}
-"""Of the models; of 64 for None."""
+"""World -> attention heads of the models; None: heads of width 64."""
 MATCHING, ANSWER = "matching", "answer"
 
 
 def answers(task: str) -> int:
-    """Classes of the answer head that the model has for the task."""
+    """Number of classes of the answer head for the task; 0: no head."""
     return len(ANSWERS) if task == "questions" else 0
 
 
 @dataclass(frozen=True)
 class Regions:
-    """What models of regions read of a picture. features: width of a region's."""
+    """The regions of a picture that a model reads. features: width of a region's features."""
 
     stream: str
     modality: Config[Modality]
@@ -54,7 +54,7 @@ class Regions:
 
 
 def regions(world: str) -> Regions:
-    """The cells of a grid, without a detector; of the simple world the objects, as a perfect detector gives them."""
+    """Grid cells, without a detector; in the simple world the objects, as from a perfect detector."""
     if world == "full":
         cells = GridRegionsConfig(ImageConfig(size=WORLD.size, crop_scale=None, flip=0.0), cells=8)
         return Regions("image", cells, cells.feature_dim)
@@ -72,10 +72,10 @@ def fusion(
     image: str = "image",
     more: dict[str, Config[TaskConfig]] | None = None,
 ) -> Recipe:
-    """The model, pretrained by these objectives or, with the same streams, trained to answer questions.
+    """A recipe that pretrains the model with these objectives, or trains it to answer questions with the same streams.
 
-    image: the stream that goes with texts. more: what is measured of the pretraining beside matching.
-    A question is read as the stream "text", so that all that has learned of captions goes on with questions.
+    image: the stream that is paired with texts. more: tasks of the pretraining besides matching. A question is read as
+    the stream "text", so that all parts that learned from captions are used for questions too.
     """
     captions = Recipe(
         data=data(WORLDS[world]),

@@ -1,4 +1,4 @@
-"""Answers to questions about pictures, of one's own table."""
+"""Answers to questions about pictures, for your own table."""
 
 from typing import Annotated
 
@@ -35,9 +35,9 @@ def answer(
     asked = _question(schema, question)
     errors = lenient(schema)
     classes = classes_of(schema, column)
-    # What else a row says may be about the answer; a question is answered by the picture alone.
+    # Other columns may be about the answer, so only the question and the pictures are read.
     others = [n for n in schema.columns if n not in (asked, *schema.of("image", "images"))]
-    # A crop may cut off what the question asks about.
+    # A crop may cut off the object of the question.
     towers = Towers(image_model, text_model, tune, crop=None)
     inputs = inputs_of(schema, others, towers, texts=[asked])
     what = Predicted(
@@ -53,7 +53,7 @@ def answer(
 
 
 def _question(schema: Schema, question: str | None) -> str:
-    """The column of the questions, which may look like a category where few are asked."""
+    """The column of the questions. With few different questions it may look like a category."""
     if question is not None:
         if question not in schema.columns:
             raise WeftError(f"unknown column '{question}', known: {', '.join(schema.columns)}")

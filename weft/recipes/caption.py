@@ -1,4 +1,4 @@
-"""Texts that describe pictures, sounds or videos, of one's own table."""
+"""Texts that describe pictures, sounds or videos, for your own table."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from weft.training.optim import OptimConfig
 
 HEAD = "caption"
 MEASURED = 200
-"""Rows whose texts are written at each evaluation while training."""
+"""Number of rows whose texts are generated at each evaluation during training."""
 
 
 def caption(

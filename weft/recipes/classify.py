@@ -1,4 +1,4 @@
-"""One label a row, from whatever columns a table has."""
+"""One label per row, from all columns of a table."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Pictures, videos, sounds and sentences of the generated world in one space."""
+"""Pictures, videos, sounds and sentences of the generated world in one embedding space."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""What happens first in a clip, from its video, its sound and its caption, of which any may be missing."""
+"""The first event of a clip, from its video, its sound and its caption. Any of them may be missing."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
@@ -28,8 +28,8 @@ FIRST = "first"
 DROPOUT = 0.3
 """Probability that a training row loses a stream."""
 WORLD = SIMPLE.replace(frames=4, noise=24, hiss=0.1, told=2)
-"""Clips of which no stream tells everything: few and noisy frames, in which a hit is not seen; loud hiss; captions that
-leave out one of the three events."""
+"""Clips in which no single stream has all information: few, noisy frames, in which a hit is not visible; loud hiss;
+captions that leave out one of the three events."""
 MELS = 32
 
 
@@ -68,7 +68,7 @@ def _data() -> DataConfig:
 
 
 def _encoders() -> dict[str, Config[Encoder]]:
-    """Half as deep as those of the other recipes on clips."""
+    """The encoders, half as deep as those of the other recipes on clips."""
     picture = ConvNetConfig(widths=(24, 48, 96), halvings=3, positions=True)
     sound = SpectrogramCNNConfig(MELS, (16, 32, 64), convolutions=1, time_halvings=1)
     return {

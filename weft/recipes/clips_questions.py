@@ -27,11 +27,11 @@ ANSWERS = (
 )  # fmt: skip
 
 ASKED = SIMPLE.replace(questions=(*QUESTION_TYPES, "order", "order"))
-"""Order is asked up to three times: half of the clips have no two events to compare, and it is learned last."""
+"""Asks up to three questions about order: half of the clips have no two events to compare, and order is learned last."""
 
 ATTRIBUTES = ("shape", "color", "size", "action", "turn")
 TRACKS = CellsConfig("tracks", cells=SIMPLE.size // 8, attributes=ATTRIBUTES, frames=SIMPLE.frames)
-"""The object in each grid cell of each frame, and what it does when: an auxiliary loss for the video encoder."""
+"""The object in each grid cell of each frame, its action and its turn: an auxiliary loss for the video encoder."""
 CLASSES = (len(SIMPLE.shapes), len(SIMPLE.colors), len(SIZES), len(DIRECTIONS) + 3, OBJECTS)
 
 
@@ -58,7 +58,7 @@ def clips_questions() -> Recipe:
                 dict.fromkeys(("question", "video"), DIM),
                 TransformerConfig(DIM, depth=3, heads=4),
                 queries="question",
-                # Each word that names an object then reads what is seen of it; the first token alone mixes two objects.
+                # The mean contains each word that names an object; the first token alone would mix two objects.
                 pooling="mean",
             ),
             heads={

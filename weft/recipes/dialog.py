@@ -1,4 +1,4 @@
-"""Dialogs about pictures, of one's own table."""
+"""Dialogs about pictures, for your own table."""
 
 import difflib
 from typing import Annotated, Literal
@@ -40,7 +40,7 @@ def dialog(
     inputs = words(VOCABULARY, question, history=HISTORY in schema.columns)
     pictures = schema.of("image", "images")
     if pictures:
-        # A crop may cut off what is asked about.
+        # A crop may cut off the object of the question.
         towers = Towers(image_model, None, tune, crop=None)
         others = [name for name in schema.columns if name not in pictures]
         seen = inputs_of(schema, others, towers, tokens=True)

@@ -1,4 +1,4 @@
-"""A multimodal autoencoder of digits: drawn, spoken and written, any from any."""
+"""A multimodal autoencoder of digits: generates pictures, sounds and words from each other."""
 
 from weft.architectures.autoencoder import autoencoder
 from weft.data.sources import FilesConfig
@@ -31,12 +31,12 @@ from weft.worlds.digits.source import DrawnDigitsConfig
 
 SIZE, RATE, FRAMES, BANDS, LATENT, VOCABULARY, WORD = 32, 8000, 64, 40, 64, 300, 4
 WIDE = 256
-"""Of the words' states: with 64 the word is lost in the noise of the latent, and the text decoder ignores it."""
+"""Width of the words' states. With 64 the latent's noise hides the word, and the text decoder ignores the latent."""
 HOP = 64 / RATE
 
 
 def digits() -> DataConfig:
-    """Spoken digits of half a second, drawn digits of 32 pixels, and their words."""
+    """Spoken digits of half a second, generated pictures of digits of 32 pixels, and number words."""
     return DataConfig(
         source=DrawnDigitsConfig(FilesConfig(folder() / "fsdd"), SIZE),
         streams={

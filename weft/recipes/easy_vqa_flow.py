@@ -22,11 +22,11 @@ from weft.training.optim import OptimConfig
 
 SIZE, VOCABULARY, WORDS = 32, 300, 64
 SPECIAL = (0, 1, 2, 3, 4)
-"""Tokens that are no words."""
+"""Ids of special tokens."""
 
 
 def described() -> DataConfig:
-    """The pictures of easy-VQA with descriptions such as "a red circle"; mirrored, which no description tells."""
+    """The pictures of easy-VQA with descriptions such as "a red circle". Mirrored too: no description changes."""
     return DataConfig(
         source=FilesConfig(folder() / "easy_vqa", format="easy_vqa_shapes"),
         streams={

@@ -1,4 +1,4 @@
-"""easy-VQA: which shape of which colour a picture shows; it judges pictures that other runs generate."""
+"""easy-VQA: shape and colour in a picture. It judges pictures that other runs generate."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.classes import ClassesConfig

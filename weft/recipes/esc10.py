@@ -23,11 +23,11 @@ from weft.training.optim import OptimConfig
 
 MELS, CLASSES = 128, 10
 SHRINKS = (1, 2)
-"""The spectrogram is read with frames of 10 ms and of 20 ms."""
+"""Reductions of the frame rate: the spectrogram is read with frames of 10 ms and of 20 ms."""
 LEVELS = (11, 14, 17)
-"""Stages of MobileNetV2 behind which it is pooled: its last ones know photographs, these edges and textures."""
+"""Stages of MobileNetV2 whose outputs are pooled. These know edges and textures; the last ones know photographs."""
 VALIDATION = 0.05
-"""Little, since nothing is chosen by it: of 320 sounds each counts."""
+"""Share of the validation split. It is small, since it chooses nothing and there are only 320 training sounds."""
 WIDTH = len(SHRINKS) * 2 * (64 + 96 + 160)
 
 

@@ -1,8 +1,8 @@
 """Flickr8k-CN: an English caption and its picture to Chinese, by an encoder and a decoder.
 
-The picture is a second stream: its nine parts stand in one sequence with the English words, under one transformer, and
-the decoder attends to all of them (compare Caglayan et al., NAACL 2019, arXiv:1903.08678, whose hidden words these are).
-The model uses it because each stream by itself is to tell which characters the translation has.
+The picture is a second stream. Its nine parts and the English words form one sequence, which a transformer encodes, and
+the decoder attends to all of them. The hidden words follow Caglayan et al., NAACL 2019, arXiv:1903.08678.
+The model uses the picture, because an auxiliary loss makes each stream alone predict the translation's characters.
 """
 
 from typing import Annotated, Literal
@@ -39,7 +39,7 @@ WORDS, CHARACTERS, LONGEST = 4000, 3000, 40
 LOST = 0.1
 """Share of the training rows that lack the picture."""
 WIDTHS = {"english": DIM, "image": IMAGE_DIM}
-"""Of the streams that are read."""
+"""Width of each stream."""
 
 
 def flickr8k_translation(
@@ -111,7 +111,7 @@ def _model(read: tuple[str, ...]) -> ModelConfig:
 
 
 def _data(read: tuple[str, ...], hidden: tuple[str, ...]) -> DataConfig:
-    """The streams that are read, and the machine translations; of the English texts these words are hidden."""
+    """The streams in `read`, and the machine translations. hidden: words of the English texts that are masked."""
     texts = TextConfig(vocab_size=WORDS, max_length=LONGEST)
     streams: dict[str, Config[Modality]] = {
         "english": texts,

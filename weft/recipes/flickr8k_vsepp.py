@@ -25,8 +25,8 @@ def flickr8k_vsepp() -> Recipe:
         ),
         objectives={
             "hardest": HingeContrastiveConfig(margin=0.2),
-            # With the hardest negative alone training collapses at the start. The sum over all negatives,
-            # with a small weight, is largest then and vanishes as they are pushed beyond the margin.
+            # With only the hardest negative, training collapses at the start. The sum over all negatives has
+            # a small weight. It is largest at the start, and vanishes when negatives are beyond the margin.
             "all": HingeContrastiveConfig(margin=0.2, negatives="sum"),
         },
         weights={"all": 0.1},

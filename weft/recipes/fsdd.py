@@ -1,4 +1,4 @@
-"""Free Spoken Digit Dataset: which digit is said, by a CNN over log-mel frames."""
+"""Free Spoken Digit Dataset: classification of the spoken digit, by a CNN over log-mel frames."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.sources import FilesConfig
@@ -21,7 +21,7 @@ MELS, WIDTHS, DIGITS = 40, (24, 48, 96), 10
 
 
 def heard(noise: tuple[float, float] = (5.0, 30.0)) -> AudioConfig:
-    """Log-mel frames of a digit, cut at its ends, of one level. noise: decibels between it and white noise in training."""
+    """Log-mel frames of a digit, trimmed and at a fixed level. noise: signal-to-noise ratios in training, in dB."""
     return AudioConfig(
         rate=8000,
         level="rms",

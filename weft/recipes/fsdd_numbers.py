@@ -1,4 +1,4 @@
-"""Free Spoken Digit Dataset: numbers of several digits, written as words; it judges numbers that others speak."""
+"""Free Spoken Digit Dataset: numbers of several digits to words. It judges numbers that other runs speak."""
 
 from weft.data.chaining import ChainConfig
 from weft.data.targets.transcript import TranscriptConfig

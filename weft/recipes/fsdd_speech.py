@@ -1,4 +1,4 @@
-"""Free Spoken Digit Dataset: digits, and numbers of several, spoken from their words."""
+"""Free Spoken Digit Dataset: speech synthesis of digits, and of numbers of several digits, from words."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.chaining import ChainConfig
@@ -23,13 +23,13 @@ from weft.training.optim import OptimConfig
 
 RATE, HOP, MELS, WORDS = 8000, 0.008, 64, 64
 LONGEST = 640
-"""Frames: 5.1 s."""
+"""Largest number of frames: 5.1 s."""
 SPECIAL = (0, 1, 2, 3, 4)
-"""Tokens that are no words."""
+"""Ids of special tokens."""
 
 
 def said() -> AudioConfig:
-    """Log-mel frames of 64 bands every 8 ms, in a scale from which sound can be made again."""
+    """Log-mel frames of 64 bands every 8 ms, in a scale from which sound can be reconstructed."""
     return AudioConfig(
         rate=RATE,
         level="rms",
@@ -75,7 +75,8 @@ def fsdd_speech() -> Recipe:
         run=RunConfig(
             steps=3000,
             batch_size=32,
-            # The last weights are kept: KID likes those of step 2,000, of which a recogniser understands less.
+            # Evaluated only at the end, so the last weights are kept. KID prefers the weights of step 2,000, but a
+            # recogniser understands less of their speech.
             evaluate_every=3000,
             checkpoint_every=1000,
             monitor="generation/KID",

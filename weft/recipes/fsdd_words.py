@@ -1,4 +1,4 @@
-"""Free Spoken Digit Dataset: the word that is said, and nothing where nothing is said, by CTC and attention."""
+"""Free Spoken Digit Dataset: transcription of the spoken word, and no words without speech, by CTC and attention."""
 
 from weft.architectures.model import ModelConfig
 from weft.core.config import Config
@@ -22,7 +22,7 @@ from weft.training.optim import OptimConfig
 
 DIM, STEPS = 96, 1000
 CTC_WEIGHT = 0.3
-"""Of CTC beside attention, in training and in the search (Watanabe et al. 2017 take 0.1 to 0.5)."""
+"""Weight of CTC; attention has the rest. In training and in the search (Watanabe et al. 2017 take 0.1 to 0.5)."""
 
 
 def fsdd_words() -> Recipe:

@@ -23,7 +23,7 @@ STREAMS = ("audio", "video", "text")
 EMBEDDING = 128
 VOCABULARY, LENGTH = 300, 24
 RATES = {"audio": TOKENS, "video": RATE}
-"""Tokens a second."""
+"""Tokens per second of each stream."""
 
 
 def grid_any_to_any() -> Recipe:

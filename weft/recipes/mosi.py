@@ -25,10 +25,11 @@ Read = Annotated[
 TEXT, SOUND = "text", "audio_feat"
 CONTEXT = (BEFORE.format(TEXT), AFTER.format(TEXT))
 LAYERS, WORDS, AROUND = 6, 128, 256
-"""Layers of MiniLM that are trained (all; the embedding is frozen), and the most tokens of a sentence and of the sentences before or after it."""
+"""Number of trained layers of MiniLM (all; the embedding is frozen); largest number of tokens of a sentence, and of the
+sentences before or after it."""
 DROPOUT = 0.3
 LOST = {TEXT: 0.1, **dict.fromkeys((*CONTEXT, SOUND), 0.3)}
-"""How often a training row lacks a stream."""
+"""Probability that a training row loses a stream."""
 TRAINED, BATCH, EPOCHS = 1284, 32, 10
 
 

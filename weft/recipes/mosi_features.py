@@ -28,7 +28,7 @@ READ: dict[str, tuple[str, ...]] = {
     "all": (TEXT, SOUND, FACE),
 }
 AROUND, STATE = 8, 64
-"""Sentences before and after of which the words are read, and the width of what a GRU remembers of them."""
+"""Number of sentences before and after whose words are read, and the width of a GRU over them."""
 DROPOUT = 0.5
 TRAINED, BATCH, EPOCHS = 1182, 32, 15
 
@@ -36,9 +36,9 @@ TRAINED, BATCH, EPOCHS = 1182, 32, 15
 def mosi_features(read: Read = "words_sound") -> Recipe:
     """CMU-MOSI as in Poria et al. 2017 (ACL): precomputed vectors of words and sound, and a GRU over utterances.
 
-    The vectors of words and face were learned with the labels of the training and validation rows. So validation says
-    nothing here: it is measured once, at the end, and the last weights are kept. Those of the face, 53 % alone on the test
-    split, are not read unless asked for: a model that fits them with the others trusts them.
+    The vectors of words and face were learned with the labels of the training and validation rows. So validation is not
+    informative: it is measured once, at the end, and the last weights are kept. The vectors of the face reach only 53 %
+    alone on the test split. They are not read by default, because a model that fits them trusts them too much.
     """
     streams: dict[str, Config[Modality]] = {}
     encoders: dict[str, Config[Encoder]] = {}

@@ -1,4 +1,4 @@
-"""NLVR: the 1,000 training sentences at hand, after the recipe nlvr_pretraining."""
+"""NLVR: trained on 1,000 training sentences, after the recipe nlvr_pretraining."""
 
 from weft.data.sources import FilesConfig
 from weft.objectives.classification import ClassificationConfig

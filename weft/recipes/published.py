@@ -1,4 +1,4 @@
-"""A published model of pictures or sounds and texts, used as it is or trained further on one's own rows."""
+"""A published model of pictures or sounds and texts, zero-shot or fine-tuned on your own rows."""
 
 import math
 from pathlib import Path
@@ -45,7 +45,7 @@ def published(
     ] = "full",
 ) -> Recipe:
     """CLIP, SigLIP, SigLIP 2, CLAP or an open_clip model as published: zero-shot, or fine-tuned on --data."""
-    # A run is used in other folders than it was made in; of a folder the absolute path is kept.
+    # A run may be used from another current folder, so the path of a local folder is stored as absolute.
     name = str(Path(model).expanduser().absolute()) if Path(model).expanduser().is_dir() else model
     folder = fetched(name, weights=True)
     dual = require_dual(name, folder)
@@ -78,12 +78,12 @@ def published(
 
 
 def _seen(name: str, dual: DualEncoder | Clap) -> Config[Modality]:
-    """How pictures or sounds are read."""
+    """The modality of pictures or sounds."""
     return audio_of(name) if isinstance(dual, Clap) else _pictures(name, dual)
 
 
 def _pictures(name: str, dual: DualEncoder) -> ImageConfig:
-    """As published; training crops a little, as CLIP's did, and mirrors nothing: texts say left and right."""
+    """Pictures as published. Training crops a little, as CLIP's did, but does not mirror: texts say left and right."""
     base = ImageConfig(
         crop_scale=(0.9, 1.0), flip=0.0, interpolation="bicubic", scaled_decoding=False
     )
@@ -99,7 +99,7 @@ def _texts(name: str, dual: DualEncoder | Clap) -> TextConfig:
 def _objective(dual: DualEncoder | Clap, folder: Path) -> Config[Objective]:
     """The loss that the model was trained with, at its temperature and bias."""
     init = math.exp(-read_number(dual, folder, SCALE))
-    # CLIP's is held above 1 / 100, at which many of its models stand; SigLIP's has no bound.
+    # CLIP's temperature is at least 1 / 100, which many of its models have reached; SigLIP's has no bound.
     temperature = TemperatureConfig(
         init=init, minimum=min(init, 0.001 if dual.sigmoid else 0.01), maximum=max(init, 1.0)
     )

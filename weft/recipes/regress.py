@@ -1,4 +1,4 @@
-"""A number of each row, from whatever columns a table has."""
+"""A number for each row, from all columns of a table."""
 
 from typing import Annotated
 

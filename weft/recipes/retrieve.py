@@ -1,4 +1,4 @@
-"""Pictures, videos or sounds by text, and texts by them, of one's own table."""
+"""Retrieval of pictures, videos or sounds by text, and of texts by them, for your own table."""
 
 from itertools import chain
 from typing import Annotated
@@ -21,7 +21,7 @@ FOUND: dict[Kind, tuple[ColumnKind, ...]] = {
     "video": ("video",),
     "audio": ("audio",),
 }
-"""What texts find, and the kinds of columns that hold it; of a table with several the first."""
+"""What is found by text -> kinds of columns that hold it. If a table has several, the first is used."""
 Find = Annotated[
     str | None,
     "Column that the texts describe. Default: the pictures, or else the videos, or else the sounds.",
@@ -42,7 +42,7 @@ def retrieve(
 
 
 def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
-    """Each of two columns of pictures, videos, sounds or texts is found by the other."""
+    """A recipe for retrieval in both directions between two columns of pictures, videos, sounds or texts."""
     others = [name for name in schema.columns if name not in (first, second)]
     inputs = inputs_of(schema, others, towers)
     errors = lenient(schema)
@@ -65,9 +65,10 @@ def finding(schema: Schema, first: str, second: str, towers: Towers) -> Recipe:
 def recording_and_text(
     schema: Schema, target: str | None, recipe: str, named: str | None
 ) -> tuple[str, str]:
-    """The column of the pictures, else of the videos, else of the sounds, or the one that is named; and that of the texts.
+    """The column of recordings and the column of texts. Recordings: `named`, otherwise pictures, videos or sounds, in
+    this order.
 
-    Raises WeftError where there is none, and as `pair_of`.
+    Raises WeftError if there is none, and the errors of `pair_of`.
     """
     if named is not None and named not in (known := schema.of(*chain(*FOUND.values()))):
         raise unknown_name("column of pictures, videos or sounds", named, known)
@@ -82,9 +83,9 @@ def pair_of(
     kind: Kind = "image",
     named: str | None = None,
 ) -> tuple[str, str]:
-    """The column of the pictures, or of another kind, or the one that is named; and that of the texts.
+    """The column of pictures (or of another `kind`, or `named`), and the column of texts.
 
-    Raises WeftError where there are none of the kind, or several columns of it or of texts.
+    Raises WeftError if there is no column of the kind, or several of it or of texts.
     """
     found, texts = (named,) if named else schema.of(*FOUND[kind]), schema.of("text")
     if target is not None:

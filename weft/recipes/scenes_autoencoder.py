@@ -1,4 +1,4 @@
-"""A multimodal autoencoder of the generated world: picture and caption in one latent, either from either."""
+"""A multimodal autoencoder of the generated world: picture and caption share a latent and are generated from it."""
 
 from weft.architectures.autoencoder import autoencoder
 from weft.decoders.generation import GenerationConfig
@@ -33,7 +33,7 @@ def scenes_autoencoder() -> Recipe:
                 "text": FlattenedConfig(
                     RecurrentConfig(VOCABULARY, embedding=128, hidden=STATE, cell="lstm"),
                     LATENT,
-                    # The state after each token: the last one alone learns far more slowly what stood where.
+                    # The states after all tokens. The last state alone learns the order of words far more slowly.
                     tokens=LENGTH,
                 ),
             },

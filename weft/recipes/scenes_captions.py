@@ -1,4 +1,4 @@
-"""The demo's captions: a decoder is trained on a picture encoder from pretraining."""
+"""The demo's captions: a decoder on a pretrained picture encoder."""
 
 from weft.architectures.captioner import captioner
 from weft.decoders.generation import GenerationConfig

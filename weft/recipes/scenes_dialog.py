@@ -1,4 +1,4 @@
-"""Dialogs about the generated world: answers are chosen."""
+"""Dialogs about the generated world: candidate answers are ranked."""
 
 from weft.recipes._dialog import Without
 from weft.recipes._scenes_dialog import scenes_dialogs

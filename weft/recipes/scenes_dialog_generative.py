@@ -1,4 +1,4 @@
-"""Dialogs about the generated world: answers are written."""
+"""Dialogs about the generated world: answers are generated."""
 
 from weft.recipes._dialog import Without
 from weft.recipes._scenes_dialog import scenes_dialogs

@@ -1,4 +1,4 @@
-"""The objects of prompted scenes, by a CNN; it judges scenes that other runs generate."""
+"""Finds the objects of prompted scenes with a CNN. It judges scenes that other runs generate."""
 
 from weft.architectures.model import ModelConfig
 from weft.data.targets.cells import CellsConfig

@@ -19,7 +19,7 @@ SIZE, VOCABULARY, LENGTH, WORDS = 64, 300, 16, 128
 
 
 def prompted() -> DataConfig:
-    """Prompts such as "a red star and a blue circle" and their pictures, never mirrored: prompts say left and right."""
+    """Prompts such as "a red star and a blue circle" with pictures. No mirroring, as prompts say left and right."""
     return DataConfig(
         source=PromptsConfig(),
         streams={

@@ -1,4 +1,4 @@
-"""Does the caption fit the picture? `scenes_objects`, measured on captions of other scenes and on captions with one wrong word."""
+"""Mismatch detection: `scenes_objects`, measured on captions of other scenes and on captions with one wrong word."""
 
 from weft.recipes._scenes import SIMPLE, data
 from weft.recipes.scenes_objects import scenes_objects

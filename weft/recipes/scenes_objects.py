@@ -8,7 +8,7 @@ from weft.runs.recipe import Recipe
 from weft.worlds.scenes import SIZES
 
 CELLS = SIMPLE.size // 8
-"""Cells along each side of what the picture encoder gives."""
+"""Cells along each side of the picture encoder's output grid."""
 OBJECTS = GridObjectsConfig(PICTURE, (len(SIMPLE.shapes), len(SIMPLE.colors), len(SIZES)))
 
 

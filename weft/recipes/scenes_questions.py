@@ -1,4 +1,4 @@
-"""The demo's questions: the picture encoder is pretrained, text encoder and classifier are new."""
+"""The demo's questions: a pretrained picture encoder, with a new text encoder and classifier."""
 
 from weft.data.targets.cells import CellsConfig
 from weft.data.targets.classes import ClassesConfig

@@ -29,7 +29,7 @@ def scenes_vqa() -> Recipe:
     assert isinstance(source, GeneratedConfig)
     return Recipe(
         data=scenes.replace(
-            # Another world than that of seed 0, whose test splits were seen during the search for this recipe.
+            # Not the world of seed 0: its test splits were looked at during the search for this recipe.
             source=source.replace(
                 train=60000, rows="questions", scenes=source.scenes.replace(seed=1)
             ),

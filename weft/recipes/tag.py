@@ -1,4 +1,4 @@
-"""Several labels a row, from whatever columns a table has."""
+"""Several labels per row, from all columns of a table."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from weft.tasks.tagging import TaggingConfig
 
 HEAD = "tags"
 MOST_TAGS = 200
-"""Tags that are learned: their number is known only when the training rows are read."""
+"""Largest number of learned tags. Their actual number is known only after the training rows are read."""
 
 
 def tag(

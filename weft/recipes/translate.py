@@ -1,4 +1,4 @@
-"""Texts in another language, of one's own table of source texts, translations and, where there are any, pictures."""
+"""Translation, for your own table of source texts, translations and, optionally, pictures."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ from weft.training.optim import OptimConfig
 
 HEAD = "translation"
 MEASURED = 500
-"""Rows that are translated at each evaluation while training."""
+"""Number of rows that are translated at each evaluation during training."""
 
 
 def translate(
@@ -80,7 +80,7 @@ def translate(
 
 
 def _source(schema: Schema, source: str | None, target: str) -> str:
-    """The column of the texts that are translated."""
+    """The column of the texts to translate."""
     if source is not None:
         if source not in schema.columns or source == target:
             known = ", ".join(name for name in schema.columns if name != target)
