@@ -9,7 +9,7 @@ import pytest
 import torch
 from bad_numbers import assert_refused_by_name
 from tiny_decoders import WIDTH, built, contexts
-from tiny_drawing import DRAWN, SIDE, VELOCITIES, noise_for
+from tiny_drawing import DRAWN, PATCHES, SIDE, VELOCITIES, noise_for
 from torch import Tensor, nn
 
 import weft.decoders.velocity
@@ -75,6 +75,12 @@ def test_the_folder_holds_these_velocities_and_no_others() -> None:
 def test_the_config_survives_json_and_its_numbers_are_checked(config: Config) -> None:
     assert from_json(to_json(config), Config, "here") == config
     assert_refused_by_name(config)
+
+
+@pytest.mark.parametrize("config", [PATCHES, VELOCITIES["patches"]])
+def test_no_layers_are_refused(config: Config) -> None:
+    with pytest.raises(ValueError, match="depth is 0, expected at least 1"):
+        config.replace(depth=0)
 
 
 @every_drawer

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tiny_runs import refused, weft
 
+from weft.commands import serve
+from weft.core.errors import WeftError
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -92,6 +95,21 @@ def test_a_package_that_is_missing(runs: Path, monkeypatch: pytest.MonkeyPatch) 
         "weft serve needs the package uvicorn, which is not installed: pip install 'weft[serve]'"
     )
     assert "is not a trained run" in refused("serve", runs / "none")
+
+
+def test_a_missing_decoder_is_named_at_the_start(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "soundfile" else found(name, *more),
+    )
+    with pytest.raises(WeftError, match="has no embeddings"):
+        serve.main([str(runs / "speech"), "--port", "0", "--index", str(runs)])
+    told = capsys.readouterr().out
+    assert "speech, audio: files are refused: reading audio needs the package soundfile" in told
 
 
 def test_a_port_in_use(runs: Path) -> None:
