@@ -133,7 +133,7 @@ def _before(words: Sequence[TimedWord], place: int) -> float:
 
 
 def _moved(word: TimedWord, by: float, begin: float) -> TimedWord:
-    """Shifts the word by so many seconds, but not before the beginning of its part: words may overlap at a cut."""
+    """Shifts the word by `by` seconds, but not before the beginning of its part: words may overlap at a cut."""
     start = max(begin, word.start + by)
     return TimedWord(word.word, start, max(start, word.end + by))
 

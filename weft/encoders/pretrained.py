@@ -166,7 +166,7 @@ class PretrainedConfig(Config[Encoder]):
         return tower
 
     def _in_mode_config(self, tower: Config[Encoder]) -> Config[Encoder]:
-        """Returns the config of what `_in_mode` makes of a weft tower."""
+        """Returns the config of a weft tower after `_in_mode`."""
         if self.mode == "frozen":
             return FrozenConfig(tower, tokens=self.tokens)
         if self.mode == "partial":

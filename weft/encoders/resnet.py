@@ -136,7 +136,7 @@ class ResNetConfig(WithWeights, Config[Encoder]):
     """ResNet on pictures.
 
     depth: number of layers. width: channels of the stem, 64 as published. weights: safetensors file
-    with torchvision's keys (its classifier is left behind), or None for random ones. mean, std: of
+    with torchvision's keys (its classifier is not read), or None for random ones. mean, std: of
     pixels in [0, 1].
     """
 

@@ -74,7 +74,7 @@ def fastest(run: TrainedModel, stream: str, seconds: float = 1.0) -> Backend:
     ways |= files
     expected = [ways["fp32"](example) for example in examples]
     cosines = {
-        # What was made up is far from the rows that int8 was calibrated with: its export measured real ones.
+        # Generated examples differ much from the rows of the int8 calibration; its export measured real rows.
         name: cosine_said(kept(run.folder, stream, "int8"))
         if name == INT8
         else _cosine(way, examples, expected)

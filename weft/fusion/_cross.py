@@ -19,7 +19,7 @@ FirstOrMean = Literal["first", "mean"]
 
 @dataclass(frozen=True)
 class Context:
-    """What a stream attends to: packed tokens (S, D) of another stream, and the pairing of their rows."""
+    """The context to which a stream attends: packed tokens (S, D) of another stream, and the pairing of their rows."""
 
     tokens: Tensor
     pairing: Pairing

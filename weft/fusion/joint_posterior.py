@@ -143,7 +143,7 @@ class JointPosteriorConfig(Config[Fusion]):
 
     @property
     def widths(self) -> dict[str, int]:
-        """Of each stream."""
+        """Stream -> width."""
         return dict.fromkeys(self.streams, self.dim)
 
     def build(self) -> JointPosterior:

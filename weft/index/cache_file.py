@@ -71,7 +71,7 @@ def read(
             return None
         found = {}
         for name, (kind, shape, start, checksum) in said["arrays"].items():
-            # What is written to the arrays stays in memory; torch takes none that cannot be.
+            # Mode "c": writes to the arrays stay in memory. torch accepts no read-only arrays.
             found[name] = _mapped(path, kind, tuple(shape), start, "c")
             if (checked is None or name in checked) and _checksum(found[name]) != checksum:
                 return None

@@ -33,11 +33,14 @@ CREATE TABLE cutoffs(
     stream TEXT PRIMARY KEY, made TEXT NOT NULL, threshold REAL NOT NULL, weight REAL NOT NULL, known BLOB NOT NULL);
 CREATE TABLE removed(mark INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL);
 """
-"""about: what stands in `About`, and how many entries there are. cutoffs: a `Cutoff` for each stream of queries, its known ones float32, and a mark
-that is drawn with it. entries: the digest is of all that the row says, with its metadata.
-vectors: item is `group_key` of the entry's item, the vector float32; checksums are CRC-32. cells: the metadata.
-removed: a mark for each row that was taken away, in that order. SQLite itself notices damage of its pages only where
-their structure breaks."""
+"""The tables of the file.
+
+about: the fields of `About`, and the number of entries. cutoffs: a `Cutoff` for each stream of queries, with its known
+ones as float32, and a random mark. entries: the digest covers the whole row with its metadata. vectors: item is the
+`group_key` of the entry's item, the vector is float32; checksums are CRC-32. cells: the metadata. removed: a mark for
+each removed row, in the order of removal.
+
+The checksums are needed because SQLite notices damage of its pages only if their structure breaks."""
 
 
 class IndexFileError(WeftError):

@@ -23,9 +23,9 @@ class InferenceConfig(Settings):
     workers: int = 2
     """Threads that read ahead."""
     precision: Precision = "fp32"
-    """Of the model; embeddings are always float32."""
+    """Precision of the model. Embeddings are always float32."""
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
-    """What happens to a row that cannot be read."""
+    """Treatment of unreadable rows."""
 
     def __post_init__(self) -> None:
         require(self, batch_size=COUNT, batch_bytes=COUNT, workers=WORKERS)

@@ -97,7 +97,7 @@ def said_at(ids_BL: Tensor, times_BL2: Tensor, mask_BT: Tensor, rate: float) -> 
 class AlignedWordsConfig(Config[Objective]):
     """Aligns words with the times at which they are spoken.
 
-    Of a transcript whose units are words, and of recordings that training neither cuts nor plays faster.
+    Needs a transcript whose units are words, and recordings that training neither cuts nor plays faster.
     """
 
     head: str = "transcript"

@@ -24,10 +24,10 @@ class Alignment(nn.Module):
     Moving a token costs 1 - cosine; every token of a stream has the same share. The transport is found
     without gradient (equation 4 and IPOT), the cost is differentiated under it. The total is the sum of
     the own pairs' costs less that of the wrong pairs', divided by the number of both on all ranks, as in
-    the authors' training code (pretrain.py of github.com/ChenRocks/UNITER); without wrong pairs tokens
-    that are all alike would cost least. A row without one of the streams is in no pair; wrong pairs are
-    sampled from the rows of all ranks. Fused features are read, of own pairs those that other objectives
-    read too; streams that are not aligned stay the row's own.
+    the authors' training code (pretrain.py of github.com/ChenRocks/UNITER). Without wrong pairs, equal
+    tokens would have the lowest cost. A row without one of the streams is in no pair. Wrong pairs are
+    sampled from the rows of all ranks. Fused features are read; those of own pairs are shared with other
+    objectives. In a wrong pair, all streams except the two aligned ones are the first row's own.
     """
 
     def __init__(self, config: "AlignmentConfig") -> None:
@@ -80,8 +80,8 @@ def transport(
 ) -> Tensor:
     """(R, T, K) how much of each token goes where, summing to 1; nothing from or to padding.
 
-    The inexact proximal point method (IPOT: Xie et al. 2018, arXiv:1802.04307, algorithm 1): unlike
-    Sinkhorn's it comes to the exact plan, whatever beta, which only sets how fast.
+    The inexact proximal point method (IPOT: Xie et al. 2018, arXiv:1802.04307, algorithm 1). Unlike
+    Sinkhorn's method it converges to the exact plan for every beta, which sets only the speed.
     """
     pairs_RTK = first_RT[:, :, None] & second_RK[:, None, :]
     kernel_RTK = torch.exp(-costs_RTK / beta).masked_fill(~pairs_RTK, 0)

@@ -174,7 +174,7 @@ class RegressionConfig(Config[Objective]):
     head: str = "score"
     """Head whose number is learned."""
     error: Literal["absolute", "squared"] = "absolute"
-    """What is averaged."""
+    """Error that is averaged."""
 
     @property
     def needs(self) -> Needs:

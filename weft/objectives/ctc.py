@@ -22,8 +22,8 @@ class CTC(nn.Module):
     by its units; a mean over the rows of all ranks whose transcript fits.
 
     A transcript needs as many tokens as it has units, and one more for each unit that repeats the one before it;
-    the term `fits` is the share of rows where there are as many. An empty transcript has one alignment, of blanks
-    alone; its cost is divided by 1.
+    the term `fits` is the share of rows with enough tokens. An empty transcript has one alignment, with only blanks;
+    its cost is divided by 1.
     """
 
     def __init__(self, config: "CTCConfig") -> None:

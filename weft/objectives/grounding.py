@@ -83,7 +83,7 @@ class GroundingConfig(Config[Objective]):
     counts: str = "counts"
     """Target with the count of each panel."""
     marks: str = "marks"
-    """Target that says of each cell whether the sentence is about its object."""
+    """Target with a mark for each cell: whether the sentence is about its object."""
     share: float = 0.5
     """Share of the rows whose objects are judged, evenly spread over a batch; fewer cost less."""
 

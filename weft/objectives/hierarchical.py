@@ -110,7 +110,7 @@ class HierarchicalContrastiveConfig(Config[Objective]):
     token: float = 0.0
     """Weight of the contrast of rows by their tokens, such as frames and words; 0 leaves it out."""
     temperature: TemperatureConfig = field(default_factory=TemperatureConfig)
-    """Of each level."""
+    """Temperature of each level."""
     chunk: int | None = None
     """Rows whose similarities are in memory at a time, None for all. Exact, for a second product."""
 

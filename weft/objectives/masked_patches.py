@@ -64,7 +64,7 @@ class MaskedPatches(nn.Module):
                 wanted_MP,
             )
         )
-        # What one even colour for each patch would cost, to compare with.
+        # Baseline: the cost of predicting one even colour for each patch.
         shape = (len(wanted_MP), CHANNELS, self.config.patch_size**2)
         even_M = (wanted_MP.view(shape) - wanted_MP.view(shape).mean(2, keepdim=True)).abs()
         return Loss(mean_of_all(costs_M), {"even": mean_of_all(even_M.mean(dim=(1, 2)))})

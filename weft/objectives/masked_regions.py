@@ -57,7 +57,7 @@ class MaskedRegions(nn.Module):
         found_MF = self.out(self.head(rows_at(features.tokens, chosen_BR))).float()
         wanted_MF = rows_at(field.values, chosen_BR)[:, CORNERS:].float()
         costs_M = (found_MF - wanted_MF).square().mean(dim=1)
-        # What the mean of these very regions would cost, to compare with.
+        # Baseline: the cost of predicting the mean of these regions.
         count = sum_of_all(wanted_MF.new_tensor(len(wanted_MF))).clamp(min=1)
         mean_F = sum_of_all(wanted_MF.sum(dim=0)) / count
         spread_M = (wanted_MF - mean_F).square().mean(dim=1)

@@ -55,7 +55,7 @@ class MaskedVideo(nn.Module):
         tokens_ND = rows_at(self.patches(features, hidden_BFHW), chosen_BT)
         found_NP = self.out(self.head(tokens_ND)).float()
         costs_N = (found_NP - wanted_NP).square().mean(dim=1)
-        # What one even colour for each patch would cost, to compare with.
+        # Baseline: the cost of predicting one even colour for each patch.
         colours_NCP = wanted_NP.view(len(wanted_NP), CHANNELS, self.config.pixels**2)
         even_N = (colours_NCP - colours_NCP.mean(2, keepdim=True)).square().mean(dim=(1, 2))
         return Loss(mean_of_all(costs_N), {"even": mean_of_all(even_N)})

@@ -118,7 +118,7 @@ class MatchingConfig(Config[Objective]):
     """random: any other row. hard: sampled by the softmax of the contrastive similarities (ALBEF). soft:
     any other row, its cost weighted by how much likelier hard would sample it: the same on average."""
     temperature: float = 0.07
-    """Of the softmax of similarities: the lower, the harder."""
+    """Temperature of the softmax of similarities. A lower one gives harder negatives."""
 
     def __post_init__(self) -> None:
         if self.streams[0] == self.streams[1]:

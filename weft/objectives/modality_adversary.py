@@ -91,7 +91,7 @@ class ModalityAdversaryConfig(Config[Objective]):
     dim: int
     """Width of the embeddings."""
     streams: tuple[str, ...] = ("image", "text")
-    """Streams whose embeddings shall not be told apart."""
+    """Streams whose embeddings should become indistinguishable."""
     hidden: tuple[int, ...] = (128,)
     """Widths of the classifier's hidden layers."""
     strength: float = 1.0

@@ -78,7 +78,7 @@ class RectifiedFlowConfig(Config[Objective]):
     unconditional: float = 0.1
     """Share of the rows whose context is left out."""
     mean: float = 0.0
-    """Of the normal distribution whose logistic function is the time; above 0 times are nearer to the value."""
+    """Mean of the normal distribution whose logistic function is the time. Above 0, times are nearer to the value."""
     std: float = 1.0
     """Its standard deviation."""
 

@@ -85,14 +85,17 @@ class SpokenFlowObjective(nn.Module):
         )
 
     def ends(self, times_BL2: Tensor, context: Features, real_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, L) the frame behind each word, of the first one from the start and of the last one up to the end; and which rows fit."""
+        """(B, L) the frame after the end of each word, and (B,) True for rows whose times fit their words.
+
+        The first word begins at the start, and the last one ends at the end of the sound.
+        """
         rows, tokens = context.mask.shape
         count_B, length_B = context.mask.sum(1), real_BT.sum(1)
         fits_B = (times_BL2.isfinite().all(2).sum(1) == count_B) & (count_B > 0)
         ends = times_BL2.new_zeros(rows, tokens)
         held = min(tokens, times_BL2.shape[1])
         ends[:, :held] = times_BL2[:, :held, 1].nan_to_num(0) * self.config.rate
-        # What is between two words belongs to the first, and all frames to some word.
+        # Frames between two words belong to the first of them, so that every frame belongs to a word.
         last_BL = torch.arange(tokens, device=ends.device) >= count_B[:, None] - 1
         ends_BL = torch.minimum(ends.round().long(), length_B[:, None])
         return torch.where(last_BL, length_B[:, None], ends_BL).cummax(1).values, fits_B

@@ -41,7 +41,7 @@ class TemperatureConfig(Config[Temperature]):
     init: float = 0.07
     """Temperature at the start of training."""
     learned: bool = True
-    """False keeps the temperature where it starts."""
+    """If false, the temperature keeps its initial value."""
     minimum: float = 0.01
     """Lower bound: logits are scaled by at most 1 / minimum."""
     maximum: float = 1.0

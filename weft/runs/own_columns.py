@@ -59,7 +59,7 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
 
 def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
     """Infers the columns of the training rows of the files at `data`. Raises WeftError if no row can be read, or a
-    column names pictures of which none exists."""
+    column names pictures but none of them exists."""
     columns = dict(said.columns)
     source = FilesConfig(
         Path(data), columns=columns, images_dir=said.images_dir, encoding=said.encoding

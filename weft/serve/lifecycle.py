@@ -29,7 +29,7 @@ def set_threads(threads: int | None) -> None:
     """Sets the number of threads of one call of a model; None: the cores divided by `CALLS`. More threads than free
     cores wait for each other.
 
-    Raises WeftError for more than MOST_THREADS: OpenMP ends the process where it cannot start them all.
+    Raises WeftError for more than MOST_THREADS: OpenMP ends the process if it cannot start all threads.
     """
     if threads is not None and threads > MOST_THREADS:
         raise WeftError(f"--threads is {threads}, expected 1 to {MOST_THREADS}")
@@ -103,8 +103,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there from now on is never looked through again: libraries and models are so many objects that
-        # a full collection of garbage stops every answer for a quarter of a second.
+        # The garbage collector skips all objects that exist now. Libraries and models have so many objects that a
+        # full collection would stop all answers for a quarter of a second.
         gc.collect()
         gc.freeze()
         self._log.line("started")

@@ -72,9 +72,9 @@ class TaskConfig(Config[Task]):
 
     renamed_settings: ClassVar[Mapping[str, str]] = {"rows": "inference"}
     resamples: int = 2000
-    """Of the bootstrap."""
+    """Number of bootstrap resamples."""
     seed: int = 0
-    """Of the bootstrap and of the rows that are shown."""
+    """Random seed of the bootstrap and of the displayed rows."""
     examples: int = 12
     """Rows that are kept to be shown; where answers are right or wrong, half of them of each."""
     inference: InferenceConfig = field(default_factory=InferenceConfig)

@@ -50,11 +50,11 @@ class CaptioningTaskConfig(TaskConfig):
     references: str = "text"
     """Column of the references."""
     unit: Literal["word", "character"] = "word"
-    """What metrics count; characters where a script has no blanks, such as Chinese."""
+    """Unit of the metrics: word, or character for scripts without blanks, such as Chinese."""
     meteor: bool = True
     """METEOR too, for English words, where Java and the package pycocoevalcap (weft[meteor]) are there."""
     limit: int | None = None
-    """Only so many of the first rows, to save time; None measures all."""
+    """Number of rows to measure, from the start, to save time; None measures all."""
     examples: int = field(default=12, kw_only=True)
     """Number of randomly sampled captions that are kept for display."""
     inference: InferenceConfig = field(

@@ -39,7 +39,7 @@ class CompositionTaskConfig(TaskConfig):
     head: str = "objects"
     """Head that finds objects in the cells of a picture."""
     asked: str = "asked"
-    """Column of what is asked for: {objects: [{shape, color}], count, relation}."""
+    """Column with the facts of the prompt: {objects: [{shape, color}], count, relation}."""
     kind: str = "kind"
     """Column with the kind of prompt."""
 

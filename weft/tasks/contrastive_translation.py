@@ -43,8 +43,8 @@ class ContrastiveTranslationConfig(TaskConfig):
     references: str | None = None
     """Column of the right translations, as in the task `translation`."""
     words: dict[str, str] = field(default_factory=dict)
-    """Kind -> words of it in the language of the translations, with | between them, one of which stands in the place of
-    another: colours: red|blue|green."""
+    """Kind -> words of this kind in the language of the translations, separated by |, which are exchanged for each other:
+    colours: red|blue|green."""
     swap: bool = True
     """Also with each stream of another row, where several are fused: a control."""
 

@@ -78,11 +78,11 @@ class GenerationTaskConfig(TaskConfig):
     """Encoder whose features are compared. Histograms of colours and edges need no weights; of photographs, a
     pretrained picture encoder says more."""
     limit: int | None = None
-    """Only so many rows, spread evenly over all, to save time; None measures all."""
+    """Number of rows to measure, spread evenly over all, to save time; None measures all."""
     searched: int = 4000
     """Number of training rows that are searched for the most similar ones to generated values; 0: no search."""
     neighbours: int = 3
-    """Of the reach of a row, for precision and recall."""
+    """Number of nearest neighbours that set the radius of a row, for precision and recall."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

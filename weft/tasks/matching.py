@@ -33,7 +33,7 @@ class MatchingConfig(TaskConfig):
     second: str = "text"
     """The other; of several captions the first is read."""
     head: str = "matching"
-    """Head that makes two logits of the fused pair, the last of which says yes."""
+    """Head with two logits for the fused pair; the last one means yes."""
     choices: int = 10
     """Number of choices: the right one, and others sampled from rows that do not match it."""
 
@@ -137,7 +137,7 @@ class Matching:
         kept = [{stream: KeptFeatures() for stream in streams} for _ in members]
         with evaluating_all(members, config.inference, device):
             for member in members:
-                member.model.head(config.head)  # says at once where there is none
+                member.model.head(config.head)  # raises at once if it does not exist
             for read in encode_rows(
                 readers, dataset, config.inference, device=device, what="matching"
             ):

@@ -48,10 +48,10 @@ class MismatchConfig(AlarmConfig):
     second: str = "text"
     """The other, which is exchanged."""
     score: PairScore = "local_similarity"
-    """The score that alarms; plain similarity and the others stand beside it."""
+    """The score that decides. Plain similarity and the other scores are reported too."""
     partners: tuple[str, ...] = (RANDOM, NEAREST)
-    """By what the second is exchanged: by that of a random row, by the one of another row that is nearest to it by the
-    features of its encoder, or by a column of the row, such as a caption with one wrong word."""
+    """Replacements of the second stream: the value of a random row; the most similar value of another row, by the features
+    of its encoder; or a column of the row, such as a caption with one wrong word."""
     head: str = ""
     """A head that says whether both belong together, for the score `matching`; none if empty."""
 

@@ -35,7 +35,7 @@ ROUNDS = 100
 class ModalityProbeConfig(TaskConfig):
     """Modality probe: a linear classifier predicts the stream from which an embedding comes.
 
-    Where the streams cannot be told apart it is right as often as chance.
+    If the streams are indistinguishable, its accuracy is at chance level.
     """
 
     streams: tuple[str, ...] = ("image", "text")

@@ -48,13 +48,13 @@ class NoveltyConfig(AlarmConfig):
     """
 
     column: str = "anomalous"
-    """The column that tells which of the measured rows are anomalous."""
+    """Column that marks the anomalous rows."""
     values: tuple[str, ...] = ("yes", "true", "1")
-    """What stands there of anomalous rows, in any case; of all others they are normal."""
+    """Values of this column that mean anomalous; upper and lower case are equal. All other rows are normal."""
     streams: tuple[str, ...] = ()
-    """Streams, or joint, by which rows are compared; all that the model encodes if empty."""
+    """Streams, or joint, by which rows are compared; if empty, all that the model encodes."""
     score: NoveltyScore = "neighbours"
-    """The score that alarms; the other one stands beside it."""
+    """The score that decides. The other one is reported too."""
 
     @property
     def needs(self) -> Needs:

@@ -48,7 +48,7 @@ class ReconstructionTaskConfig(TaskConfig):
     heads: tuple[str, ...] = ("image", "text")
     """Heads that generate a stream, from JOINT."""
     limit: int | None = None
-    """Only so many rows, spread evenly over all, to save time; None measures all."""
+    """Number of rows to measure, spread evenly over all, to save time; None measures all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

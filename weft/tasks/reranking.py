@@ -47,10 +47,10 @@ class RerankingConfig(Config[Task]):
     head: str = "matching"
     """Head of the model that makes two logits of a fused pair."""
     candidates: int = 16
-    """So many of each query's best entries are ranked again."""
+    """Number of each query's best entries that are re-ranked."""
     weight: float = 0.05
-    """What a unit of the match's log-odds adds to the similarity, a cosine. The temperature of the
-    contrastive loss makes the cosines log-odds too."""
+    """Weight of the match's log-odds that are added to the similarity, a cosine. Divided by the temperature of
+    the contrastive loss, cosines are log-odds too."""
     pairs: int = 256
     """Pairs that are fused at once."""
 

@@ -46,14 +46,14 @@ class TranslationTaskConfig(TaskConfig):
     head: str = "translation"
     """Head that writes the translations."""
     references: str | None = None
-    """Column of the references; if not given, and where no row has it, the texts that the head learns to write, in the
-    stream of its output."""
+    """Column of the references. If not given, or if no row has it: the stream of the head's output, from which the head
+    learns to write."""
     tokenizer: Tokenizer = "13a"
     """How sacreBLEU counts words: 13a where blanks divide them, zh for Chinese."""
     swap: tuple[str, ...] = ("image",)
-    """Streams, of several that the head reads, of which the model also sees those of another row: a control."""
+    """Streams that are also replaced by those of another row, as a control, if the head reads several streams."""
     limit: int | None = None
-    """Only so many rows, evenly spread over all, to save time; None measures all."""
+    """Number of rows to measure, spread evenly over all, to save time; None measures all."""
     inference: InferenceConfig = field(
         default_factory=lambda: InferenceConfig(batch_size=100), kw_only=True
     )

@@ -32,7 +32,7 @@ class PlayerConfig(Settings):
     every: int = 1
     """Steps of the run from one turn to the next."""
     rule: Config[GradientRule] | None = None
-    """What is done with its gradient before the optimizer's step; None takes the recipe's rule."""
+    """Rule for its gradient before the optimizer's step; None takes the recipe's rule."""
 
     def __post_init__(self) -> None:
         require(self, every=COUNT)

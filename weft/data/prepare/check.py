@@ -44,7 +44,7 @@ Place = tuple[int, str]
 
 @dataclass(frozen=True)
 class CheckConfig(Settings):
-    """What `weft data check` looks for."""
+    """Settings of `weft data check`."""
 
     near: NearConfig = field(default_factory=NearConfig)
     """When two pictures count as near duplicates."""

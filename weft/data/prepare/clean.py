@@ -16,7 +16,7 @@ from weft.data.prepare.scan import RowFacts
 
 @dataclass(frozen=True)
 class CleanConfig(Settings):
-    """What is left out as unusable. Rows that cannot be read are always left out."""
+    """Limits for usable pictures and captions; others are left out. Unreadable rows are always left out."""
 
     min_side: int = 1
     """Minimum length of a picture's shorter side, in pixels."""
