@@ -85,5 +85,20 @@ def test_missing_arguments_are_named_as_in_the_help(
     assert all(f"  {name}" in shown for name in needs.split(", "))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("a --too x", "unknown option --too; did you mean --to?"),  # and not: needs OUT, --to TO
+        ("a b --to x --rows_off 2", "unknown option --rows_off; did you mean --rows-of?"),
+        ("a b --to x --rows_of 2 --k 3", "unknown option --k"),  # no option is like it
+        ("a b --rows_of 2", "weft needs --to TO; weft --help says more"),
+    ],
+)
+def test_an_unknown_flag_is_named_before_what_is_missing(words: str, said: str) -> None:
+    with pytest.raises(WeftError) as refused:
+        parse(Places, words.split(), "weft")
+    assert str(refused.value) == said
+
+
 def test_arguments_of_which_there_may_be_none_are_not_required() -> None:
     assert "weft index remove needs RUN; " in refused("index", "remove")

@@ -8,9 +8,11 @@ import pytest
 from rich.cells import cell_len
 from tiny_runs import caption, done, flags, picture, picture_folder, refused, unchanged
 
+from weft.commands._where import parsed_where
 from weft.commands.search import _show
+from weft.core.errors import WeftError
 from weft.core.tensors import read_tensors, write_tensors
-from weft.index import Hit
+from weft.index import Column, Hit
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,18 @@ def test_mistakes(searchable: tuple[Path, Path], tmp_path: Path) -> None:
         line = refused("index", "build", run, "--data", data, "--stream", "txet")
         assert "txet" in line
         assert "did you mean test?" in refused("index", "build", run, "--split", "tset")
+
+
+def test_a_folder_is_no_picture(searchable: tuple[Path, Path], tmp_path: Path) -> None:
+    line = refused("search", searchable[0], "--image", tmp_path)
+    assert line.endswith(f"{tmp_path}: is a folder, expected a file")
+
+
+def test_a_range_has_an_end() -> None:
+    year = Column("year", "number", ((2019, 1),), 2019, 2019)
+    assert parsed_where(["year=2019.."], [year]) == {"year": {"min": 2019}}
+    with pytest.raises(WeftError, match=r"^--where year is '\.\.', expected a value on one side"):
+        parsed_where(["year=.."], [year])
 
 
 def test_no_index_yet(scenes_run: Path) -> None:

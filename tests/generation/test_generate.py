@@ -113,8 +113,7 @@ def test_places_that_cannot_be_written_are_named_before_anything_is_drawn(
     red = ("generate", runs / "flow", "--text", "a red circle")
     for out in (tmp_path / "file" / "one.png", tmp_path / "file" / "folder", Path("/proc/x/y")):
         said = refused(*red, "--n", 100_000, "--out", out)
-        assert said.startswith(f"{out}")
-        assert "cannot be written" in said
+        assert said.startswith(f"{out}: cannot be written")
     for name in ("one.jpg", "one.wav", "one.png.gz"):
         said = refused(*red, "--n", 100_000, "--out", tmp_path / name)  # which would take an hour
         assert "expected a name that ends with .png, or a folder" in said

@@ -53,12 +53,14 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
             raise
         message, near = _one_line(spoken.getvalue(), words)
         flags = _flags(cls, prog, default)
+        if strange := _strange(message, words, flags):
+            message = f"Unrecognized options: {strange}"
         near = (
             _nearest_choices(message)
             or _same(message, flags)
             or _nearest(message, near)
             or _nearest(message, flags)
-            or near
+            or [flag for flag in near if _unknown(message)[2:] in flag]
         )
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
         raise WeftError(f"{_reworded(message, required(cls))}{hint}") from None
@@ -66,6 +68,15 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
         raise WeftError(str(error)) from None
     sys.stderr.write(spoken.getvalue())
     return parsed
+
+
+def _strange(message: str, words: list[str], flags: list[str]) -> str:
+    """The first word that looks like a flag and is none, if the message says that arguments are missing: tyro looks at
+    unknown flags only if nothing is missing.
+    """
+    named = [word.partition("=")[0] for word in words if word.startswith("--")]
+    unknown = [flag for flag in named if flag.replace("_", "-") not in flags]
+    return unknown[0] if unknown and message.startswith("Missing ") else ""
 
 
 def _with_values(cls: type, words: list[str]) -> list[str]:
@@ -208,7 +219,9 @@ def _same(message: str, flags: list[str]) -> list[str]:
 
 def _nearest(message: str, flags: list[str]) -> list[str]:
     """The flags whose names are similar to the first unrecognized option of the message."""
-    return difflib.get_close_matches(_unknown(message), flags, n=3, cutoff=0.5)
+    names = {flag.lstrip("-"): flag for flag in flags}  # the dashes would make short names alike
+    near = difflib.get_close_matches(_unknown(message).lstrip("-"), names, n=3, cutoff=0.6)
+    return [names[name] for name in near]
 
 
 def _unknown(message: str) -> str:

@@ -31,6 +31,10 @@ def parsed_where(words: Sequence[str], columns: Sequence["Column"]) -> dict[str,
         if dots and known[name].type != "bool":
             texts = {"min": low, "max": high}
             ends = {end: _typed(known[name], text) for end, text in texts.items() if text}
+            if not ends:
+                raise WeftError(
+                    f"--where {name} is '{value}', expected a value on one side or both"
+                )
             if len(ends) == 2 and ends["min"] > ends["max"]:
                 raise WeftError(f"--where {name} is '{value}', expected the smaller value first")
             ranges[name] = ends

@@ -11,6 +11,7 @@ from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
+from weft.core.files import check_writable
 from weft.core.language import say
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def main(words: list[str]) -> None:
     if arguments.json is not None:
         check_output(arguments.json, [arguments.data])
     elif own:
-        check_output(arguments.runs[0] / METRICS / "file", (), "--json FILE names another place")
+        check_writable(arguments.runs[0] / METRICS, "--json FILE names another place", folder=True)
     judges = _judges(arguments)
     runs = [_loaded(folder, arguments) for folder in arguments.runs]
     if arguments.json is not None:

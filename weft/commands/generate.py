@@ -12,7 +12,7 @@ from weft.commands._outputs import check_output
 from weft.commands._own_input import OwnInputs
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
-from weft.core.files import write_bytes
+from weft.core.files import check_writable, write_bytes
 from weft.core.language import say
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def main(words: list[str]) -> None:
     """Writes the files, and prints the name of each and the speed of generation."""
     arguments = parse(Arguments, words, "weft generate")
     as_file = bool(arguments.out.suffix) and not arguments.out.is_dir()
-    check_output(arguments.out if as_file else arguments.out / "file", arguments.files)
+    if as_file:
+        check_output(arguments.out, arguments.files)
+    else:
+        check_writable(arguments.out, folder=True)
     from weft.heads.drawn import DrawnOutput, DrawnValues
     from weft.runs.generating import check_inputs, generate
     from weft.runs.run import load

@@ -91,20 +91,21 @@ def atomic_path(path: Path | str, *, private: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: Path | str, otherwise: str = "") -> None:
+def check_writable(path: Path | str, otherwise: str = "", *, folder: bool = False) -> None:
     """Raises WeftError, before hours of work, if no file can be written at `path`.
 
-    otherwise: advice at the end of the message.
+    otherwise: advice at the end of the message. folder: `path` is a folder that gets new files.
     """
-    folder = Path(path).parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    inside = Path(path) / "file" if folder else Path(path)
+    above = inside.parent
+    while not above.exists() and above != above.parent:
+        above = above.parent
     try:
-        if Path(path).is_dir():
+        if inside.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not folder.is_dir():
+        if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=above):
             pass
     except OSError as error:
         hint = f"; {otherwise}" if otherwise else ""
@@ -116,7 +117,7 @@ def kept_folder(preferred: Path) -> Path:
     disk), a folder of the user's cache that belongs to this path alone.
     """
     try:
-        check_writable(preferred / "file")
+        check_writable(preferred, folder=True)
     except WeftError:
         name = hashlib.sha256(os.fsencode(preferred.absolute())).hexdigest()[:16]
         return cache_folder() / f"{preferred.name}-{name}"

@@ -70,7 +70,8 @@ def _file(raw: str | Path, kind: Kind) -> Media:
             raise WeftError(
                 f"{brief(str(raw))} is an address, expected a file: download the {NOUNS[kind]} first"
             )
-        raise WeftError(f"{path}: no such file")
+        what = "is a folder, expected a file" if path.is_dir() else "no such file"
+        raise WeftError(f"{path}: {what}")
     return media_of(path, kind)
 
 
