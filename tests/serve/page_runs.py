@@ -37,7 +37,7 @@ def make_runs(folder: Path) -> None:
 
 
 def search(folder: Path) -> None:
-    """`pictures`: searched by words and pictures. The index has the columns colour, year and ok."""
+    """`pictures`: searched by words and pictures. The index has the columns colour, year, ok and day."""
     data = folder / "captions"
     data.mkdir()
     rows = []
@@ -52,7 +52,15 @@ def search(folder: Path) -> None:
             "split": split,
             "id": HOSTILE if n == 1 else f"item {n}",
         }
-        rows.append({**row, "colour": COLOURS[n % 4], "year": 2000 + n // 2, "ok": n % 2 == 0})
+        rows.append(
+            {
+                **row,
+                "colour": COLOURS[n % 4],
+                "year": 2000 + n // 2,
+                "ok": n % 2 == 0,
+                "day": f"2024-03-{n + 1:02d}",
+            }
+        )
     table = data / "captions.jsonl"
     table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     streams = {

@@ -21,6 +21,11 @@ def test_the_cut_off_hides_and_says_how_many(visit: Opener) -> None:
     page.reload()  # the address holds the cut-off
     page.get_by_role("button", name="Show the best anyway").click()
     assert len(ids(page)) == 20
+    page.get_by_role("group", name="colour").get_by_label("red").check()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 6")
+    slider.fill(slider.get_attribute("max"))
+    said = page.locator(".notice").inner_text()
+    assert said.startswith("Nothing found. The best item that passes the filters scores ")
 
 
 def test_a_calibrated_cut_off_hides_what_nonsense_finds(visit: Opener) -> None:

@@ -168,6 +168,20 @@ def test_filters_by_metadata(visit: Opener) -> None:
     assert len(ids(page)) == 20
 
 
+def test_a_range_of_dates(visit: Opener) -> None:
+    page = visit(run="pictures")
+    search(page, "thing")
+    first = page.get_by_label("day: at least")
+    asked = asked_of(page, "/search", lambda: first.fill("2024-03-20"))
+    assert asked["where"] == {"day": {"min": "2024-03-20"}}
+    settled(page)
+    page.get_by_label("day: at most").fill("2024-03-22")
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 3")
+    page.reload()
+    page.wait_for_function("() => document.querySelectorAll('.hit').length === 3")
+    assert first.input_value() == "2024-03-20"
+
+
 def test_why_a_picture_was_found(visit: Opener) -> None:
     page = visit(run="pictures")
     search(page, "a picture of thing number 3")

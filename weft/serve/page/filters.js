@@ -1,14 +1,15 @@
 "use strict";
-/* Filters by the metadata of the index: values with their counts, and ranges of numbers. */
+/* Filters by the metadata of the index: values with their counts, and ranges of numbers and dates. */
 
 const OPEN_VALUES = 8; // a column of more is folded
+const DATE = /^\d{4}-\d\d-\d\d$/; // such texts are in order of time
 const WIDE = "(min-width: 60rem)";
 
 class Filters {
   /** columns: of the index. changed: is called when a filter becomes another. */
   constructor(columns, changed) {
     this.changed = changed;
-    this.columns = columns.map((column) => (column.type === "number" ? this.range(column) : this.values(column)));
+    this.columns = columns.map((column) => (column.type === "number" || ofDates(column) ? this.range(column) : this.values(column)));
     this.clear = button(say("Clear the filters"), () => this.put({}) ?? this.changed(), { class: "quiet", hidden: true });
     const content = [...this.columns.map((one) => one.element), this.clear];
     const wide = matchMedia(WIDE).matches;
@@ -33,7 +34,12 @@ class Filters {
   }
 
   range(column) {
-    const bound = (placeholder, words) => numberInput({ placeholder, step: "any", "aria-label": words, on: { change: () => this.hear() } });
+    const dates = ofDates(column);
+    const bound = (placeholder, words) => {
+      const properties = { "aria-label": words, on: { change: () => this.hear() } };
+      return dates ? make("input", { type: "date", ...properties }) : numberInput({ placeholder, step: "any", ...properties });
+    };
+    const read = (input) => (dates ? input.value || null : numberOf(input));
     const least = bound(column.min, say("{column}: at least", { column: column.name }));
     const most = bound(column.max, say("{column}: at most", { column: column.name }));
     const row = make("div", { class: "range" }, least, "–", most);
@@ -41,7 +47,7 @@ class Filters {
       name: column.name,
       element: make("div", { class: "column", role: "group", "aria-label": column.name }, make("span", { class: "heading" }, column.name), row),
       get: () => {
-        const found = Object.entries({ min: numberOf(least), max: numberOf(most) }).filter(([, value]) => value !== null);
+        const found = Object.entries({ min: read(least), max: read(most) }).filter(([, value]) => value !== null);
         return found.length ? Object.fromEntries(found) : undefined;
       },
       put: (chosen) => {
@@ -65,4 +71,9 @@ class Filters {
     this.columns.forEach((one) => one.put(where[one.name]));
     this.clear.hidden = !Object.keys(this.where()).length;
   }
+}
+
+/** Whether a column holds many dates: of 50 and more the index lists only the most frequent. */
+function ofDates(column) {
+  return column.type === "text" && column.values.length > OPEN_VALUES && column.values.every(({ value }) => DATE.test(value));
 }

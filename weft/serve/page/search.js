@@ -179,7 +179,10 @@ class SearchView {
 
   nothingFound(hits) {
     if (!hits.length) return notice(make("p", {}, say("Nothing found: no item passes the filters.")));
-    const sentence = say("Nothing found. The best of {count} items scores {score}, below the cut-off of {cutoff}.", { count: this.index.items, score: round(hits[0].score), cutoff: round(this.cutoff.value) });
+    const places = { count: this.index.items, score: round(hits[0].score), cutoff: round(this.cutoff.value) };
+    const sentence = Object.keys(this.filters.where()).length
+      ? say("Nothing found. The best item that passes the filters scores {score}, below the cut-off of {cutoff}.", places)
+      : say("Nothing found. The best of {count} items scores {score}, below the cut-off of {cutoff}.", places);
     const showAll = button(say("Show the best anyway"), () => this.cutoff.move(Number(this.cutoff.slider.min), () => this.moved()));
     return notice(make("p", {}, sentence), showAll);
   }
