@@ -111,3 +111,17 @@ class Query {
     return only && !others.length ? { stream: only.stream, value: () => asValue(only.file) } : null;
   }
 }
+
+/** An object of JSON, empty where the text is none. */
+function asObject(text) {
+  try {
+    return Object(JSON.parse(text ?? "{}"));
+  } catch {
+    return {};
+  }
+}
+
+/** The address, if it is a preview of this server: an address bar can say anything. */
+function ownAddress(address) {
+  return typeof address === "string" && address.startsWith("/previews/") ? address : null;
+}
