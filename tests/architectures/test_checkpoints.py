@@ -188,7 +188,7 @@ def test_a_saved_checkpoint_is_a_model_of_ours(tmp_path: Path) -> None:
 def test_checkpoints_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(WeftError, match=r"is a 'bert' model, expected one of: .*vilt"):
         read_checkpoint(str(saved(tmp_path / "bert", model_type="bert")))
-    with pytest.raises(WeftError, match="activation 'silu', which weft has not"):
+    with pytest.raises(WeftError, match="activation 'silu', which weft does not support"):
         read_checkpoint(str(saved(tmp_path / "silu", hidden_act="silu")))
     with pytest.raises(WeftError, match="expected a ViLT with qkv_bias and square pictures"):
         read_checkpoint(str(saved(tmp_path / "wide", image_size=[16, 32])))

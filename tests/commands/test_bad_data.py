@@ -146,7 +146,7 @@ def test_rows_without_pictures(tmp_path: Path) -> None:
     rows = [{"caption": f"words {n}", "split": splits[n % 3]} for n in range(12)]
     table = write_rows(tmp_path / "captions.jsonl", rows)
     line = refused("train", "scenes", "--data", table, *flags(), "--out", tmp_path / "run")
-    assert f"{table}: stream 'image' wants a column 'image', the rows have text (text)" in line
+    assert f"{table}: stream 'image' needs a column 'image', the rows have text (text)" in line
 
 
 def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:

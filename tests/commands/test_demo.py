@@ -49,7 +49,7 @@ def test_it_ends_with_a_table_and_the_report(finished: tuple[Path, Path, str]) -
     page = (moved / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert "data:image/" in page
-    assert page.count("<summary>Predictions, drawn at random</summary>") == 2
+    assert page.count("<summary>Random sample of the predictions</summary>") == 2
     assert "without the question" in page  # explanations come with the answers
 
 

@@ -16,8 +16,8 @@ def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
     run = scenes_copy
     done = weft("explain", run, "--rows", "2", "--deletion", "4")
     assert done.code == 0, done.err
-    assert "image, occlusion: deleting what is marked costs" in done.out
-    assert "text, relevance: deleting what is marked costs" in done.out
+    assert "image, occlusion: deleting the marked parts lowers the score by" in done.out
+    assert "text, relevance: deleting the marked parts lowers the score by" in done.out
     page = (run / "explanations.html").read_text()
     assert page.count("<img") >= 2
     picture = tmp_path / "p.png"

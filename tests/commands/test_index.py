@@ -129,7 +129,10 @@ def test_a_cut_off_that_is_kept_does_what_was_said(
 ) -> None:
     """The nonsense by which it was made is answered as often as the line says."""
     few = done("index", "build", scenes_copy)
-    assert "no cut-off for 'text': 10 rows of validation with it, expected 20" in few.splitlines()
+    assert (
+        "no cut-off for 'text': 10 rows of the validation split can be used, expected 20"
+        in few.splitlines()
+    )
     drawn: dict[str, list[str]] = {}
     monkeypatch.setattr(
         cutoffs, "nonsense", lambda kind, *words: drawn.setdefault(kind, nonsense(kind, *words))
@@ -137,7 +140,8 @@ def test_a_cut_off_that_is_kept_does_what_was_said(
     monkeypatch.setattr(cutoffs, "FEWEST", 4)
     line = done("index", "build", scenes_copy).splitlines()[-1]
     told = re.fullmatch(
-        r"cut-off for 'text': (.+)% of nonsense answered, (.+)% of real queries refused", line
+        r"cut-off for 'text': (.+)% of nonsense queries get results, (.+)% of real queries get none",
+        line,
     )
     assert told
     vectors = load(scenes_copy, "cpu").embed(text=drawn["text"])

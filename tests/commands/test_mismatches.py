@@ -78,7 +78,7 @@ def test_another_rate_needs_no_training_rows(found: tuple[Path, Path], tmp_path:
     message = refused(
         "data", "check", elsewhere / "swapped.jsonl", "--mismatches", moved, after_steps=True
     )
-    assert "training rows are not at hand" in message
+    assert "training rows are not available" in message
 
 
 def test_named_captions_are_left_out(found: tuple[Path, Path], tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_class_that_no_run_could_load_is_refused_before_training() -> None:
         pass
 
     with pytest.raises(
-        WeftError, match="Local stands inside a function or class, expected at the top"
+        WeftError, match="Local is defined inside a function or class, expected at the top"
     ):
         configs.check(ModelConfig(encoders={"image": Local()}), "recipe")
 

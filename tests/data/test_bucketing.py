@@ -156,7 +156,7 @@ def test_lengths_are_tokens_and_rows_that_cannot_be_used_have_none() -> None:
     expected = [one, round((two + three) / 2), 0, 0, 20, 0]
     assert row_lengths(Rows(), "text", text).tolist() == expected
     assert len(set(expected)) == 4
-    with pytest.raises(WeftError, match="stream is 'image', but a Image tells no lengths"):
+    with pytest.raises(WeftError, match="stream is 'image', but a Image cannot measure lengths"):
         row_lengths(Rows(), "image", ImageConfig().build())
 
 

@@ -360,7 +360,7 @@ def test_splits_beside_other_folders_are_refused(tmp_path: Path, names: list[str
     for name in names:
         picture(tmp_path / f"{name}.jpg")
     assert message(tmp_path).startswith(
-        f"{tmp_path}: test, train are named as a split, but cat is not: expected top folders that"
+        f"{tmp_path}: test, train are named like a split, but cat is not: expected top folders that"
     )
 
 

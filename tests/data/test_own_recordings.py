@@ -154,7 +154,7 @@ def test_an_end_a_little_behind_the_recording_is_suspicious(tmp_path: Path) -> N
     report = check(open_dataset(path), CheckConfig(workers=1))
     assert not report.corrupt
     assert [(p.source, p.reason) for p in report.suspicious] == [
-        (f"{path}:3", "video: the part ends 2.0 s behind the end of the recording")
+        (f"{path}:3", "video: the part ends 2.0 s after the end of the recording")
     ]
 
 

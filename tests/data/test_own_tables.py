@@ -141,7 +141,7 @@ def test_a_column_that_folders_of_classes_do_not_have_is_refused(tmp_path: Path)
             {"Bild": "imge"},
             "--columns Bild=imge: unknown kind of column 'imge': did you mean image",
         ),
-        ({"image": "Bild", "text": "Bild", "label": "Bild"}, "columns: 'Bild' is said to be"),
+        ({"image": "Bild", "text": "Bild", "label": "Bild"}, "columns: 'Bild' is named twice"),
     ],
 )
 def test_what_is_said_must_be_true(tmp_path: Path, said: dict[str, str], expected: str) -> None:
@@ -304,7 +304,7 @@ def test_several_pictures_a_row(tmp_path: Path) -> None:
 def test_what_cannot_take_several_pictures_says_so() -> None:
     several = [Media.file(Path("a.jpg")), Media.file(Path("b.jpg"))]
     with pytest.raises(
-        WeftError, match="has 2 files, expected one picture a row; give a row to each"
+        WeftError, match="has 2 files, expected one picture a row; write a row for each file"
     ):
         ImageConfig().build().decode(several)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="t:1: cannot be stored: .*not JSON"):

@@ -124,7 +124,9 @@ def test_train_and_test_only_are_divided_as_for_training(
     assert result.splits["train"] + result.splits["validation"] == 30
     moved = result.splits["validation"]
     assert moved > 0
-    line = f"no split is for validation: {moved} of 30 training rows are now; whole groups"
+    line = (
+        f"there is no validation split: {moved} of 30 training rows are used for it; whole groups"
+    )
     assert line in caplog.text
 
 

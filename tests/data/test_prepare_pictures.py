@@ -90,7 +90,7 @@ def test_the_command_says_what_it_took_out(
     assert "  metadata of pictures: place (GPS) of 4\n" in capsys.readouterr().out
     assert "place (GPS) of 4" in (tmp_path / "card" / "card.html").read_text()
     main(["prepare", data, "--out", str(out), "--workers", "1"])
-    assert "  metadata of pictures, taken out: place (GPS) of 4\n" in capsys.readouterr().out
+    assert "  metadata of pictures, removed: place (GPS) of 4\n" in capsys.readouterr().out
     assert json.loads((out / "manifest.json").read_text())["metadata"] == {"place (GPS)": 4}
     assert not any(SECRET in path.read_bytes() for path in out.rglob("*") if path.is_file())
 
@@ -120,5 +120,5 @@ def test_files_outside_the_data_are_not_taken_in(
     assert all("lies outside the data's folder" in row["details"] for row in dropped)
     assert "dropped, unreadable: 2" in capsys.readouterr().out
     (data / "rows.jsonl").write_text(json.dumps(rows[4]) + "\n")
-    with pytest.raises(WeftError, match="no row is left.*lies outside.*--outside takes it in"):
+    with pytest.raises(WeftError, match="no row is left.*lies outside.*--outside allows it"):
         main(["prepare", str(data), "--out", str(tmp_path / "none"), "--workers", "1"])

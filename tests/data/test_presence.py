@@ -149,7 +149,7 @@ def test_a_cache_of_nothing_is_refused(tmp_path: Path) -> None:
     dataset = [Sample("s", "g", {"text": None}, "rows:1")]
     source = sources(dataset, ("text",))["text"]
     encoder: Any = model().encoders["text"]
-    with pytest.raises(WeftError, match="no row could be encoded"):
+    with pytest.raises(WeftError, match="no row of this stream could be encoded"):
         cache_features(source, encoder, CacheConfig(folder=tmp_path), described_by=[], train=False)
 
 

@@ -207,7 +207,7 @@ def test_an_infinite_number_does_not_stop_the_schema() -> None:
 
 def test_dates_are_no_target() -> None:
     schema = infer(rows({"day": "2026-03-05"}, {"day": "2026-03-06"}))
-    with pytest.raises(WeftError, match="it holds dates; a column with the days"):
+    with pytest.raises(WeftError, match="it holds dates, which are not predicted"):
         target_column(schema, "day")
 
 

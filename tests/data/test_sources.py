@@ -63,7 +63,7 @@ def test_too_few_groups_are_said(tmp_path: Path) -> None:
     assert len(FilesConfig(path).open("train")) == 40
     for split in ("validation", "test"):
         with pytest.raises(
-            WeftError, match=f"1 groups are too few .* split '{split}': say each row"
+            WeftError, match=f"1 groups are too few .* split '{split}': write each row"
         ):
             FilesConfig(path).open(split)
 
@@ -113,7 +113,7 @@ def test_train_and_test_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert 4 <= len(groups["validation"]) <= 20
     assert not groups["train"] & groups["validation"]
     assert len(groups["train"] | groups["validation"]) == 100
-    assert f"{path}: no split is for validation: " in caplog.text
+    assert f"{path}: there is no validation split: " in caplog.text
     kept = FilesConfig(path, division=SplitConfig(validation=0.0))
     assert len(kept.open("train")) == 300
     with pytest.raises(WeftError, match="unknown split 'validation': known: test, train"):

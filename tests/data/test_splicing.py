@@ -232,7 +232,7 @@ def test_a_row_of_which_a_part_cannot_be_read_stays(caplog: pytest.LogCaptureFix
     for step in range(4):
         made.batch(step)
     assert [row.source for row in made.bad] == [bad.source]
-    assert caplog.text.count("a row stays as it is, since a part cannot be read") == 1
+    assert caplog.text.count("a row is not spliced, because one of its parts cannot be read") == 1
 
 
 def test_words_that_overlap_are_in_order_of_time() -> None:

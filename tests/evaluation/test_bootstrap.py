@@ -181,7 +181,7 @@ def test_an_interval_of_very_few_groups_says_so():
         return Bootstrap(groups).mean(values, groups).estimate()
 
     assert of(5).interval() == f"{of(5).low:.1f} – {of(5).high:.1f}"
-    assert of(4).interval().endswith("; 4 groups: too narrow")
+    assert of(4).interval().endswith("; 4 groups: interval too narrow")
     assert of(1).interval() == "1 group: no interval"
     assert of(1).to_json() == {"value": of(1).value, "low": None, "high": None, "groups": 1}
     assert not compare([0.0, 0.0], [1.0, 2.0], [3, 3]).clear

@@ -44,7 +44,7 @@ def test_disjoint_splits_are_clean():
     leakage = audit(facts(0, 60), facts(60, 100))
     assert leakage.clean
     assert leakage.lines()[0] == "0 of 40 rows have an id that is also in training"
-    assert leakage.lines()[-1].startswith("not found: training pictures cropped")
+    assert leakage.lines()[-1].startswith("this audit cannot find training pictures cropped")
     assert leakage.to_json()["clean"] is True
     assert leakage.to_json()["near_duplicates"]["image"]["total"] == 40
 
@@ -159,7 +159,7 @@ def test_a_sound_is_found_whatever_its_file_is_called():
     )
     assert leakage.identical["audio"].examples == (("row2", "row1"),)
     assert (
-        "not found: training sounds cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
+        "this audit cannot find training sounds cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
         in leakage.lines()
     )
 

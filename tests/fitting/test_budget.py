@@ -1,4 +1,4 @@
-"""As many rows as there is time for, drawn by the seed; the clock is given, so that no test depends on the machine."""
+"""As many rows as there is time for, sampled at random; the clock is given, so that no test depends on the machine."""
 
 import itertools
 from pathlib import Path

@@ -407,7 +407,10 @@ def test_a_column_that_gives_the_answer_away_raises_the_alarm(tmp_path: Path) ->
         ("moods", "did you mean mood"),
         ("same", "every row has the same value"),
         ("name", "nearly every row has a value of its own"),
-        ("when", "it holds dates; a column with the days from a first day (a number)"),
+        (
+            "when",
+            "it holds dates, which are not predicted; add a column with the days since a first day",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_learned(tmp_path: Path, target: str, said: str) -> None:

@@ -334,7 +334,7 @@ def test_an_output_without_a_score_says_so() -> None:
         def read(self, parts: Any) -> Any: ...
 
     part = Part(built(ClassifierConfig(WIDTH, 1)), context(), learned())
-    with pytest.raises(WeftError, match="what a Silent says has no score"):
+    with pytest.raises(WeftError, match="the answer of a Silent has no score"):
         Silent().scores(part, TextValues(("a",)))
 
 

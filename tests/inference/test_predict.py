@@ -170,7 +170,9 @@ def test_values_of_ones_own_are_rows_like_any_others() -> None:
     assert torch.equal(loaded, torch.from_numpy(images[1].array()).permute(2, 0, 1))
     absent = given({"text": ["1", None]}, modalities).sources["text"]
     assert absent.load(1, train=False, generator=generator, view=0) is None
-    with pytest.raises(WeftError, match="got 2 of 'image', 3 of 'text', expected as many of each"):
+    with pytest.raises(
+        WeftError, match="got 2 of 'image', 3 of 'text', expected the same number of each"
+    ):
         given({"image": images[:2], "text": ["1", "2", "3"]}, modalities)
     with pytest.raises(WeftError, match="unknown stream 'sound'"):
         given({"sound": b""}, modalities)

@@ -91,7 +91,7 @@ def test_what_is_no_look_is_refused_and_without_clips_nothing_is_learned() -> No
     assert part.state() == []
     part.restore([])
     for wrong in (None, "a", [1, 2], [[1], [2, 3]]):
-        with pytest.raises(WeftError, match="look of the moving part"):
+        with pytest.raises(WeftError, match="saved appearance of the moving part"):
             part.restore(wrong)
     part.learn([Seen.of(face(0, blinks=False), 0.14)])
     assert part.place(np.full((5, 8, 8, 3), 9, np.uint8)) is not None

@@ -60,7 +60,7 @@ def test_settings_that_cannot_be_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(WeftError, match=r"has no preprocessor_config\.json"):
         audio_of(str(tmp_path))
     file.write_text('{"feature_extractor_type": "WhisperFeatureExtractor", "sampling_rate": "x"}')
-    with pytest.raises(WeftError, match="says of sounds what cannot be"):
+    with pytest.raises(WeftError, match="has sound settings that are not possible"):
         audio_of(str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
     file.write_text('{"sampling_rate": 16000, "n_fft": 1000000000}')

@@ -1,4 +1,4 @@
-"""The comparison page: what was compared, which is best, and which are not told apart."""
+"""The comparison page: what was compared, which is best, and which are not clearly different."""
 
 import re
 
@@ -37,8 +37,8 @@ def page(*systems: System, baseline: float = 25.0) -> str:
 @pytest.mark.parametrize(
     ("difference", "said"),
     [
-        ((-3.0, -8.0, 2.0), "two is not told apart from it by these rows."),
-        ((-9.0, -12.0, -6.0), "All others are told apart from it by these rows."),
+        ((-3.0, -8.0, 2.0), "two is not clearly different from it on these rows."),
+        ((-9.0, -12.0, -6.0), "All others are clearly different from it on these rows."),
     ],
 )
 def test_three_sentences_say_which_is_best_and_what_is_a_tie(

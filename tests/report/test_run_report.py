@@ -161,7 +161,7 @@ def test_few_charts_are_open_and_slices_are_the_last(parts) -> None:
     ("value", "low", "high", "said"),
     [
         (60.0, 55.0, 65.0, "better than"),
-        (60.0, 45.0, 65.0, "not told apart from"),
+        (60.0, 45.0, 65.0, "not clearly different from"),
         (40.0, 30.0, 49.0, "worse than"),
     ],
 )
@@ -200,7 +200,7 @@ def test_cautions_say_what_weakens_the_numbers(parts):
         cautions(report_of(w, result, [run_of(chosen=40)]))
     )
     assert (
-        "Nobody looked"
+        "It was not checked"
         in cautions(report_of(w, dataclasses.replace(result, leakage=None), runs))[0]
     )
 
@@ -308,7 +308,7 @@ def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
     assert many.count("<details><summary>Charts, map, examples, all numbers</summary>") == 3
     assert 'name="map-0"' in page
     assert 'name="map-1"' in page
-    assert "among 10 of 24 training rows, drawn at random" in page
+    assert "among 10 of 24 training rows, sampled at random" in page
     assert page.count("said 0") == 2
     worst = max(example.rank for example in result.worst_examples["image_to_text"])
     assert f"right answer at rank {worst}" in page
@@ -329,12 +329,12 @@ def test_below_each_word_how_far_each_stream_was_believed(parts):
         result, predictions=[said], worst=[said], diagnostics=Diagnostics(stream_weights=weights)
     )
     page = render(report_of(w, seen))
-    assert page.count("below each word how far each stream was believed") == 2
+    assert page.count("below each word: the weight of each stream while") == 2
     assert page.count('title="audio 25 %, video 75 %"><b>&lt;blue&gt;</b>') == 2
     assert page.count("flex:0.900;background:var(--s0)") == 2
     assert page.count("flex:0.100;background:var(--s1)") == 2
-    assert "<figcaption>How far each stream was believed</figcaption>" in page
-    assert "how far each stream was believed while" not in render(report_of(w, result))
+    assert "<figcaption>Weight of each stream</figcaption>" in page
+    assert "weight of each stream while" not in render(report_of(w, result))
 
 
 def test_page_is_a_pure_function(parts, tmp_path):

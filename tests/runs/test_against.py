@@ -38,10 +38,10 @@ def test_the_difference_is_this_run_less_the_other() -> None:
 def test_other_rows_and_no_common_metric_are_refused() -> None:
     one = result([1.0, 2.0])
     with pytest.raises(
-        WeftError, match="runs/b: was measured on 3 other rows, expected the same 2"
+        WeftError, match="runs/b: was measured on 3 rows that differ from the 2 rows"
     ):
         held_against(one, result([1.0, 2.0, 3.0]), "runs/b")
-    with pytest.raises(WeftError, match="runs/b: was measured on 2 other rows"):
+    with pytest.raises(WeftError, match="runs/b: was measured on 2 rows that differ"):
         held_against(one, result([1.0, 2.0], torch.tensor([0, 7])), "runs/b")
     nothing = TaskResult("transcription", {}, {}, {})
     with pytest.raises(WeftError, match="runs/b: shares no metric of task 'transcription'"):

@@ -77,7 +77,7 @@ def test_alpha_is_chosen_on_validation(tuned: Run, tmp_path: Path) -> None:
     assert f"chosen: {curve.best:g}" in page
     for alpha, name in ((0.0, "as it started"), (1.0, "fine-tuned")):
         assert f"{name}: {alpha:g}, {shown(values[alpha])}</title>" in page
-    assert f"of its weights {curve.best:g} are the fine-tuned ones" in page
+    assert f"{curve.best:g} fine-tuned weights, the rest starting weights" in page
     for broken in ('{"metric": 3}', "nothing"):
         (tmp_path / "run" / "average.json").write_text(broken)
         assert "Averaged weights" not in averaged.report(card=False).read_text()
@@ -97,6 +97,6 @@ def test_what_cannot_be_averaged_is_one_line(tuned: Run, tmp_path: Path) -> None
     without = Run(
         tmp_path, tuned.recipe.replace(tasks={}), tuned.model, tuned.learned, tuned.device
     )
-    with pytest.raises(WeftError, match="has no task, by which alpha could be chosen"):
+    with pytest.raises(WeftError, match="has no task, so alpha cannot be chosen"):
         average(without, tmp_path / "other")
     assert not (tmp_path / "other" / "recipe.json").exists()

@@ -78,18 +78,18 @@ def test_rows_are_put_together_of_all_their_recordings() -> None:
     def spliced(names: tuple[str, ...], **data: object) -> Recipe:
         return made.replace(data=made.data.replace(splice=SpliceConfig(names), **data))
 
-    with pytest.raises(WeftError, match=r"data\.splice\.streams lacks 'video', which would stay"):
+    with pytest.raises(WeftError, match=r"data\.splice\.streams lacks 'video', which would then"):
         check_names(spliced(("audio",)))
     with pytest.raises(WeftError, match=r"unknown stream in data\.splice 'mouth'"):
         check_names(spliced(("audio", "video", "mouth")))
     with pytest.raises(
-        WeftError, match=r"data\.splice puts rows together, .* data.cache has video"
+        WeftError, match=r"data\.splice joins the raw values of rows, .* data.cache caches video"
     ):
         check_names(spliced(("audio", "video"), cache={"video": CacheConfig()}))
     video = made.data.streams["video"]
     assert isinstance(video, VideoConfig)
     uniform = video.replace(sampling=FrameSamplingConfig("uniform"))
-    with pytest.raises(WeftError, match="uniform frames are read, expected sampling.method dense"):
+    with pytest.raises(WeftError, match="samples uniform frames, expected sampling.method dense"):
         check_names(spliced(("audio", "video"), streams={**made.data.streams, "video": uniform}))
 
 

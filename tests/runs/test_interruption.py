@@ -61,9 +61,9 @@ def test_the_step_is_ended_with_a_checkpoint(tmp_path: Path) -> None:
     assert kept == checkpoint.path_of(run, last)
     assert checkpoint.progress(run) == (last, 10_000)
     line = refused("evaluate", run)
-    assert f"{run}: its training has not come to a first evaluation" in line
+    assert f"{run}: its training has not reached its first evaluation" in line
     assert line.endswith(
-        f"{last:,} of 10,000 steps are done); go on with: weft train --resume {run}"
+        f"{last:,} of 10,000 steps are done); continue with: weft train --resume {run}"
     )
 
 

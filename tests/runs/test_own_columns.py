@@ -48,7 +48,7 @@ def test_of_several_columns_one_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(WeftError) as raised:
         require_streams(made, made.data.source.open(None))
     assert str(raised.value) == (
-        f"{path}: stream 'text' wants a column 'text', the rows have image (image), Patient (id), Befund "
+        f"{path}: stream 'text' needs a column 'text', the rows have image (image), Patient (id), Befund "
         "(text), Anamnese (text); name one with --columns text=COLUMN"
     )
     made = on_files(recipe("clip"), path, Said({"text": "Anamnese"}))
@@ -61,20 +61,20 @@ def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
     made = recipe("clip")
     data = made.data.replace(source=source)
     with pytest.raises(
-        WeftError, match=r"stream 'image' wants a column 'image', the rows have Bild"
+        WeftError, match=r"stream 'image' needs a column 'image', the rows have Bild"
     ):
         require_streams(made.replace(data=data), source.open(None))
     other = data.replace(streams={"text": data.streams["text"]})
-    with pytest.raises(WeftError, match=r"stream 'text' wants a column 'text', the rows have Bild"):
+    with pytest.raises(WeftError, match=r"stream 'text' needs a column 'text', the rows have Bild"):
         require_streams(made.replace(data=other), source.open(None))
     either = data.replace(optional=("image", "text"))
-    with pytest.raises(WeftError, match="stream 'image' wants a column 'image'"):
+    with pytest.raises(WeftError, match="stream 'image' needs a column 'image'"):
         require_streams(made.replace(data=either), source.open(None))  # they are compared
     require_streams(made.replace(data=either, objectives={}), source.open(None))
 
 
 def test_what_is_said_needs_a_table() -> None:
-    with pytest.raises(WeftError, match="needs the table: --data PATH"):
+    with pytest.raises(WeftError, match="need the table: --data PATH"):
         on_files(recipe("clip"), None, Said({"image": "Bild"}))
 
 

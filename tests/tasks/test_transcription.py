@@ -1,4 +1,4 @@
-"""Recognised words: when they were said, against the times of the rows, and how far each stream was believed."""
+"""Recognised words: when they were said, against the times of the rows, and the weight of each stream."""
 
 import io
 

@@ -151,7 +151,7 @@ ITC = ("itc",)
         ),
         (
             {"one": PlayerConfig(ITC, ("model",), every=2)},
-            r"turns every {'one': 2} steps, expected 1",
+            r"players train every {'one': 2} steps, expected at least one",
         ),
         (
             {"one": PlayerConfig(ITC, ("model",)), "two": PlayerConfig(ITC, ("encoders.text",))},

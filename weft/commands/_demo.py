@@ -91,7 +91,8 @@ def _run(wanted: Wanted, began: float) -> None:
     if sizes.is_late:
         print(
             say(
-                f"this machine is slow: {sizes.seconds / 60:.0f} minutes instead of {sizes.minutes:g}, for steps enough to learn"
+                f"this machine is slow: the demo needs {sizes.seconds / 60:.0f} minutes instead of "
+                f"{sizes.minutes:g}, so that the models train for enough steps"
             )
         )
     _generate(_worlds(wanted, sizes), _table(wanted))

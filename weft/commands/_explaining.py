@@ -70,7 +70,7 @@ def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) 
         html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
         for row, one in zip(rows, shown, strict=True)
     ]
-    return [html.section("Rows, drawn at random", explained_legend(shown), *parts)]
+    return [html.section("Random sample of the rows", explained_legend(shown), *parts)]
 
 
 def _said(one: Deletion) -> str:
@@ -78,8 +78,9 @@ def _said(one: Deletion) -> str:
     c = one.comparison
     d = c.difference
     found = say(
-        f"{one.stream}, {one.method}: deleting what is marked costs {c.second.value:z.1f} % of the score, "
-        f"at random {c.first.value:z.1f} %; difference {d.value:z.1f} ({d.interval()}), {one.rows} rows"
+        f"{one.stream}, {one.method}: deleting the marked parts lowers the score by {c.second.value:z.1f} %, "
+        f"deleting random parts by {c.first.value:z.1f} %; difference {d.value:z.1f} ({d.interval()}), {one.rows} "
+        "rows"
     )
     return "; ".join(filter(None, (found, say(one.caution))))
 

@@ -39,9 +39,9 @@ OWN = """
 """
 SAID = {
     "data.path": "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format.",
-    "data.columns": "What columns hold: a meaning and its column, or a column and its kind.",
-    "data.images_dir": "Where the pictures lie that the table names.",
-    "data.encoding": "Of the table's text.",
+    "data.columns": "Meaning of the columns: a meaning and its column (image: Bild), or a column and its kind (Preis: number).",
+    "data.images_dir": "Folder of the pictures that the table names.",
+    "data.encoding": "Text encoding of the table.",
 }
 """Setting of the rows -> its description."""
 

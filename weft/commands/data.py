@@ -81,7 +81,9 @@ def main(words: list[str]) -> None:
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     if arguments.false_alarms is not None and arguments.mismatches is None:
-        raise WeftError("--false-alarms needs --mismatches RUN, whose alarms they are")
+        raise WeftError(
+            "--false-alarms needs --mismatches RUN: it sets the false alarm rate of that search"
+        )
     share = arguments.false_alarms
     if share is not None and not 0 < share < 1:
         raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
@@ -128,14 +130,14 @@ def _mismatches(run: "Run", arguments: CheckArguments, said: Said, out: Path) ->
     print(
         say(
             f"pairs of {first} and {second} that may not belong together: {len(alarms):,} of {len(found.pairs):,}; "
-            f"of right pairs that the run was not trained on, {100 * found.false_alarms:g} % are expected to be named all the same"
+            f"expected false alarms: {100 * found.false_alarms:g} % of correct pairs that the run was not trained on"
         )
     )
     for pair in alarms[:SHOWN]:
         print(f"  {pair.source}: {pair.text or second} (p = {pair.p_value:.4f})")
     path = out / "mismatches.csv"
     found.save(path)
-    print(say(f"all pairs, the strangest first: {path}"))
+    print(say(f"all pairs, the most anomalous first: {path}"))
 
 
 def _prepare(words: list[str]) -> None:
@@ -157,7 +159,7 @@ def _prepare(words: list[str]) -> None:
     for split, count in result.splits.items():
         print(f"  {split}: {say(f'{count:,} rows')}")
     if result.metadata:
-        done = "kept" if arguments.config.keep_metadata else "taken out"
+        done = "kept" if arguments.config.keep_metadata else "removed"
         print(f"  {say(f'metadata of pictures, {done}: {_kinds(result.metadata)}')}")
     print(say(f"written: {result.out}"))
 

@@ -71,7 +71,7 @@ def _fit(arguments: Arguments, out: Path) -> None:
     if arguments.pair is None and not arguments.target:
         columns = ", ".join(opened.schema.columns)
         raise WeftError(
-            f"--target names the column that is to be predicted (or --pair two that find each other), of: {columns}"
+            f"--target names the column to predict (or --pair two columns for retrieval), one of: {columns}"
         )
     settings = replace(arguments, minutes=arguments.minutes / max(1, len(arguments.target)))
     used: set[str] = set()

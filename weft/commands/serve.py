@@ -154,7 +154,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     backends = {}
     for stream in streams:
         # The first time this writes files, which can take minutes.
-        print(say(f"{name}, {stream}: ways to embed it are tried"), flush=True)
+        print(say(f"{name}, {stream}: trying the backends that can embed it"), flush=True)
         backends[stream] = one = fastest(run, stream)
         print(say(f"{name}, {stream}: {one.name}; {one.why}"), flush=True)
     return Served(name, run, index, arguments.writable, backends)

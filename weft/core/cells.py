@@ -74,7 +74,7 @@ def label_of(raw: Any) -> str:
         return str(int(raw)) if float(raw).is_integer() else str(float(raw))
     name = normalised(raw) if isinstance(raw, str) else ""
     if not name:
-        raise WeftError(f"is {brief(raw)}, expected a label: a string, a number or a truth")
+        raise WeftError(f"is {brief(raw)}, expected a label: a string, a number, true or false")
     return name
 
 

@@ -81,8 +81,8 @@ def check(config: Settings, where: str) -> None:
     for cls in sorted(classes(config), key=lambda cls: cls.__qualname__):
         if "." in cls.__qualname__:
             raise WeftError(
-                f"{where}: class {cls.__qualname__} stands inside a function or class, expected at the "
-                "top of its module, from where the run can load it"
+                f"{where}: class {cls.__qualname__} is defined inside a function or class, expected at the top of "
+                "its module, where the run can load it"
             )
     trust_modules(*modules(config))
     from_json(to_json(config), type(config), where)

@@ -337,8 +337,8 @@ def expected(raw: Any, kind: Kind) -> Media:
     """
     if isinstance(raw, list | tuple) and raw and all(isinstance(each, Media) for each in raw):
         raise WeftError(
-            f"has {len(raw)} files, expected one {NOUNS[kind]} a row; give a row to each, with a column that "
-            "says which belong together (--columns group=COLUMN)"
+            f"has {len(raw)} files, expected one {NOUNS[kind]} a row; write a row for each file, and mark those "
+            "that belong together by a group column (--columns group=COLUMN)"
         )
     if not isinstance(raw, Media):
         raise WeftError(f"is a {type(raw).__name__}, expected a Media of kind {kind}")

@@ -120,7 +120,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise WeftError(f"{path}: cannot be read: {error}") from None
     kept = state.pop(CHECKSUM, None)
     if kept is not None and kept != _checksum(tensors, state):
-        raise WeftError(f"{path}: is damaged: its checksum is not {kept}, that of what was written")
+        raise WeftError(
+            f"{path}: is damaged: its checksum is not {kept}, the checksum at the time of writing"
+        )
     try:
         tensors |= {alias: tensors[name] for alias, name in state.pop("aliases").items()}
     except (KeyError, AttributeError, TypeError):

@@ -35,7 +35,7 @@ def row_lengths(dataset: Dataset, stream: str, modality: Modality) -> NDArray[np
     """
     if not isinstance(modality, Measurable):
         raise WeftError(
-            f"data.bucketing.stream is '{stream}', but a {type(modality).__name__} tells no lengths"
+            f"data.bucketing.stream is '{stream}', but a {type(modality).__name__} cannot measure lengths"
         )
     lengths = np.zeros(len(dataset), dtype=np.int64)
     for index in range(len(dataset)):

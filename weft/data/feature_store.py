@@ -83,7 +83,7 @@ class FeatureStore:
                 places.append(np.array([[len(self._chunks), n] for n in use]))
                 self._chunks.append(chunk)
         if not self.keys:
-            raise WeftError(f"{folder}: of this stream no row could be encoded")
+            raise WeftError(f"{folder}: no row of this stream could be encoded")
         self._places = np.concatenate(places)
         widths = {(chunk.pooled.shape[1], chunk.tokens_of(0).shape[1]) for chunk in self._chunks}
         if len(widths) > 1:

@@ -211,7 +211,10 @@ class Loader:
                 if not self._said_of_parts:
                     self._said_of_parts = True
                     log.warning(
-                        "%s", say(f"a row stays as it is, since a part cannot be read: {error}")
+                        "%s",
+                        say(
+                            f"a row is not spliced, because one of its parts cannot be read: {error}"
+                        ),
                     )
         return sample, self._values(draw)
 

@@ -102,7 +102,9 @@ class TableConfig(DataSource):
 
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         if split is not None:
-            raise WeftError("a table in memory is divided when a run keeps it: open it with None")
+            raise WeftError(
+                "a table in memory has no splits before a run saves it: open it with None"
+            )
         return dataset_of(self.table, Said(self.columns))
 
     def kept(self, folder: Path) -> DataSource:

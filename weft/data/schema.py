@@ -156,7 +156,7 @@ def target_column(schema: Schema, name: str) -> Column:
         "empty": "no row has a value",
         "constant": f"every row has the same value, {', '.join(column.examples)}",
         "id": "nearly every row has a value of its own, as ids have",
-        "date": "it holds dates; a column with the days from a first day (a number), or with the month (a category), can be",
+        "date": "it holds dates, which are not predicted; add a column with the days since a first day (a number) or with the month (a category)",
     }
     if column.kind in reasons and (not column.said or column.kind == "date"):
         raise WeftError(
@@ -211,7 +211,7 @@ def _column(
         name,
         _kind(said, judged.kind),
         said is not None,
-        "as you said" if said else judged.why,
+        "set by you" if said else judged.why,
         len(values) - len(present),
         len(counts),
         tuple(_shown(value) for value in list(first.values())[:EXAMPLES]),
@@ -298,4 +298,4 @@ def _table(columns: Sequence[Column]) -> TextTable:
     names = map(say, ("column", "kind", "missing", "different", "examples"))
     heads = [TableColumn(name, right=place in (2, 3)) for place, name in enumerate(names)]
     said = any(column.said for column in columns)
-    return TextTable(heads, cells, note=say("* as you said") if said else "")
+    return TextTable(heads, cells, note=say("* set by you") if said else "")

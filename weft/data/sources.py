@@ -243,7 +243,7 @@ class FilesConfig(DataSource):
         shares = {TRAIN: 1.0, VALIDATION: self.division.validation, TEST: self.division.test}
         if shares.get(wanted, 0) > 0 and wanted not in assigned:
             raise WeftError(
-                f"{self.path}: {groups:,} groups are too few to divide, none is in the split '{wanted}': say each "
+                f"{self.path}: {groups:,} groups are too few to divide, none is in the split '{wanted}': write each "
                 "row's split in a column 'split', or change --data.source.division.validation, .test or .seed"
             )
 

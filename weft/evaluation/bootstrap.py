@@ -57,7 +57,11 @@ class Estimate:
         """Returns the caveat about the interval, or an empty string."""
         if self.groups is None or self.groups >= FEW_GROUPS:
             return ""
-        return "1 group: no interval" if self.groups == 1 else f"{self.groups} groups: too narrow"
+        return (
+            "1 group: no interval"
+            if self.groups == 1
+            else f"{self.groups} groups: interval too narrow"
+        )
 
     def interval(self, digits: int = 1) -> str:
         """Formats the interval with its warning."""

@@ -96,7 +96,7 @@ class Leakage:
         return [
             *found,
             *(f"not compared: {what}" for what in self.not_compared),
-            *(f"not found: training {limit}" for limit in limits),
+            *(f"this audit cannot find training {limit}" for limit in limits),
         ]
 
     def findings(self) -> dict[str, Finding]:

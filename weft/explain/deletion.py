@@ -42,8 +42,8 @@ class Deletion:
         if self.method != "occlusion":
             return ""
         return (
-            "occlusion marks parts by deleting each alone in the same way, so the test is nearly "
-            "circular: do not compare it with other methods by this number"
+            "occlusion also finds parts by deleting them, so this test is nearly circular: do not use this number "
+            "to compare it with other methods"
         )
 
 

@@ -68,6 +68,6 @@ def raw_field(batch: Batch, stream: str) -> Field:
     if not isinstance(value, Field):
         what = "cached features" if isinstance(value, Features) else "nothing"
         raise WeftError(
-            f"stream '{stream}' is {what}, expected raw input: nothing can be taken away"
+            f"stream '{stream}' is {what}, expected raw input: no part of it can be removed"
         )
     return value

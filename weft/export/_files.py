@@ -64,7 +64,7 @@ def picture_processor(picture: ImageConfig, vision: ViTConfig, kind: str) -> dic
     """The content of transformers' preprocessor_config.json. kind: CLIP or Siglip. Raises WeftError for fit pad."""
     if picture.fit == "pad":
         raise WeftError(
-            "transformers crops or squashes a picture to a square, this run borders it (fit pad)"
+            "transformers crops or squashes a picture to a square, this run pads it (fit pad)"
         )
     side = {"height": picture.size, "width": picture.size}
     cropped = picture.fit == "crop"

@@ -138,7 +138,7 @@ def _onnx_file(run: TrainedModel, stream: str, example: Field) -> Path:
         raise WeftError(f"the tower has {size:,} bytes, expected at most {LARGEST:,}")
     graph = graph_of(run.model, stream, example)
     if example.mask is not None and 1 not in graph.lengths:
-        raise WeftError("the tower is no graph for any length")
+        raise WeftError("the tower cannot be exported with a variable input length")
     path.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as work:
         made = Path(work) / path.name

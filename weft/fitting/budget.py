@@ -127,6 +127,6 @@ def part(table: Table, strata: Ints, count: int, seed: int) -> Rows | None:
 def said_of_part(count: int, rows: int) -> str:
     """The note that only `count` of `rows` rows are used."""
     return (
-        f"{count:,} of {rows:,} rows are used, drawn by the seed: there is no time to read the features of "
-        "all (more --minutes reads more)"
+        f"{count:,} of {rows:,} rows are used, sampled at random: there is no time to read the features of "
+        "all (a larger --minutes uses more)"
     )

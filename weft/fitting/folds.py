@@ -149,7 +149,7 @@ def grouped_folds(clusters: Ints, strata: Ints, folds: int, seed: int) -> list[F
     folds = min(folds, len(names))
     if folds < 2:
         raise WeftError(
-            "all rows belong to one group, so no row can be measured by a model of others"
+            "all rows belong to one group, so no model can be measured on groups that it was not trained on"
         )
     _, strata = np.unique(strata, return_inverse=True)
     counts = np.zeros((len(names), strata.max() + 1))

@@ -32,8 +32,8 @@ def logistic_seconds(matrix: Matrix, classes: int) -> float:
 def said_of_means(classes: int) -> str:
     """The note that class means replace a logistic regression."""
     return (
-        f"{classes:,} classes: there is no time for a logistic regression, so linear models compare with the mean of "
-        "each class (more --minutes may try it)"
+        f"{classes:,} classes: there is no time for a logistic regression, so linear models predict the class with "
+        "the nearest mean (a larger --minutes may allow it)"
     )
 
 

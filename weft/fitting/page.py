@@ -39,7 +39,7 @@ def _lead(found: "FitResult") -> html.Html:
         careful.append(f"{len(found.bad):,} rows cannot be read and are left out.")
     if found.alarms:
         careful.insert(
-            0, "Be careful: what stands in a red box below may make the numbers worthless."
+            0, "Be careful: a problem in a red box below may make the numbers worthless."
         )
     return html.join(
         html.lead(
@@ -108,8 +108,8 @@ def _columns(important: Sequence[Importance], explained: str, metric: Metric) ->
     return html.section(
         "Columns",
         html.paragraph(
-            f"How much worse {explained} gets where a column is that of other groups (permutation importance), on "
-            "rows that it was not trained on."
+            f"Permutation importance: how much worse {explained} gets when the values of a column are exchanged "
+            "between groups. Measured on rows that it was not trained on."
         ),
         charts.interval_chart(rows, f"Loss of {metric.words}", metric.unit or "number", 0.0),
     )

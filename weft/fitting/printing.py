@@ -38,7 +38,10 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
         tell(line)
     if len(found.important) > 1:
         metric = found.board.metric
-        tell(f"what {found.explained} loses where a column is that of other rows ({metric.axis}):")
+        tell(
+            f"permutation importance: how much worse {found.explained} gets when a column is exchanged between rows "
+            f"({metric.axis}):"
+        )
         for one in found.important[:NAMED]:
             interval = one.loss.interval(metric.digits)
             tell(f"  {one.column}: {one.loss.value:.{metric.digits}f} ({interval})")

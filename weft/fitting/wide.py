@@ -66,11 +66,11 @@ def _kept(path: Path, stamp: str) -> int | None:
 def said_of_columns(count: int, columns: int) -> str:
     """The note that only `count` of `columns` columns are read."""
     return (
-        f"{count:,} of {columns:,} columns are read, drawn by the seed: there is no time for all (more --minutes "
-        "reads more)"
+        f"{count:,} of {columns:,} columns are used, sampled at random: there is no time to read all (a larger "
+        "--minutes uses more)"
     )
 
 
 def said_of_worth(count: int, columns: int) -> str:
     """The note that the importance of only `count` of `columns` columns was measured."""
-    return f"What a column is worth is given for {count:,} of {columns:,} columns: there was no time for more"
+    return f"The importance of {count:,} of {columns:,} columns was measured: there was no time for more"

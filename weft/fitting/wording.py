@@ -25,7 +25,7 @@ def recommended(board: Leaderboard, test: Score | None = None) -> list[str]:
     ]
     if test is not None:
         found.append(
-            "On the test rows, which nothing was chosen by, the recommended model has "
+            "On the test rows, which were not used to choose a model, the recommended model has "
             f"{_amount(test.metric, test.shown)} ({test.interval})."
         )
     return found
@@ -37,15 +37,16 @@ def compared(board: Leaderboard) -> list[str]:
     found = []
     if chosen is not best:
         found.append(
-            f"{best.candidate.name} has the best number, {_score(metric, best)}, but the data do not tell the two "
-            "apart: the simpler one is recommended."
+            f"{best.candidate.name} has the best score, {_score(metric, best)}, but the two do not differ clearly: "
+            "the simpler one is recommended."
         )
     constant = next(e for e in board.entries if e.candidate.model == "constant")
     if chosen is constant:
-        found.append("No model predicts it clearly better than without looking at any column.")
+        found.append("No model is clearly better than a constant prediction, which uses no column.")
     else:
         found.append(
-            f"Without looking at any column ({constant.candidate.name}) one gets {_score(metric, constant)}."
+            f"A constant prediction, which uses no column ({constant.candidate.name}), gets "
+            f"{_score(metric, constant)}."
         )
     return found
 

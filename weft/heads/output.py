@@ -112,7 +112,7 @@ class Output(Settings, ABC):
         said: values of these rows, of this part or of others. Raises WeftError if there is no score.
         """
         raise WeftError(
-            f"what a {type(self).__name__} says has no score, so it cannot be explained"
+            f"the answer of a {type(self).__name__} has no score, so it cannot be explained"
         )
 
     def score_text(self, value: float) -> str:

@@ -90,7 +90,7 @@ class TextOutput(Output):
                 self.text(part.learned).state() != text.state()
             ):
                 raise WeftError(
-                    "the models have different vocabularies, expected one to write together"
+                    "the models have different vocabularies, expected the same one in an ensemble"
                 )
         device = parts[0].context.tokens.device
         writers = [(_writer(part), part.context) for part in parts]

@@ -73,7 +73,7 @@ def _type(name: str, values: Sequence[Any]) -> ColumnType:
     for value in values:
         if not isinstance(value, str | bool | int | float | np.generic):
             raise WeftError(
-                f"column '{name}' holds a {type(value).__name__}, expected text, numbers or truths, which metadata can be"
+                f"column '{name}' holds a {type(value).__name__}, expected metadata: text, numbers, true or false"
             )
     return "text"
 

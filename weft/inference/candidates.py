@@ -191,7 +191,7 @@ def score_candidates(
                 found.scores.setdefault(name, []).extend(ranker.scores(fused, asked))
                 found.said.setdefault(name, []).extend(ranker.said(fused))
     if not found.rows:
-        raise WeftError("no row of the data set can be read and has what the context is made of")
+        raise WeftError("no row of the data set can be read and has the streams of the context")
     return replace(found, said={name: said for name, said in found.said.items() if said})
 
 

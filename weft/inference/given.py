@@ -42,7 +42,7 @@ def given(
     lengths = {len(found) for found in lists.values()} or {1}
     if len(lengths) > 1:
         told = ", ".join(f"{len(found)} of '{stream}'" for stream, found in lists.items())
-        raise WeftError(f"got {told}, expected as many of each, or one for all")
+        raise WeftError(f"got {told}, expected the same number of each, or one for all")
     (count,) = lengths
     if not count:
         raise WeftError(f"got an empty list of '{next(iter(lists))}', expected one or more")

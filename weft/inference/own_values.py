@@ -81,7 +81,7 @@ def _in_memory(raw: np.ndarray | Image.Image, kind: Kind) -> Media:
     if kind not in EXAMPLES:
         return media_of(raw, kind)
     if isinstance(raw, Image.Image):
-        hint = "; the frames of one video are a list in a list" if kind == "video" else ""
+        hint = "; write the frames of one video as a list inside a list" if kind == "video" else ""
         raise WeftError(f"is a picture, expected a {NOUNS[kind]}{hint}")
     raise WeftError(
         f"is an array of {raw.dtype} {raw.shape} without a rate, expected {EXAMPLES[kind]}"

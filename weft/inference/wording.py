@@ -25,7 +25,7 @@ PROTOCOL = {
     "questions_with_relevance": "questions with graded answers",
     "left_out_unreadable": "left out: cannot be read",
     "left_out_without_partner": "left out: nothing matches",
-    "interval": "how intervals were made",
+    "interval": "how intervals were computed",
     "constants": "constant guesses learned from",
     "averaged_over": "probabilities averaged over",
     "views": "views of each row",

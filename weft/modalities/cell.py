@@ -156,7 +156,7 @@ class Cell:
         named = isinstance(names, list) and all(isinstance(name, str) for name in names)
         finite = all(isinstance(n, int | float) and math.isfinite(n) for n in numbers)
         if not named or not finite or len(numbers) != 2 + QUANTILES or numbers[1] <= 0:
-            raise WeftError(f"its names or numbers are not those of a {self.config.kind}")
+            raise WeftError(f"its saved names or numbers do not fit a {self.config.kind}")
         self._mean, self._std = float(numbers[0]), float(numbers[1])
         self._unit = str(state.get("unit", ""))  # older runs have none
         self._labels = Labels(names, self.config.merge)

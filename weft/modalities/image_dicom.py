@@ -112,7 +112,8 @@ def _warn_of_range(bits: int, window: Window) -> None:
     if bits not in _WARNED:
         _WARNED.add(bits)
         log.warning(
-            "DICOM pictures say no window and use less than a quarter of their %s bits: weft train RECIPE reads them with "
+            "DICOM pictures have no window setting and use less than a quarter of their %s bits: weft train RECIPE "
+            "reads them with "
             "level and window, such as --data.streams.image.level %g --data.streams.image.window %g",
             bits,
             *window,

@@ -79,7 +79,7 @@ class MovingPart:
             look = torch.zeros(1)
         if state != [] and look.dim() != 2:
             raise WeftError(
-                f"the look of the moving part is {state!r:.60}, expected rows of numbers"
+                f"the saved appearance of the moving part is {state!r:.60}, expected rows of numbers"
             )
         self.look = look if state else None
 

@@ -96,7 +96,7 @@ class Ngrams(TokenParts):
     def restore(self, state: Mapping[str, Any]) -> None:
         names = state.get("names")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise WeftError("its n-grams are no list of strings")
+            raise WeftError("its n-grams are not a list of strings")
         self._use(names)
 
     def names_of(self, values: Tensor) -> list[str | None]:

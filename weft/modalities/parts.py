@@ -52,8 +52,8 @@ class TokenParts:
         """(B, T) bool. Raises WeftError for values of another shape."""
         if field.values.ndim not in (2, 3):
             raise WeftError(
-                f"values of shape {tuple(field.values.shape)} have no parts that could be taken away, "
-                "expected tokens (B, T) or (B, T, D), or a modality that is Removable"
+                f"values of shape {tuple(field.values.shape)} have no parts that could be removed, expected tokens "
+                "(B, T) or (B, T, D), or a modality that is Removable"
             )
         named = [[name is not None for name in self._names(row)] for row in field.values.cpu()]
         return _real(field) & torch.tensor(named, device=field.values.device)

@@ -106,7 +106,7 @@ def _of_open_clip(folder: Path) -> Processor:
             interpolation=method,
         )
     except (TypeError, ValueError) as error:
-        raise WeftError(f"{path}: says of pictures what cannot be: {error}") from None
+        raise WeftError(f"{path}: has picture settings that are not possible: {error}") from None
 
 
 def _checked(settings: Mapping[str, Any], path: Path) -> Processor:
@@ -115,7 +115,7 @@ def _checked(settings: Mapping[str, Any], path: Path) -> Processor:
         size, fit, crop = _square(settings)
         return Processor(mean, std, size, fit, crop, _RESAMPLING.get(settings.get("resample", -1)))
     except (TypeError, ValueError, KeyError, ArithmeticError) as error:
-        raise WeftError(f"{path}: says of pictures what cannot be: {error}") from None
+        raise WeftError(f"{path}: has picture settings that are not possible: {error}") from None
 
 
 def _statistics(settings: Mapping[str, Any]) -> tuple[RGB | None, RGB | None]:

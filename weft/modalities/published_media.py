@@ -86,7 +86,7 @@ def _checked(kind: str, settings: Values, path: Path) -> SoundProcessor:
     try:
         return _KINDS[kind](settings)
     except (TypeError, ValueError, KeyError, ArithmeticError) as error:
-        raise WeftError(f"{path}: says of sounds what cannot be: {error}") from None
+        raise WeftError(f"{path}: has sound settings that are not possible: {error}") from None
 
 
 def _size(settings: Values, name: str, most: int = 1_000_000) -> int:

@@ -55,8 +55,8 @@ class Text:
             return _cleaned(raw, "caption")
         if not isinstance(raw, Alternatives):
             raise WeftError(
-                f"a caption is a {type(raw).__name__}, expected a string or alternatives; where a list "
-                "in this column holds several captions, say so: --columns COLUMN=text"
+                f"a caption is a {type(raw).__name__}, expected a string or alternatives; if lists in this column "
+                "hold several captions, set --columns COLUMN=text"
             )
         if not raw:
             raise WeftError("the list of captions is empty")

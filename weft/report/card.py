@@ -23,7 +23,7 @@ OPEN_PAIRS, SHOWN_PAIRS = 4, 24
 """Number of rows and pairs shown unfolded, and in total."""
 
 SOUND = "Every row could be read, and none looks wrong."
-UNSUSPICIOUS = "No duplicates and nothing that the splits share was found."
+UNSUSPICIOUS = "No duplicates were found, and the splits share no rows."
 RATES: dict[Kind, str] = {"audio": "samples a second", "video": "frames a second"}
 ALTERNATIVES = "alternatives of "
 
@@ -74,8 +74,8 @@ def _lead(report: DataReport) -> html.Html:
     careful = _cautions(report)
     return html.lead(
         [
-            ("What they hold", f"{holds}{splits}.", False),
-            ("In what state", f"{'; '.join(state)}." if state else SOUND, bool(state)),
+            ("Content", f"{holds}{splits}.", False),
+            ("Condition", f"{'; '.join(state)}." if state else SOUND, bool(state)),
             ("Be careful", " ".join(careful) or UNSUSPICIOUS, bool(careful)),
         ]
     )
@@ -92,7 +92,9 @@ def _cautions(report: DataReport) -> list[str]:
     if within > 0:
         found.append(f"Pairs of rows that are equal or nearly equal within a split: {within:,}.")
     if report.metadata:
-        found.append("The pictures' files hold more than pixels, such as where they were taken.")
+        found.append(
+            "The picture files contain metadata, such as the place where a picture was taken."
+        )
     return found
 
 
@@ -270,7 +272,7 @@ def _metadata(report: DataReport) -> list[html.Html]:
     if not report.metadata:
         return []
     found = ", ".join(f"{kind} of {count:,}" for kind, count in report.metadata.items())
-    return [html.notice(f"The pictures' files tell more than the pixels: {found}.", warning=True)]
+    return [html.notice(f"The picture files contain metadata: {found}.", warning=True)]
 
 
 def _histograms(report: DataReport, names: Sequence[str], *others: html.Html) -> list[html.Html]:

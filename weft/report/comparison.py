@@ -95,9 +95,9 @@ def _lead(report: ComparisonReport) -> html.Html:
             f"{baseline_words(found[0])}: {amount_of(metric, found[1])}."
         )
     careful = (
-        f"{listed(ties)} {'is' if len(ties) == 1 else 'are'} not told apart from it by these rows."
+        f"{listed(ties)} {'is' if len(ties) == 1 else 'are'} not clearly different from it on these rows."
         if ties
-        else "All others are told apart from it by these rows."
+        else "All others are clearly different from it on these rows."
     )
     budget = report.facts.get("budget of a run")
     what = f"{names}, by {metric.words}" + (f", after {budget} each." if budget else ".")

@@ -66,7 +66,7 @@ def _stream_weights(found: Sequence[StreamWeight]) -> Html:
         for one in found
     ]
     axis = say("percent, mean over the recognised words")
-    return charts.interval_chart(rows, "How far each stream was believed", axis)
+    return charts.interval_chart(rows, "Weight of each stream", axis)
 
 
 def _slices(found: Slices) -> Html:

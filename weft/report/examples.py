@@ -108,7 +108,7 @@ def _listed_answers(answers: Sequence[tuple[Answer, Display]], missed: Sequence[
     listed = f"<ol>{''.join(lines)}</ol>"
     if missed:
         right = html.text(" / ".join(display.text for display in missed))
-        return Html(f"{listed}<p><small>{say('Right would have been:')} {right}</small></p>")
+        return Html(f"{listed}<p><small>{say('Right answer:')} {right}</small></p>")
     return Html(listed)
 
 

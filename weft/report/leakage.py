@@ -27,7 +27,7 @@ def leakage_box(measured: Sequence[Measured]) -> Html:
     worst = min(audits.values(), key=_gravity)
     lines = [listed(_said(worst)) + full_stop()]
     if not alone:
-        lines.append(say(f"This is of {listed(titles[str(worst.to_json())])}."))
+        lines.append(say(f"This finding is about {listed(titles[str(worst.to_json())])}."))
     if absent:
         lines.append(say(f"Not audited: {listed(absent)}."))
     parts = [html.text(" ".join(lines))]

@@ -58,7 +58,8 @@ def confusion_matrix(found: Confusion, title: str) -> Html:
         f'<text transform="translate(12 {top + side / 2:.1f}) rotate(-90)" text-anchor="middle">{say("right")}</text>'
     )
     note = say(
-        "Numbers of rows. The stronger the colour, the larger the share of the row; right answers are framed."
+        "Each cell counts rows of the data. The stronger the colour, the larger the cell's share of its matrix row; "
+        "right answers are framed."
     )
     if not found.whole:
         note += " " + say(f"{len(labels)} of {found.classes} classes: those with the most errors.")
@@ -107,8 +108,8 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
     ece = found.ece
     interval = f" (95% interval {ece.interval})" if ece.interval else ""
     note = say(
-        f"Of {found.of}. Bars below the dashed line: the model is too sure. Strong bars hold many predictions. "
-        f"Expected calibration error: {amount(ece)}{interval}."
+        f"Calibration for {found.of}. Bars below the dashed line: the model is overconfident. Darker bars hold more "
+        f"predictions. Expected calibration error: {amount(ece)}{interval}."
     )
     return drawing(title, [], "".join(body), SIDE + TOP + BOTTOM, note)
 
@@ -125,7 +126,7 @@ def scatter(found: Residuals, title: str) -> Html:
         f"{tip(say(f'right {shown(right)}, predicted {shown(said)}'))}</circle>"
         for right, said in points
     ]
-    note = "Rows drawn at random. On the dashed line the prediction is right."
+    note = "A random sample of the rows. On the dashed line the prediction is right."
     return drawing(title, [], "".join(body), SIDE + TOP + BOTTOM, note)
 
 

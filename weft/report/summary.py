@@ -11,7 +11,7 @@ from weft.report import html
 from weft.report.html import Html
 from weft.report.records import Measured, RunRecord, RunReport
 
-SOUND = "Nothing was found that speaks against the numbers."
+SOUND = "No reason was found to doubt the numbers."
 
 
 def summary(report: RunReport) -> Html:
@@ -48,7 +48,7 @@ def _trained(run: RunRecord) -> str:
         which = "the last step" if run.chosen == run.trained else f"step {run.chosen:,}"
         kept = f"; the weights of {which} were best on the validation split and are used"
     if run.averaged is not None:
-        kept = f"; of its weights {run.averaged.alpha:g} are the fine-tuned ones and the rest those that it started from"
+        kept = f"; its weights are a weighted mean: {run.averaged.alpha:g} fine-tuned weights, the rest starting weights"
     return (
         f"{what}{sized} was trained {steps}on {rows}{run.data or 'the data of its recipe'}{kept}."
     )
@@ -101,7 +101,7 @@ def verdict(score: Score, baseline: float) -> str:
         return "better than"
     if score.metric.better_than(baseline, best):
         return "worse than"
-    return "not told apart from"
+    return "not clearly different from"
 
 
 def headlines(result: TaskResult) -> list[tuple[str, Score]]:
@@ -154,7 +154,7 @@ def cautions(report: RunReport) -> list[str]:
 def _leakage(measured: Measured) -> list[str]:
     leakage = measured.result.leakage
     if leakage is None:
-        return ["Nobody looked whether the measured rows are also training rows"]
+        return ["It was not checked whether the measured rows are also training rows"]
     if leakage.shared:
         return ["Measured rows are also training rows, so the scores may be too high"]
     if leakage.suspected:

@@ -100,12 +100,12 @@ def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
     ]
     if result.predictions:
         found = predictions(result.predictions, rows, measured.explained, measured.missing, first)
-        blocks.append(("Predictions, drawn at random", found))
+        blocks.append(("Random sample of the predictions", found))
     if result.drawings:
         parts = [*drawings(result.drawings, rows, first)]
         parts += [] if measured.strip is None else [strip(measured.strip)]
         parts += [] if measured.animation is None else [animated(measured.animation)]
-        blocks.append(("Drawn, rows at random", parts))
+        blocks.append(("Generated, for a random sample of the rows", parts))
     worst = [
         *worst_predictions(result.worst, rows),
         *(
@@ -148,7 +148,7 @@ def _missing_streams(table: MissingTable | None) -> list[Html]:
     of_all = [(label, scores[0]) for label, scores in table.rows()]
     drawn = [(label, s.value, s.low, s.high) for label, s in of_all if s is not None]
     axis = say(table.metric.axis)
-    chart = charts.interval_chart(drawn, "Scores of the streams that are left", axis)
+    chart = charts.interval_chart(drawn, "Scores with the remaining streams", axis)
     return [
         html.details(
             "Where streams are missing",
@@ -160,10 +160,8 @@ def _missing_streams(table: MissingTable | None) -> list[Html]:
 
 
 def _searched(searched: int, rows: int) -> str:
-    among = f"{searched:,} of {rows:,} training rows, drawn at random"
-    return (
-        f"The most alike for the model, among {among if searched < rows else 'all training rows'}."
-    )
+    among = f"{searched:,} of {rows:,} training rows, sampled at random"
+    return f"The rows that are most similar for the model, among {among if searched < rows else 'all training rows'}."
 
 
 def _streams(measured: Measured) -> list[str]:

@@ -25,7 +25,7 @@ def weighed_legend(found: Sequence[Prediction]) -> Html:
         f'<span><i class="spot" style="background:{colour(n)}"></i>{_name(stream)}</span>'
         for n, stream in enumerate(streams)
     )
-    what = say("below each word how far each stream was believed while it was said, in percent:")
+    what = say("below each word: the weight of each stream while the word was spoken, in percent:")
     return Html(f'<div class="legend"><span>{html.text(what)}</span>{keys}</div>')
 
 

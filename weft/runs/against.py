@@ -93,8 +93,8 @@ def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:
         one, two = result.values[metric], other.values[metric]
         if not torch.equal(one.groups, two.groups):
             raise WeftError(
-                f"{name}: was measured on {len(two.groups)} other rows, expected the same {len(one.groups)} rows as of the "
-                "first run"
+                f"{name}: was measured on {len(two.groups)} rows that differ from the {len(one.groups)} rows of the "
+                "first run, expected the same rows"
             )
         compared = compare(
             two.values.numpy(), one.values.numpy(), one.groups.numpy(), statistic=one.of or "mean"

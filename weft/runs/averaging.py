@@ -100,7 +100,9 @@ def _curve(
 ) -> Curve:
     validate = validation(recipe, model, run.learned, run.device)
     if validate is None:
-        raise WeftError(f"{run.folder}: its recipe has no task, by which alpha could be chosen")
+        raise WeftError(
+            f"{run.folder}: its recipe has no task, so alpha cannot be chosen by a score"
+        )
     points: dict[float, Score] = {}
     name = recipe.run.monitor
     for alpha in sorted(set(alphas)):

@@ -46,7 +46,8 @@ def _check_mix(recipe: Recipe, mix: MixConfig) -> None:
     for stream in mix.streams:
         if stream in recipe.data.cache:
             raise WeftError(
-                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is read anew"
+                f"data.mix.streams names '{stream}', whose features are cached: expected a stream that is not in "
+                "data.cache"
             )
     for name, objective in recipe.objectives.items():
         if not isinstance(objective, WeighsMixed):
@@ -77,7 +78,8 @@ def _check_noise_only(recipe: Recipe, config: NoiseOnlyConfig) -> None:
             )
     if config.stream in data.cache:
         raise WeftError(
-            f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is read anew"
+            f"data.noise_only.stream is '{config.stream}', whose features are cached: expected a stream that is not "
+            "in data.cache"
         )
 
 
@@ -91,8 +93,8 @@ def _check_chain(recipe: Recipe, chain: ChainConfig) -> None:
         )
     if recipe.data.cache:
         raise WeftError(
-            "data.chain puts rows together, whose streams are read anew, but data.cache has "
-            f"{', '.join(sorted(recipe.data.cache))}: leave one of them out"
+            "data.chain joins the raw values of rows, but data.cache caches "
+            f"{', '.join(sorted(recipe.data.cache))}: remove one of the two"
         )
 
 
@@ -102,13 +104,13 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
     cached = sorted(recipe.data.cache)
     if cached:
         raise WeftError(
-            f"data.splice puts rows together, whose streams are read anew, but data.cache has {', '.join(cached)}: "
-            "leave one of them out"
+            f"data.splice joins the raw values of rows, but data.cache caches {', '.join(cached)}: remove one of "
+            "the two"
         )
     for stream, config in recipe.data.streams.items():
         if isinstance(config, AudioConfig | VideoConfig) and stream not in splice.streams:
             raise WeftError(
-                f"data.splice.streams lacks '{stream}', which would stay as it is beside parts of other rows: expected "
+                f"data.splice.streams lacks '{stream}', which would then not match the spliced streams: expected "
                 "every stream of sounds or videos"
             )
     for stream in splice.streams:
@@ -119,7 +121,7 @@ def _check_splice(recipe: Recipe, splice: SpliceConfig) -> None:
             )
         if isinstance(config, VideoConfig) and config.sampling.method != "dense":
             raise WeftError(
-                f"data.splice.streams names '{stream}', of which {config.sampling.method} frames are read, expected "
+                f"data.splice.streams names '{stream}', which samples {config.sampling.method} frames, expected "
                 "sampling.method dense"
             )
 

@@ -124,7 +124,8 @@ def _parts(values: Sequence[str], together: int, where: str) -> list[str]:
     """Groups the values, `together` at a time, as `held_out` expects them."""
     if not 1 <= together < len(values) or len(values) % together:
         raise WeftError(
-            f"{where} has {len(values)} values, {together} are to be left out together, expected a divisor"
+            f"{where} has {len(values)} values, which cannot be divided into sets of {together} that are left out "
+            "together, expected a divisor"
         )
     return [BETWEEN.join(values[n : n + together]) for n in range(0, len(values), together)]
 

@@ -62,10 +62,11 @@ def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
     answered, refused = f"{one.answered:.1%}", f"{one.refused:.1%}"
     if one.cutoff is None:
         return say(
-            f"no cut-off for '{stream}': where {answered} of nonsense is answered, {refused} of real queries would be refused"
+            f"no cut-off for '{stream}': if {answered} of nonsense queries get results, {refused} of real queries "
+            "get none"
         )
     return say(
-        f"cut-off for '{stream}': {answered} of nonsense answered, {refused} of real queries refused"
+        f"cut-off for '{stream}': {answered} of nonsense queries get results, {refused} of real queries get none"
     )
 
 
@@ -86,7 +87,7 @@ def calibration(
     real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, counts.real)
     if len(real) < FEWEST:
         rows_there = counted(len(real), "row")
-        raise WeftError(f"{rows_there} of validation with it, expected {FEWEST}")
+        raise WeftError(f"{rows_there} of the validation split can be used, expected {FEWEST}")
     found = run.embed(**{stream: nonsense(kind, counts.nonsense, SEED, texts)})
     assert isinstance(found, Tensor)
     return calibrated(found, real, known, _best(index, found), _best(index, real), most)

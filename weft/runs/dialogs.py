@@ -52,7 +52,8 @@ def asked_after(
         raise WeftError(f"{run.folder}: this run reads no text, so nothing can be asked")
     if turns and history is None:
         raise WeftError(
-            f"got {len(turns) + 1} questions, expected 1: the run {run.folder} reads nothing of what was said before"
+            f"got {len(turns) + 1} questions, expected 1: the run {run.folder} does not read earlier turns of a "
+            "dialog"
         )
     found = {**values, asked: question}
     return {**found, history: said_before(turns)} if turns and history is not None else found
@@ -68,7 +69,8 @@ def converse(
     question, history = question_stream(run, values), history_stream(run)
     if further and (history is None or question is None):
         raise WeftError(
-            f"got {len(further) + 1} questions, expected 1: the run {run.folder} reads nothing of what was said before"
+            f"got {len(further) + 1} questions, expected 1: the run {run.folder} does not read earlier turns of a "
+            "dialog"
         )
     found = answers(run, values, head, k)
     yield found

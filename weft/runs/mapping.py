@@ -126,11 +126,11 @@ def _in_ranges(points: list[MapPoint]) -> list[MapPoint]:
 
 
 def _note(rows: int, names: Sequence[str]) -> str:
-    what = "what the model makes of all streams" if names == [""] else "embeddings"
+    what = "the model's joint vectors of all streams" if names == [""] else "embeddings"
     mean = ", the mean of each stream subtracted" if len(names) > 1 else ""
     return (
-        f"t-SNE of {what} of {rows:,} measured rows, drawn at random{mean}. Rows that lie side by side are alike "
-        "for the model; far distances and directions mean nothing."
+        f"t-SNE of {what} of {rows:,} measured rows, sampled at random{mean}. Rows that lie side by side are "
+        "similar for the model; long distances and directions mean nothing."
     )
 
 

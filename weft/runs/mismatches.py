@@ -134,8 +134,8 @@ def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, 
     if training is None or validation is None:
         lacking = "training" if training is None else "validation"
         raise WeftError(
-            f"{run.folder}: its {lacking} rows are not at hand, on which mismatches are learned; call "
-            "this once where they are: what it needs is kept beside the run"
+            f"{run.folder}: its {lacking} rows are not available, but mismatch detection is fitted on them; run "
+            "this once where they are available, and the result is saved beside the run"
         )
     scorer = PairScorer.fit(
         _pairs(run, training, settings, FITTED),

@@ -39,7 +39,9 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
     elif data is not None:
         kept = FilesConfig(Path(data))
     else:
-        raise WeftError("what is said of a table (--columns, ...) needs the table: --data PATH")
+        raise WeftError(
+            "options that describe a table (--columns, ...) need the table: --data PATH"
+        )
     other = (
         data is not None
     )  # the recipe's joins, controls and folds do not apply to the user's files
@@ -121,7 +123,6 @@ def _not_found(stream: str, where: str, schema: Schema) -> DataError:
         if stream == "image" and "--images-dir" in note
     ]
     return DataError(
-        f"stream '{stream}' wants a column '{stream}', the rows have {has}; name one with {flag}"
-        f"{''.join(notes)}",
+        f"stream '{stream}' needs a column '{stream}', the rows have {has}; name one with {flag}{''.join(notes)}",
         source=where,
     )

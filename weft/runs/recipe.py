@@ -67,7 +67,7 @@ class DataConfig(Settings):
     def __post_init__(self) -> None:
         if self.by_group and self.bucketing.stream is not None:
             raise ValueError(
-                "data.by_group and data.bucketing both say which rows are in a batch, expected one of them"
+                "data.by_group and data.bucketing both choose the rows of a batch, expected one of them"
             )
         if self.splice is not None and self.chain is not None:
             raise ValueError(

@@ -67,8 +67,8 @@ def _lengths(
     kept = tensors.get("lengths")
     if kept is None or kept.shape != (len(training),) or about.get("rows") != rows:
         raise WeftError(
-            f"{path}: holds the lengths of {0 if kept is None else len(kept)} training rows, expected those "
-            f"of the {len(training)} rows as they are: the data is not what it was when the run began"
+            f"{path}: holds the lengths of {0 if kept is None else len(kept)} training rows, expected "
+            f"{len(training)}: the data changed after the run began"
         )
     found: NDArray[np.int64] = kept.numpy()
     return found

@@ -240,8 +240,8 @@ def _of_lengths(
     what = f"transcript needs more places in time than its row has, and is not learned: {worst}"
     if read == len(short):
         raise WeftError(
-            f"{short[0].source}: no transcript of the {read} rows that were read can be learned: {worst} "
-            "(an encoder that halves time less often gives more)"
+            f"{short[0].source}: no transcript of the {read} rows that were read can be learned: {worst} (an "
+            "encoder with less downsampling in time gives more places)"
         )
     yield Finding(what, len(short), len(chosen), short[0].source)
 

@@ -40,8 +40,8 @@ def check_whole(folder: Path) -> None:
     for name in (MODEL, WEIGHTS):
         if not (folder / name).exists():
             raise WeftError(
-                f"{folder}: its training has not come to a first evaluation ({name} is missing"
-                f"{state and f'; {state}'}); go on with: weft train --resume {folder}"
+                f"{folder}: its training has not reached its first evaluation ({name} is "
+                f"missing{state and f'; {state}'}); continue with: weft train --resume {folder}"
             )
     if state:
         log.warning(

@@ -38,7 +38,7 @@ METRICS = {
 }
 """Name of a count in `weft.evaluation.captions` -> the metric."""
 _ONE_SENTENCE = "the commonest caption of the training rows, said of every picture"
-_NO_TRAINING_ROWS = "not measured: the training rows are not at hand"
+_NO_TRAINING_ROWS = "not measured: the training rows are not available"
 
 
 @dataclass(frozen=True)

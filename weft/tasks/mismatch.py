@@ -179,8 +179,8 @@ class Mismatch:
         )
         if config.score not in scorer.scores:
             raise WeftError(
-                f"score '{config.score}' needs the training rows, which are not at hand; these do "
-                f"not: {', '.join(scorer.scores)}"
+                f"score '{config.score}' needs the training rows, which are not available; these do not: "
+                f"{', '.join(scorer.scores)}"
             )
         exchanged = {}
         for partner in config.partners:

@@ -11,7 +11,7 @@ from weft.inference.diagnostics import Slices, StreamWeight
 from weft.inference.results import TaskResult
 from weft.inference.wording import protocol_words
 
-BELIEVED = "how far each stream was believed, mean over the recognised words:"
+BELIEVED = "weight of each stream, mean over the recognised words:"
 
 
 def print_result(result: TaskResult, console: Console | None = None) -> None:

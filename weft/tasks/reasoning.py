@@ -98,7 +98,9 @@ def _averaged(found: Predictions, dataset: Dataset, column: str) -> Predictions:
     names = [dataset[row].items.get(column) for row in found.rows]
     if None in names:
         source = dataset[found.rows[names.index(None)]].source
-        raise WeftError(f"{source}: has no '{column}', by which probabilities are averaged")
+        raise WeftError(
+            f"{source}: has no '{column}'; probabilities are averaged over rows with the same value of it"
+        )
     keys = torch.tensor([group_key(str(name)) for name in names])
     return replace(
         found,

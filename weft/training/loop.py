@@ -166,8 +166,8 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
                 rows = {"step": step, "player": player.name, "ids": error.ids}
                 write_text(folder / NONFINITE, json.dumps(rows, indent=2) + "\n")
             raise WeftError(
-                f"{folder}: training stopped at step {step}: {error}; all ids are in nonfinite.json, "
-                "the last checkpoint stays"
+                f"{folder}: training stopped at step {step}: {error}; all ids are in nonfinite.json, the last "
+                "checkpoint is kept"
             ) from None
         lead = f"{player.name}/" if len(players) > 1 else ""
         own = {f"{lead}loss": loss.total, **{f"{lead}{k}": v for k, v in loss.terms.items()}}

@@ -163,7 +163,9 @@ def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> N
             raise WeftError(f"objective '{name}' belongs to {whose}, expected one")
     if all(config.every > 1 for config in players.values()):
         turns = {player: config.every for player, config in players.items()}
-        raise WeftError(f"players take turns every {turns} steps, expected 1 of one of them")
+        raise WeftError(
+            f"players train every {turns} steps, expected at least one player that trains every step"
+        )
 
 
 def _check_rules(players: Mapping[str, PlayerConfig], run: RunConfig) -> None:

@@ -188,7 +188,7 @@ def _read_state(path: Path) -> tuple[dict[str, Any], dict[str, str], dict[str, s
         if not sizes or not isinstance(state, dict):
             raise ValueError("it names no files")
     except (WeftError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeftError(f"{path}: is no whole checkpoint: {STATE}: {error}") from None
+        raise WeftError(f"{path}: is not a complete checkpoint: {STATE}: {error}") from None
     for name, size in sizes.items():
         file = path / Path(name).name
         if not file.is_file() or file.stat().st_size != size:

@@ -68,7 +68,7 @@ class DrawnSource(DataSource):
     def open(self, split: str | None, errors: ErrorPolicy | None = None) -> Dataset:  # noqa: ARG002
         if split is None:
             raise WeftError(
-                f"a generated world has no end: name a split of {', '.join(self.splits)}"
+                f"a generated world has no fixed number of rows: name a split, one of {', '.join(self.splits)}"
             )
         name = split_name(split)
         if name not in self.splits:

@@ -57,7 +57,9 @@ def read_checkpoint(name: str, *, text: str = "text") -> Checkpoint:
     with loading(name):
         for activation in _activations(settings):
             if activation not in ACTIVATIONS:
-                raise WeftError(f"{name}: has activation '{activation}', which weft has not")
+                raise WeftError(
+                    f"{name}: has activation '{activation}', which weft does not support"
+                )
         try:
             return known[kind].convert(read_folder(folder), settings, Source(folder, text))
         except KeyError as error:

@@ -41,15 +41,19 @@ def address_of(path: Path | str) -> str | None:
     if ("@" in host and (scheme not in _ACCOUNTS or ":" in host)) or not (port or "0").isdigit():
         shown = f"{rest.rpartition('@')[2].partition('?')[0]}" if "@" in rest else named
         raise WeftError(
-            f"{scheme}://{shown}: the address holds a name or a password, which a run would keep: "
-            "give it without, and them where the store's client looks for them (~/.netrc, ~/.aws, ...)"
+            f"{scheme}://{shown}: the address contains a user name or a password, which would be saved in the run: "
+            "leave them out, and write them where the store's client looks for them (~/.netrc, ~/.aws, ...)"
         )
     if scheme not in SCHEMES:
         known = ", ".join(SCHEMES)
-        raise WeftError(f"{scheme}://{rest}: '{scheme}' is not read, expected one of {known}")
+        raise WeftError(
+            f"{scheme}://{rest}: '{scheme}' addresses cannot be read, expected one of {known}"
+        )
     if "?" in rest and scheme.startswith("http"):
         shown = f"{scheme}://{rest.partition('?')[0]}"
-        raise WeftError(f"{shown}: has a query after '?', which may hold a key: give it without")
+        raise WeftError(
+            f"{shown}: has a query after '?', which may contain a secret key: give the address without it"
+        )
     return f"{scheme}://{rest}"
 
 
@@ -106,7 +110,9 @@ class RemoteFile:
                     raise
                 time.sleep(PAUSE * 2**trial)
         if len(data) > stop - start:
-            raise WeftError(f"{self.address}: the server gives whole files only, expected ranges")
+            raise WeftError(
+                f"{self.address}: the server sends whole files only, expected one that supports range requests"
+            )
         return data
 
 

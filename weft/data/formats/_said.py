@@ -51,11 +51,11 @@ class Said:
         for key, value in self.columns.items():
             if key not in KINDS and value not in KINDS:
                 raise WeftError(
-                    f"--columns {key}={value}: {_unknown_kind(key, value)}; say KIND=COLUMN or COLUMN=KIND, "
-                    "such as image=Bild"
+                    f"--columns {key}={value}: {_unknown_kind(key, value)}; write KIND=COLUMN or COLUMN=KIND, such "
+                    "as image=Bild"
                 )
         if twice := {name for name in self.mentioned if self.mentioned.count(name) > 1}:
-            raise WeftError(f"columns: '{min(twice)}' is said to be two things, expected one")
+            raise WeftError(f"columns: '{min(twice)}' is named twice, expected one meaning or kind")
 
     @property
     def renames(self) -> dict[str, str]:
@@ -98,8 +98,8 @@ class Said:
             taken = meaning != name and meaning in names and meaning not in renames
             if taken and meaning not in ROLES:
                 raise DataError(
-                    f"--columns {meaning}={name}: there is a column '{meaning}' already, which would be lost; give that "
-                    "another name in the file, or leave this out",
+                    f"--columns {meaning}={name}: there is a column '{meaning}' already, which would be lost; "
+                    "rename that column in the file, or leave out this option",
                     source=source,
                 )
 

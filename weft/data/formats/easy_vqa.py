@@ -102,7 +102,7 @@ def _images(path: Path) -> list[Media]:
             images: np.ndarray = arrays["images"]
     except Exception as error:  # a damaged file makes numpy and zipfile raise nearly any exception
         raise WeftError(
-            f"{path}: cannot be read as arrays of which one is images: {error}"
+            f"{path}: cannot be read as arrays, one of them named images: {error}"
         ) from None
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise WeftError(

@@ -165,8 +165,8 @@ def _are_splits(contents: _Contents, root: Path) -> bool:
     is_class = len(splits) == 1 and not has_folders
     if splits and not (is_class and not contents.captioned and not contents.metadata):
         raise WeftError(
-            f"{root}: {_listed(splits)} named as a split, but {_listed(tops - splits)} not: expected "
-            "top folders that are all splits or all classes; rename or move some, or give the path of one"
+            f"{root}: {_listed(splits)} named like a split, but {_listed(tops - splits)} not: expected top folders "
+            "that are all splits or all classes; rename or move some, or give the path of one"
         )
     return False
 

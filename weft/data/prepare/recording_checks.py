@@ -31,7 +31,7 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
     if facts.damaged:
         yield f"{facts.damaged:,} frames cannot be decoded"
     if facts.beyond > max(SECONDS_SHORTER, SHORTER * facts.seconds):
-        yield f"the part ends {facts.beyond:.1f} s behind the end of the recording"
+        yield f"the part ends {facts.beyond:.1f} s after the end of the recording"
     if facts.said is not None:
         off = abs(facts.said - facts.seconds)
         if off > max(min(SECONDS_SHORTER, facts.said / 3), SHORTER * facts.said):

@@ -163,7 +163,7 @@ def _require_inside(value: Media) -> None:
     place = value.place
     if isinstance(place, FilePlace) and place.outside:
         raise WeftError(
-            f"{place} lies outside the data's folder {place.folder}; --outside takes it in"
+            f"{place} lies outside the data's folder {place.folder}; --outside allows it"
         )
 
 

@@ -144,7 +144,9 @@ def described(
         said.append(f"{sum(unmarked.values())} of {len(given)} rows have no split: {shares}")
     if moved := pairs[TRAIN, VALIDATION]:
         train = moved + pairs[TRAIN, TRAIN]
-        said.append(f"no split is for validation: {moved} of {train} training rows are now")
+        said.append(
+            f"there is no validation split: {moved} of {train} training rows are used for it"
+        )
     return "; ".join([*said, "whole groups by their hash"]) if said else None
 
 

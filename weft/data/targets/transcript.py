@@ -115,7 +115,7 @@ class Transcript:
         if self.config.unit == "subword":
             self._tokens = Tokens.from_json(state.get("tokens", {}))
             if _vocabulary(self._tokens) != units:
-                raise WeftError("has a tokenizer of other units than it names")
+                raise WeftError("has a tokenizer whose units differ from the listed units")
         self._use(units)
 
     def _use(self, units: Sequence[str]) -> None:
