@@ -121,7 +121,7 @@ def test_captions_may_be_indexed(run: Path, trained: tuple[Path, Path], tmp_path
         assert index.entry("row5").text == caption(5)
         assert [column.name for column in index.columns()] == ["colour"]
     line = refused("index", "add", run, trained[1], "--index", tmp_path / "texts")
-    assert "the index holds stream 'text', which is read from no files" in line
+    assert "the index holds stream 'text', which cannot be read from single files" in line
 
 
 def test_a_cut_off_that_is_kept_does_what_was_said(
@@ -170,8 +170,8 @@ def test_mistakes(run: Path, trained: tuple[Path, Path], tmp_path: Path) -> None
             "unknown column of the rows 'color'",
         ),
         (("index", "build", run, "--stream", "sound"), "sound"),
-        (("index", "add", run), "got nothing to add, or both"),
-        (("index", "add", run, table, "--data", table), "got nothing to add, or both"),
+        (("index", "add", run), "got neither files nor --data PATH, or both"),
+        (("index", "add", run, table, "--data", table), "got neither files nor --data PATH, or both"),
         (("index", "add", run, tmp_path / "absent.png"), "absent.png: no such file"),
         (("index", "add", run, tmp_path / "bad.png"), "bad.png"),
         (("index", "add", run, table, "--index", tmp_path), f"{tmp_path}: holds no index"),
@@ -187,7 +187,7 @@ def test_damage_is_listed(run: Path) -> None:
     with closing(sqlite3.connect(run / "index" / "index.db")) as file, file:
         file.execute("UPDATE entries SET source = 'elsewhere' WHERE id = 'row3'")
     line = refused("index", "verify", run)
-    assert "is not whole; build it again with: weft index build" in line
+    assert "is incomplete; build it again with: weft index build" in line
     assert "is damaged: row 4 is not as it was written" in refused(
         "search", run, "--text", "a", "--k", 30
     )

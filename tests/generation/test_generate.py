@@ -181,7 +181,7 @@ def test_a_perfect_generator_reaches_the_line_of_real_ones(
         assert result.metrics[name].value == result.baselines[REAL][name], name
     assert result.metrics["judge/rarest_class"].value == 100
     sides = Counter(picture.shape[0] for picture in shown)
-    # Drawn, drawn for another row, and real as the run reads them; twice, for the classes, but for those of another row.
+    # Generated, generated for another row, and real as the run reads them; twice, for the classes, but for those of another row.
     assert sides == {tiny.SIDE: 5 * 12, 32: 12}
     first = pixels[0].permute(1, 2, 0).numpy()
     assert sum(np.array_equal(first, picture) for picture in shown) == 5

@@ -198,7 +198,7 @@ def test_a_part_twice_is_that_part_and_another_changes_it(output: Output, decode
     known = learned()
     one, other = (part_of(built(decoder, seed), known) for seed in (0, 1))
     if isinstance(output, DrawnOutput):
-        with pytest.raises(WeftError, match="2 models or views cannot draw together"):
+        with pytest.raises(WeftError, match="2 models or views cannot generate together"):
             output.read([one, other])
         return
     assert said(output.read([one, one])) == said(output.read([one]))
@@ -393,9 +393,9 @@ def test_a_decoder_that_is_large_enough_passes(output: Output, decoder: Config) 
         (
             PictureOutput(),
             PictureConvolutionsConfig(WIDTH, (4,)),
-            r"decoder draws \(3, 4, 4\), expected \(3, 8, 8\), the pictures of data.streams.image",
+            r"decoder generates \(3, 4, 4\), expected \(3, 8, 8\), the pictures of data.streams.image",
         ),
-        (PictureOutput(), ClassifierConfig(WIDTH, 2), "draws nothing that is drawn"),
+        (PictureOutput(), ClassifierConfig(WIDTH, 2), "decoder generates nothing, expected"),
         (
             PictureOutput("text"),
             PictureConvolutionsConfig(WIDTH, (4, 4)),

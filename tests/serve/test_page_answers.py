@@ -33,7 +33,7 @@ def test_a_question_about_a_picture_and_what_the_answer_rests_on(
     assert len(percents) >= 2
     assert all(re.fullmatch(r"(< )?[\d.]+ %", one) for one in percents)
     reply.get_by_role("button", name="Why?").click()
-    why = page.get_by_role("dialog", name="What it rests on")
+    why = page.get_by_role("dialog", name="What the answer depends on")
     why.wait_for()
     assert why.locator("canvas").count() == 1
     words = why.locator(".weighed span").all_inner_texts()
@@ -75,11 +75,11 @@ def test_another_picture_starts_a_new_dialog(visit: Opener, page_runs: Runs) -> 
     page = visit(run="dialog", view="ask")
     give(page, page_runs("rows") / "0.png")
     ask(page, "is it plain?")
-    page.get_by_role("button", name="Take away: 0.png").click()
+    page.get_by_role("button", name="Remove: 0.png").click()
     assert not page.locator(".question").count()
     page.locator("input[name=question]").fill("of what?")
     page.keyboard.press("Enter")
-    assert page.get_by_role("alert").inner_text() == "Nothing is given yet."
+    assert page.get_by_role("alert").inner_text() == "Give an input first."
 
 
 def test_a_caption(visit: Opener, page_runs: Runs) -> None:
@@ -95,7 +95,7 @@ def test_a_caption(visit: Opener, page_runs: Runs) -> None:
 def test_a_caption_of_one_of_several_streams(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="both", view="caption")
     view = shown(page)
-    view.get_by_text("One of them is enough.").wait_for()
+    view.get_by_text("One of these inputs is enough.").wait_for()
     give(page, page_runs("captions") / "p02.png")
     asked = asked_of(page, "/caption", view.get_by_role("button", name="Caption").click)
     assert list(asked["values"]) == ["image"]
@@ -169,5 +169,5 @@ def test_a_sound_that_is_shown_no_more_is_given_back(visit: Opener) -> None:
     )
     hand_over(page, "drop", "said.wav", sound_file(tone(0.5)), "audio/wav")
     shown_at = page.locator(".given audio").get_attribute("src")
-    page.get_by_role("button", name="Take away: said.wav").click()
+    page.get_by_role("button", name="Remove: said.wav").click()
     assert page.evaluate("window.gone") == [shown_at]

@@ -74,7 +74,9 @@ def test_without_a_token_nothing_is_asked(visit: Opener) -> None:
     page = visit(login=False)
     page.refuses = True
     page.get_by_role("dialog", name="Log in").get_by_role("button", name="Cancel").click()
-    assert page.get_by_role("alert").inner_text() == "Nothing was asked: you are not logged in."
+    assert (
+        page.get_by_role("alert").inner_text() == "The request was not sent: you are not logged in."
+    )
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("dialog", name="Log in").wait_for()
 
@@ -134,7 +136,7 @@ def test_a_file_that_nothing_reads_is_named(visit: Opener) -> None:
     page = visit(run="both", view="caption")
     shown(page).get_by_text("Choose a picture").wait_for()
     hand_over(page, "drop", "song.mp3", b"ID3", "audio/mpeg")
-    assert page.get_by_role("alert").inner_text() == "Nothing here reads this file: song.mp3"
+    assert page.get_by_role("alert").inner_text() == "No input field can read this file: song.mp3"
 
 
 def test_a_busy_server_is_asked_again(visit: Opener, page_runs: Runs) -> None:

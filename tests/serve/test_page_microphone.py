@@ -66,7 +66,7 @@ def test_a_recorded_sound_is_heard_taken_and_transcribed(visit: Opener) -> None:
     dialog = recorded(page)
     page.wait_for_function("() => document.querySelector('dialog audio').duration > 0.9")
     assert not page.locator(".given audio").count()
-    take = dialog.get_by_role("button", name="Take this recording")
+    take = dialog.get_by_role("button", name="Use this recording")
     assert take.evaluate("one => one === document.activeElement")
     take.click()
     dialog.wait_for(state="detached")
@@ -92,7 +92,7 @@ def test_a_search_with_what_is_heard(visit: Opener) -> None:
     assert not dialog.locator("audio").count()
     page.wait_for_timeout(700)
     dialog.get_by_role("button", name="Stop").click()
-    take = dialog.get_by_role("button", name="Take this recording")
+    take = dialog.get_by_role("button", name="Use this recording")
     take.wait_for()
     asked = asked_of(page, "/search", take.click)
     (query,) = asked["query"]
@@ -143,7 +143,7 @@ def test_a_recording_by_the_keyboard_alone(visit: Opener) -> None:
     page.keyboard.press("Enter")  # takes
     dialog.wait_for(state="detached")
     page.locator(".given audio").wait_for()
-    remove = page.get_by_role("button", name="Take away: recording-1.wav")
+    remove = page.get_by_role("button", name="Remove: recording-1.wav")
     assert remove.evaluate("one => one === document.activeElement")
 
 

@@ -125,7 +125,7 @@ def test_examples_and_counterexamples_are_searched_together(visit: Opener, page_
     asked = asked_of(page, "/search", add.click)
     assert asked["like"] == [{"id": name, "weight": -1}]
     page.wait_for_function(GONE, arg=name)
-    asked = asked_of(page, "/search", page.get_by_role("button", name="Take away: p02.png").click)
+    asked = asked_of(page, "/search", page.get_by_role("button", name="Remove: p02.png").click)
     assert len(asked["query"]) == 2
     assert chips(page).count() == 3
 
@@ -186,7 +186,7 @@ def test_why_a_picture_was_found(visit: Opener) -> None:
     page = visit(run="pictures")
     search(page, "a picture of thing number 3")
     page.locator(".hit").nth(1).get_by_role("button", name="Why was this found?").click()
-    why = page.get_by_role("dialog", name="What it rests on")
+    why = page.get_by_role("dialog", name="What the answer depends on")
     why.wait_for()
     assert why.locator("canvas").count() == 1
     assert len(why.locator(".weighed span").all()) >= 5
@@ -250,7 +250,7 @@ def test_the_search_is_walked_with_the_keyboard(visit: Opener) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # adds the words as an example
     page.locator(".hit").first.wait_for()
-    for _ in itertools.takewhile(lambda _: not on(page, "Take away: thing 3"), range(9)):
+    for _ in itertools.takewhile(lambda _: not on(page, "Remove: thing 3"), range(9)):
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.locator(".hit").first.wait_for(state="detached")

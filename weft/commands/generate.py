@@ -89,7 +89,7 @@ def _speed(drawn: "DrawnValues", took_s: float) -> str:
     """The speed of generation as a sentence. It includes the vocoder and writing, but not loading the model."""
     from weft.heads.sounds import SoundValues
 
-    said = f"{len(drawn):,} drawn in {took_s:.1f} s, {len(drawn) / took_s:.3g} a second"
+    said = f"{len(drawn):,} generated in {took_s:.1f} s, {len(drawn) / took_s:.3g} a second"
     if not isinstance(drawn, SoundValues):
         return said
     sound_s = sum(drawn.seconds(row) for row in range(len(drawn)))

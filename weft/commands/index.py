@@ -140,7 +140,7 @@ def _add(words: list[str]) -> None:
     from weft.runs.searching import INDEX, open_index
 
     if bool(arguments.files) == (arguments.data is not None):
-        raise WeftError("got nothing to add, or both, expected files, or rows with --data PATH")
+        raise WeftError("got neither files nor --data PATH, or both, expected one of them")
     run = load(arguments.run, trust=arguments.trust)
     with open_index(run, arguments.index or arguments.run / INDEX) as index:
         rows: Dataset = (
@@ -177,5 +177,5 @@ def _verify(words: list[str]) -> None:
         print(findings)
         if not findings.whole:
             raise WeftError(
-                f"{index.folder}: is not whole; build it again with: weft index build RUN"
+                f"{index.folder}: is incomplete; build it again with: weft index build RUN"
             )

@@ -95,7 +95,7 @@ class Chaining:
         recording, text = sample.items.get(config.stream), sample.items.get(config.transcript)
         if not isinstance(recording, Media) or not isinstance(text, str) or not text.split():
             raise DataError(
-                f"has no '{config.stream}' and '{config.transcript}' to be put one after another",
+                f"has no '{config.stream}' and '{config.transcript}' to join with other rows",
                 source=sample.source,
             )
         try:

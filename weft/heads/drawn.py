@@ -76,7 +76,8 @@ def drawn(output: DrawnOutput, parts: Sequence[Part]) -> Tensor:
     """
     if len(parts) > 1:
         raise WeftError(
-            f"{len(parts)} models or views cannot draw together, expected one: the mean of two pictures is none"
+            f"{len(parts)} models or views cannot generate together, expected one: generated values cannot be "
+            "averaged"
         )
     part = parts[0]
     decoder, noise = cast(Drawer, part.decoder), None

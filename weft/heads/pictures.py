@@ -119,9 +119,9 @@ class PictureOutput(DrawnOutput):
             )
         wanted = (3, modality.config.size, modality.config.size)
         if not isinstance(decoder, Shaped) or decoder.shape != wanted:
-            shape = decoder.shape if isinstance(decoder, Shaped) else "nothing that is drawn"
+            shape = decoder.shape if isinstance(decoder, Shaped) else "nothing"
             raise WeftError(
-                f"{where}.decoder draws {shape}, expected {wanted}, the pictures of data.streams.{self.stream}"
+                f"{where}.decoder generates {shape}, expected {wanted}, the pictures of data.streams.{self.stream}"
             )
 
     def values_of(self, field: Field) -> Tensor:

@@ -140,7 +140,7 @@ class SoundOutput(DrawnOutput):
         shape = decoder.shape if isinstance(decoder, Shaped) else ()
         if len(shape) != 2 or shape[1] != bands:
             raise WeftError(
-                f"{where}.decoder draws {shape or 'nothing'}, expected (frames, {bands}), the bands of "
+                f"{where}.decoder generates {shape or 'nothing'}, expected (frames, {bands}), the bands of "
                 f"data.streams.{self.stream}"
             )
 

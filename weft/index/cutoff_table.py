@@ -33,7 +33,7 @@ class CutoffTable:
             ).fetchone()
             if len(blob) % (4 * dim):
                 raise sqlite3.DatabaseError(
-                    f"the cut-off of {brief(stream)} is not as it was written"
+                    f"the cut-off of {brief(stream)} differs from what was written"
                 )
             vectors = torch.from_numpy(np.frombuffer(blob, "<f4").astype(np.float32))
             known = self._known[stream] = made, vectors.view(-1, dim)

@@ -40,7 +40,9 @@ class Findings:
         entries, items = counted(self.entries, "entry", "entries"), counted(self.items, "item")
         lines = [
             say(f"{entries}, {items}"),
-            say(f"{len(self.lost)} lost, {len(self.ghosts)} ghosts, {len(self.damaged)} damaged"),
+            say(
+                f"{len(self.lost)} lost, {len(self.ghosts)} without an entry, {len(self.damaged)} damaged"
+            ),
         ]
         for title, found in (("lost", self.lost), ("damaged", self.damaged), ("file", self.broken)):
             lines += [f"{say(title)}: {one}" for one in found]

@@ -43,8 +43,8 @@ def _condition(name: str, kind: str, wanted: Any) -> tuple[str, list[Any]]:
     if isinstance(wanted, Mapping):
         if not wanted or wanted.keys() - {"min", "max"} or kind == "bool":
             raise WeftError(
-                f"column '{name}' ({kind}) is to be {brief(dict(wanted))}, expected a value, a list of values, or "
-                "min and max of numbers or text"
+                f"the filter on column '{name}' ({kind}) is {brief(dict(wanted))}, expected a value, a list of "
+                "values, or min and max of numbers or text"
             )
         signs = {"min": ">=", "max": "<="}
         parts = [f"value {signs[end]} ?" for end in wanted]
@@ -52,7 +52,7 @@ def _condition(name: str, kind: str, wanted: Any) -> tuple[str, list[Any]]:
     several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
     if len(several) > MOST_VALUES:
         raise WeftError(
-            f"column '{name}' is to be one of {len(several):,} values, expected at most {MOST_VALUES:,}"
+            f"the filter on column '{name}' has {len(several):,} values, expected at most {MOST_VALUES:,}"
         )
     places = ", ".join("?" * len(several))
     return f"value IN ({places})", [_checked(name, kind, value) for value in several]
@@ -60,7 +60,7 @@ def _condition(name: str, kind: str, wanted: Any) -> tuple[str, list[Any]]:
 
 def _checked(name: str, kind: str, value: Any) -> Any:
     if type_of(value, f"column '{name}'") != kind:
-        raise WeftError(f"column '{name}' is to be {brief(value)}, expected a {kind}")
+        raise WeftError(f"the filter on column '{name}' is {brief(value)}, expected a {kind}")
     return value
 
 

@@ -18,13 +18,13 @@ STRIP_WIDTH, ANIMATION_WIDTH = 640, 320
 
 def drawings(found: Sequence[Drawing], rows: Rows, first: int) -> list[Html]:
     """Shows the `first` of them; the others are folded."""
-    return folded([_drawing(one, rows) for one in found], first, "drawn")
+    return folded([_drawing(one, rows) for one in found], first, "generated")
 
 
 def _drawing(drawing: Drawing, rows: Rows) -> Html:
     inputs = [rows.display(entry) for entry in drawing.inputs]
     pictures = [figures(display, say("given"), WIDTH) for display in inputs if display.drawn]
-    pictures.append(figures(drawing.drawn, say("drawn"), WIDTH))
+    pictures.append(figures(drawing.drawn, say("generated"), WIDTH))
     pictures += [
         figures(display, say(name), WIDTH, played=False) for name, display in drawing.others.items()
     ]
@@ -36,7 +36,9 @@ def _drawing(drawing: Drawing, rows: Rows) -> Html:
 
 def strip(pixels: np.ndarray) -> Html:
     """Shows a strip of pictures between two noises, for one input."""
-    return html.figure(pixels, say("from one noise to another, the same input"), STRIP_WIDTH)
+    return html.figure(
+        pixels, say("one input, with the noise interpolated between two samples"), STRIP_WIDTH
+    )
 
 
 def animated(content: bytes) -> Html:

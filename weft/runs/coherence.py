@@ -24,7 +24,9 @@ from weft.runs.measure import Measurement, training_rows
 from weft.runs.trained import TrainedModel
 
 JOINT_COHERENCE = Metric(
-    "joint_coherence", headline=True, said="samples of the prior of which all streams show the same"
+    "joint_coherence",
+    headline=True,
+    said="samples of the prior whose streams all show the same class",
 )
 OTHERS = "streams of different samples"
 SEED = 0
@@ -55,7 +57,7 @@ def with_joint_coherence(
     ]
     if len(classes) < 2:
         raise WeftError(
-            f"judges see {len(classes)} of the streams that {run.folder} makes, expected two or more"
+            f"judges read {len(classes)} of the streams that {run.folder} generates, expected two or more"
         )
     groups = seeds_N.cpu()
     score: Score = mean_score(JOINT_COHERENCE, 100 * same(classes), groups, Bootstrap(groups))
@@ -116,7 +118,7 @@ def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[s
     config = InferenceConfig(batch_size=BATCH)
     found = predict([judge.reading(rows)], rows, judge.head(), config, device=judge.device)
     if not isinstance(found.values, ClassValues):
-        raise WeftError(f"{judge.folder}: the judge says no class, expected one that does")
+        raise WeftError(f"{judge.folder}: the judge predicts no class, expected one that does")
     return found.said
 
 
@@ -128,7 +130,7 @@ def _classes_of_texts(
     rows = training_rows(run)
     if rows is None or not isinstance(output, ClassOutput) or output.target is None:
         raise WeftError(
-            "what texts mean is told by the training rows and a judge's target, which are not at hand"
+            "the classes of texts come from the training rows and a judge's target, which are not available"
         )
     column = judges[0].recipe.data.targets[output.target].build().column
     return {str(sample.items.get(stream)): str(sample.items.get(column)) for sample in rows}

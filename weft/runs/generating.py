@@ -52,7 +52,7 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
     part = run.model.head(head)
     own = part.output
     if not isinstance(own, DrawnOutput):
-        raise WeftError(f"head '{head}' draws nothing, expected one that does")
+        raise WeftError(f"head '{head}' generates nothing, expected one that does")
     try:
         way = own.drawing.replace(**changes)
     except ValueError as error:

@@ -67,7 +67,7 @@ def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sampl
     modality = run.modalities[stream]
     if not isinstance(modality, ReadsMedia):
         raise WeftError(
-            f"the index holds stream '{stream}', which is read from no files of its own; add rows with --data PATH"
+            f"the index holds stream '{stream}', which cannot be read from single files; add rows with --data PATH"
         )
     for path in files:
         if not path.is_file():

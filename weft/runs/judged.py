@@ -19,7 +19,7 @@ from weft.inference.wording import ORIGINAL, REAL
 from weft.runs.measure import Measurement, first_task, task_config
 from weft.runs.trained import TrainedModel
 
-OF_ANOTHER = "drawn for another row"
+OF_ANOTHER = "generated for another row"
 
 
 def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
@@ -37,10 +37,10 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     """
     drawn = found.result.drawn
     if drawn is None:
-        raise WeftError(f"task '{found.result.task}' draws nothing that a judge could see")
+        raise WeftError(f"task '{found.result.task}' generates nothing that a judge could read")
     if drawn.stream not in judge.model.encoders:
         raise WeftError(
-            f"{judge.folder}: the judge does not see '{drawn.stream}', which is drawn, it reads: "
+            f"{judge.folder}: the judge does not read '{drawn.stream}', which is generated, it reads: "
             f"{', '.join(judge.model.encoders)}"
         )
     rows = Subset(found.dataset, drawn.rows)
@@ -58,7 +58,11 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     metrics = _renamed(results[""].metrics, name)
     rarest = None if real is None else _rarest(judge, by_what[""], by_what[REAL])
     if rarest is not None:
-        metric = Metric("rarest_class", digits=0, said="least share of a class's real frequency")
+        metric = Metric(
+            "rarest_class",
+            digits=0,
+            said="rarest class: generated frequency divided by real frequency",
+        )
         metrics |= _renamed({metric.name: metric.score(Estimate.alone(rarest))}, name)
     baselines = {
         what: {

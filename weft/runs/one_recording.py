@@ -96,7 +96,7 @@ def _value(modality: Modality, path: Path) -> Media | str:
     kind = modality.media if isinstance(modality, ReadsMedia) else "file"
     held = kind_of(path.name)
     if kind not in HOLDS[held]:
-        raise WeftError(f"a {NOUNS[held]} has none")
+        raise WeftError(f"a {NOUNS[held]} cannot contain it")
     media = Media.file(path, held, folder=path.parent).of_kind(kind)
     if kind == "audio" and sound_recording(media)[0].silent:
         raise WeftError(f"silent, no sample is above {SILENT:g} dB of full scale")

@@ -179,7 +179,7 @@ def answered(content: Any, status: int = 200, headers: dict[str, str] | None = N
         body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:
         raise RefusedError(
-            400, "the answer is not finite, expected values whose numbers are"
+            400, "the answer has numbers that are not finite, expected other input values"
         ) from None
     return Response(body.encode("utf-8", "replace"), status, headers, "application/json")
 
@@ -215,7 +215,9 @@ async def _unrouted(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         refused = RefusedError(404, "there is no such address", error.headers)
     elif error.status_code == 405:
-        refused = RefusedError(405, f"{request.method[:10]} is not answered here", error.headers)
+        refused = RefusedError(
+            405, f"{request.method[:10]} is not supported at this address", error.headers
+        )
     else:
         refused = RefusedError(error.status_code, str(error.detail), error.headers)
     return _answering(refused)  # type: ignore[return-value]

@@ -114,9 +114,7 @@ class Gate:
     def _reserve(self, count: int) -> None:
         """Reserves memory for a part of a body, in bytes. Raises RefusedError if all bodies together are too large."""
         if self._bytes + count > self._limits.bodies_bytes:
-            raise busy(
-                1, "the bodies of the requests that are being answered fill the memory for them"
-            )
+            raise busy(1, "the memory for request bodies is full")
         self._bytes += count
 
     async def _refuse(
@@ -204,7 +202,9 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             limit = f"{self._limits.read_seconds:g} s"
-            raise RefusedError(408, f"the body did not come in {limit}, the time limit") from None
+            raise RefusedError(
+                408, f"the body did not arrive within {limit}, the time limit"
+            ) from None
         self.received += len(message.get("body", b""))
         self._room(self.received)
         self._read = not message.get("more_body", False)

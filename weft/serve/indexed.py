@@ -147,7 +147,7 @@ class ServedIndex:
     async def _query(self, asked: requests.Search) -> Tensor:
         """Returns (E,) the sum of all examples with their weights, unit length."""
         if not asked.query and not asked.like:
-            raise RefusedError(400, "got no query and no items to be like, expected one or more")
+            raise RefusedError(400, "got no query and no example items, expected one or more")
         for example in asked.query:
             if example.value is None or isinstance(example.value, list):
                 raise RefusedError(

@@ -59,7 +59,7 @@ def _document(app: FastAPI, bodies: Bodies) -> dict[str, Any]:
         title=app.title,
         version=app.version,
         routes=app.routes,
-        description="Embeds, searches, predicts, asks, captions, transcribes, draws and explains.",
+        description="Embeds, searches, predicts, answers questions, captions, transcribes, generates and explains.",
     )
     models = sorted(set(bodies.values()), key=lambda model: model.__name__)
     _, schemas = models_json_schema(

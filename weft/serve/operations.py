@@ -93,7 +93,7 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
     values, _ = run.streams_read(asked.values, run.run.model.streams_of(head))
 
     def draw(rows: Given) -> list[str]:
-        checked(n * len(rows.samples), "values to be drawn", run.limits.drawn)
+        checked(n * len(rows.samples), "number of outputs to generate", run.limits.drawn)
         drawn = generate(
             run.run,
             head,

@@ -185,5 +185,5 @@ def _of_parts(values: Values, rows: Sequence[int], counts: Sequence[int]) -> lis
         if all(row in places for row in own):
             found.append(values.take([places[row] for row in own]))
         else:
-            found.append(WeftError("nothing that the head reads is in the values"))
+            found.append(WeftError("the values contain no stream that the head reads"))
     return found

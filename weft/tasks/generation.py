@@ -38,20 +38,20 @@ KID = Metric(
     better="lower",
     digits=2,
     headline=True,
-    said="kernel distance to real ones (KID)",
+    said="kernel distance to real outputs (KID)",
 )
-FID = Metric("FID", "", better="lower", digits=3, said="Fréchet distance to real ones (FID)")
-PRECISION = Metric("precision", said="drawn ones near a real one (precision)")
-RECALL = Metric("recall", said="real ones near a drawn one (recall)")
+FID = Metric("FID", "", better="lower", digits=3, said="Fréchet distance to real outputs (FID)")
+PRECISION = Metric("precision", said="generated outputs near a real one (precision)")
+RECALL = Metric("recall", said="real outputs near a generated one (recall)")
 VARIETY = Metric(
     "variety",
     digits=0,
-    said="distance of two drawn from one input, as a share of that of real ones",
+    said="distance of two outputs for one input, as a share of that of real outputs",
 )
 CLOSE = Metric(
     "close_to_training",
     better="lower",
-    said="drawn ones nearer to a training row than half of the real ones",
+    said="generated outputs nearer to a training row than half of the real outputs",
 )
 METRICS = (KID, FID, PRECISION, RECALL, VARIETY, CLOSE)
 FEWEST = 4
@@ -127,7 +127,7 @@ class GenerationTask:
         values = found.values
         output = member.model.head(config.head).output
         if not isinstance(values, DrawnValues) or not isinstance(output, DrawnOutput):
-            raise WeftError(f"head '{config.head}' draws nothing, expected one that does")
+            raise WeftError(f"head '{config.head}' generates nothing, expected one that does")
         encoder = build(config.features).eval().to(device)
         features = ValueFeatures(encoder, config.inference, device)
         chosen = np.random.default_rng(config.seed).permutation(len(found))
@@ -220,7 +220,7 @@ class GenerationTask:
         config, way = self.config, output.drawing
         few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {
-            "drawn": len(found),
+            "generated": len(found),
             "real": len(real),
             "features": f"{short_name(type(config.features))}, {real.features.shape[1]} numbers",
             "size": "as the stream is read",

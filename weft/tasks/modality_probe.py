@@ -24,7 +24,9 @@ from weft.inference.member import Entry, Member, only
 from weft.inference.results import TaskResult
 from weft.tasks.base import TaskConfig
 
-PROBE = Metric("probe", better="lower", headline=True, said="modality told by a linear probe")
+PROBE = Metric(
+    "probe", better="lower", headline=True, said="accuracy of a linear probe of the modality"
+)
 GAP = Metric("gap", "", better="lower", digits=3, said="distance of the streams' means")
 METRICS = (PROBE, GAP)
 ROUNDS = 100

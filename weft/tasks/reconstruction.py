@@ -96,7 +96,7 @@ class ReconstructionTask:
         for head in config.heads:
             output = member.model.head(head).output
             if not isinstance(output, DrawnOutput | TextOutput):
-                raise WeftError(f"head '{head}' neither draws nor writes a stream")
+                raise WeftError(f"head '{head}' neither generates nor writes a stream")
             truth = truths.get(output.stream) or self._truth(member, dataset, output.stream)
             truths[output.stream] = truth
             given = [s for s in member.model.streams_of(head) if s in member.sources]

@@ -13,7 +13,7 @@ from weft.data.formats import easy_vqa
 from weft.data.formats._rows import OnError
 
 NAME = "easy_vqa_shapes"
-DESCRIPTION = "easy-VQA's pictures with descriptions made of its answers; asked for by this name"
+DESCRIPTION = "easy-VQA's pictures with descriptions made from its answers; never detected, name this format to use it"
 COLORS = ("red", "green", "blue", "yellow", "brown", "teal", "gray", "black")
 SHAPES = ("circle", "rectangle", "triangle")
 _DENIED = re.compile(r"\b(no|not)\b")

@@ -19,7 +19,7 @@ class AskView {
   }
 
   form() {
-    this.question = make("input", { type: "text", name: "question", autocomplete: "off", required: true, "aria-label": say("Question"), placeholder: say("Ask about what is given") });
+    this.question = make("input", { type: "text", name: "question", autocomplete: "off", required: true, "aria-label": say("Question"), placeholder: say("Ask a question about the input") });
     const submitted = (event) => {
       event.preventDefault();
       this.askIt();

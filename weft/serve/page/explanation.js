@@ -15,7 +15,7 @@ async function explain(asked, place) {
 }
 
 function showExplanation(found) {
-  const heading = make("h2", { id: newId("why") }, say("What it rests on"));
+  const heading = make("h2", { id: newId("why") }, say("What the answer depends on"));
   const close = iconButton("cross", say("Close"), () => dialog.close());
   const streams = streamsNamed(page.run, Object.keys(found.streams));
   const parts = streams.map((stream) => streamShown(stream, streamWords(stream, streams), found.streams[stream.name]));
@@ -32,7 +32,7 @@ function showExplanation(found) {
     without,
   );
   if (dialog.querySelector("canvas")) dialog.append(strengthField(dialog));
-  dialog.append(make("p", { class: "soft" }, say("The stronger the colour, the more it matters for what was said.")));
+  dialog.append(make("p", { class: "soft" }, say("The stronger the colour, the more the part matters for the answer.")));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);

@@ -10,7 +10,7 @@ class Inputs {
       const words = streamWords(stream, streams);
       return this.fieldOf(stream, stream.optional && !any ? say("{stream} (may be left out)", { stream: words }) : words);
     });
-    const enough = any ? make("small", {}, say("One of them is enough.")) : null;
+    const enough = any ? make("small", {}, say("One of these inputs is enough.")) : null;
     this.element = make("div", { class: "inputs" }, this.fields.map((one) => one.element), enough);
   }
 
@@ -73,7 +73,7 @@ class Inputs {
 
   given(file, stream, remove) {
     const name = file.name || kindWords(stream.kind);
-    const row = make("div", { class: "named" }, make("span", {}, name), iconButton("cross", say("Take away: {name}", { name }), remove));
+    const row = make("div", { class: "named" }, make("span", {}, name), iconButton("cross", say("Remove: {name}", { name }), remove));
     return [showMedia(file, stream.kind, name), row];
   }
 
@@ -83,7 +83,7 @@ class Inputs {
       const kind = kindOf(file);
       const fitting = this.fields.filter((one) => one.put && (one.stream.kind === kind || kind === "file"));
       const place = fitting.find((one) => one.empty()) ?? fitting[0];
-      if (!place) throw new Refused(say("Nothing here reads this file: {name}", { name: file.name || kind }));
+      if (!place) throw new Refused(say("No input field can read this file: {name}", { name: file.name || kind }));
       place.put(file);
     }
   }
@@ -91,7 +91,7 @@ class Inputs {
   /** stream -> value, of what is given. Throws where nothing is. */
   async values({ required = true } = {}) {
     const full = this.fields.filter((one) => !one.empty());
-    if (required && !full.length) throw new Refused(say("Nothing is given yet."));
+    if (required && !full.length) throw new Refused(say("Give an input first."));
     return Object.fromEntries(await Promise.all(full.map(async (one) => [one.stream.name, await one.value()])));
   }
 }

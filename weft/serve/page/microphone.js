@@ -10,14 +10,14 @@ class Microphone {
     this.taken = taken;
     this.recorder = null;
     this.file = null;
-    this.told = make("p", { class: "soft", role: "status" }, say("Start, and stop when the sound is over. It is sent only when you have taken it."));
+    this.told = make("p", { class: "soft", role: "status" }, say("Start the recording, and stop it at the end of the sound. It is sent only after you choose to use it."));
     this.level = make("meter", { min: 0, max: 1, value: 0, "aria-label": say("Level") });
     this.time = make("span", { role: "timer" });
     this.running = make("div", { class: "level", hidden: true }, this.level, this.time);
     this.player = make("div", {});
     this.place = workplace();
     this.record = button(say("Start recording"), () => (this.recorder ? this.stop() : this.start()), { class: "main" });
-    this.take = button(say("Take this recording"), () => this.hand(), { class: "main", hidden: true });
+    this.take = button(say("Use this recording"), () => this.hand(), { class: "main", hidden: true });
     this.dialog = this.asDialog();
     document.body.append(this.dialog);
     this.dialog.showModal();
@@ -85,7 +85,7 @@ class Microphone {
     setAttribute(this.record, "class", found ? "" : "main");
     fill(this.record, found ? say("Record again") : this.recorder ? say("Stop") : say("Start recording"));
     fill(this.player, found && showMedia(found.file, "audio", say("The recording")));
-    fill(this.told, found && (found.silent ? say("The recording is silent: is the microphone switched off?") : say("Listen to it, take it, or record again.")));
+    fill(this.told, found && (found.silent ? say("The recording is silent: is the microphone switched off?") : say("Listen to it, use it, or record again.")));
     if (found) this.take.focus();
   }
 

@@ -64,7 +64,7 @@ function build(run) {
 
 /** Why there is no view. */
 function nothingShown(run) {
-  if (!run.embeds.length) return say("This run offers nothing that this page can show.");
+  if (!run.embeds.length) return say("This page has no function for this run.");
   return say("This run has no index, so nothing can be searched. Build one with “weft index build RUN” and start the server again.");
 }
 

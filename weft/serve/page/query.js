@@ -54,7 +54,7 @@ class Query {
     const name = part.text ?? part.id ?? (part.file.name || String(kindWords(part.kind)));
     const turned = say(part.sign > 0 ? "Example: {name}. Make it a counterexample" : "Counterexample: {name}. Make it an example", { name });
     const turn = iconButton(part.sign > 0 ? "plus" : "minus", turned, () => this.turn(part), { class: "icon sign" });
-    const remove = iconButton("cross", say("Take away: {name}", { name }), () => this.remove(part));
+    const remove = iconButton("cross", say("Remove: {name}", { name }), () => this.remove(part));
     const small = this.thumbnail(part, name);
     return make("li", { class: part.sign > 0 ? "chip plus" : "chip minus" }, turn, small, make("span", { class: "name", title: name }, name), this.streamChoice(part), remove);
   }

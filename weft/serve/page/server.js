@@ -94,7 +94,7 @@ function askForToken() {
       "form",
       { class: "stack" },
       heading,
-      make("p", { class: "soft" }, say("This server asks for a token; whoever runs it has it.")),
+      make("p", { class: "soft" }, say("This server needs a token. Ask the person who runs the server for it.")),
       make("input", { type: "text", name: "user", value: "weft", autocomplete: "username", hidden: true }), // for keepers of passwords
       field(say("Token"), token),
       place,
@@ -110,7 +110,7 @@ function askForToken() {
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      reject(new Refused(say("Nothing was asked: you are not logged in."), 401));
+      reject(new Refused(say("The request was not sent: you are not logged in."), 401));
     });
     document.body.append(dialog);
     dialog.showModal();
