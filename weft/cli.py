@@ -116,7 +116,7 @@ def _print_usage() -> None:
     print()
     print(say("weft COMMAND --help says more."))
     print(say("To begin: weft demo, weft new FOLDER"))
-    print(say("--language zh says it in Chinese."))
+    print(say("--language zh prints this in Chinese."))
 
 
 if __name__ == "__main__":

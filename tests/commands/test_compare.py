@@ -95,7 +95,7 @@ def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
     difference = second["against_best"]
     assert difference["value"] == pytest.approx(second["value"] - first["value"])
     assert difference["low"] <= difference["value"] <= difference["high"]
-    assert "chosen among 2" in found["correction"]
+    assert "The best of 2" in found["correction"]
     assert found["correction"] in done.out
     page = (out / "report.html").read_text()
     assert "fast" in page

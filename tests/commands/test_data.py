@@ -195,7 +195,7 @@ def test_no_row_can_be_used(tmp_path: Path) -> None:
     assert said.err.splitlines()[-1] == (
         f"weft: {table}:1: image: no such file: {tmp_path / 'a.jpg'}; no row of {table} can be used"
     )
-    assert f"files of 'image' are sought in {tmp_path}" in said.out
+    assert f"the folder of the files of 'image' is {tmp_path}" in said.out
     assert (tmp_path / "card" / "card.html").exists()
 
 

@@ -171,7 +171,10 @@ def test_mistakes(run: Path, trained: tuple[Path, Path], tmp_path: Path) -> None
         ),
         (("index", "build", run, "--stream", "sound"), "sound"),
         (("index", "add", run), "got neither files nor --data PATH, or both"),
-        (("index", "add", run, table, "--data", table), "got neither files nor --data PATH, or both"),
+        (
+            ("index", "add", run, table, "--data", table),
+            "got neither files nor --data PATH, or both",
+        ),
         (("index", "add", run, tmp_path / "absent.png"), "absent.png: no such file"),
         (("index", "add", run, tmp_path / "bad.png"), "bad.png"),
         (("index", "add", run, table, "--index", tmp_path), f"{tmp_path}: holds no index"),

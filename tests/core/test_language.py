@@ -94,7 +94,7 @@ def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
     # A place at the end of a sentence holds neither its full stop nor the next sentence.
     careful = "The model is not shown to be better than chance. No number was measured."
     assert say(careful) == "没有证据表明模型优于基线（随机水平）。没有测得任何数值。"
-    assert say("files of 'image' are sought in .") == "“image” 的文件在 . 中查找"
+    assert say("the folder of the files of 'image' is .") == "“image” 的文件在 . 中查找"
 
 
 @pytest.mark.parametrize(

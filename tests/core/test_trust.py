@@ -59,7 +59,7 @@ def test_a_path_trusts_the_module_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("my-parts.py", "", "'my-parts' is no name of a module"),
+        ("my-parts.py", "", "'my-parts' is not the name of a module"),
         ("json.py", "", "there is another module named 'json'"),
         ("colorsys.py", "", "there is another module named 'colorsys'"),
         ("my_parts_e.py", "a = 1\nb = a +\n", r"my_parts_e\.py:2: cannot be imported: SyntaxError"),

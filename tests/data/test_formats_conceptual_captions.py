@@ -19,7 +19,7 @@ def test_pictures_by_row_and_by_address(tmp_path: Path) -> None:
         "gone\thttps://c/3",
     ]
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    with pytest.raises(WeftError, match="none of its pictures is there"):
+    with pytest.raises(WeftError, match="none of its pictures was found in"):
         open_dataset(tmp_path)
     touch(tmp_path / "images", "000000000.jpg")
     touch(tmp_path / "other", "b.png")

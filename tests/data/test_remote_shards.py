@@ -111,7 +111,7 @@ def test_credentials_in_an_address_are_refused_and_not_repeated(
     address: Path | str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for use in (address_of, open_dataset, lambda a: FilesConfig(Path(a))):
-        with pytest.raises(WeftError, match="give the address without it") as raised:
+        with pytest.raises(WeftError, match="leave them out|give the address without it") as raised:
             use(address)  # type: ignore[operator]
         assert "pass-wo" not in str(raised.value)
     out = str(tmp_path / "out")

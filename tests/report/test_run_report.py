@@ -363,7 +363,7 @@ def test_shares_and_percents_are_not_on_one_axis(parts):
     measured = "validation/retrieval/text_to_image/recall@1"
     log = [{"step": s, "contrastive/accuracy": 0.4, measured: 30.0} for s in (1, 2)]
     page = render(report_of(*parts, [run_of(log=log)]))
-    batch = page.split("<figcaption>Right in the training batch")[1].split("</figure>")[0]
+    batch = page.split("<figcaption>Accuracy in the training batch")[1].split("</figure>")[0]
     assert "contrastive" in batch
     assert "recall@1" not in batch
 

@@ -99,10 +99,10 @@ def test_each_fault_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptu
         "audio: sound has fewer than": (1, 6, "rows.jsonl:4"),
         "audio: sound with a transcript": (1, 6, "rows.jsonl:6"),
         "audio: sound is clipped: more": (1, 6, "rows.jsonl:5"),
-        "transcript needs more places in": (1, 5, "rows.jsonl:3"),
+        "transcript needs more encoder frames": (1, 5, "rows.jsonl:3"),
     }
     assert "training has 'a', see lowercase (1 of 1 read" in caplog.text
-    assert "9 places in time needed, 6 there" in caplog.text
+    assert "9 frames needed, 6 available" in caplog.text
 
 
 def test_nothing_is_said_of_good_speech(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_nothing_is_said_of_good_speech(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sound", "text", "said"),
     [
-        (GOOD, "abcabcabc", "no transcript of the 3 rows that were read can be learned: 9 places"),
+        (GOOD, "abcabcabc", "no transcript of the 3 rows that were read can be learned: 9 frames"),
         (GOOD * 1e-4, "ab", "audio: all 3 sounds that were read are silent"),
     ],
 )

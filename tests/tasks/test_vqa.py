@@ -234,7 +234,7 @@ def test_an_ensemble_averages_probabilities(asked) -> None:
     strange.restore({"classes": ["y", "z"]})
     known = asked.member(rows)
     third = dataclasses.replace(known, learned=Learned(known.modalities, {"answer": strange}))
-    with pytest.raises(WeftError, match="know 1 and 2 classes of 'answer', expected the same"):
+    with pytest.raises(WeftError, match="have 1 and 2 classes of 'answer', expected the same"):
         VQAConfig(inference=ROWS).build().evaluate([other, third], rows)
 
 

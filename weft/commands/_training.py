@@ -1,4 +1,4 @@
-"""From the words of `weft train` to a trained run."""
+"""Trains a recipe with the arguments of `weft train`."""
 
 import itertools
 import os

@@ -101,7 +101,7 @@ def _check(words: list[str]) -> None:
     schema = infer(dataset, said.columns, said.merge)
     print(schema)
     for item, folder in columns_of(dataset).sought.items():
-        print(say(f"files of '{item}' are sought in {folder}"))
+        print(say(f"the folder of the files of '{item}' is {folder}"))
     report = check(
         dataset,
         arguments.config,

@@ -135,7 +135,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     place = arguments.index.resolve() if arguments.index else folder / INDEX
     there = (place / FILE).exists()
     if arguments.data is not None and there:
-        print(say(f"{name}: --data is not read, since there is an index: {place}"))
+        print(say(f"{name}: --data is not used, because there is an index: {place}"))
     elif arguments.data is not None and run.streams:
         from weft.runs.cutoffs import calibrate
         from weft.runs.indexing import index_rows

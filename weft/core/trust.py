@@ -48,7 +48,9 @@ def import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise WeftError(f"{path}: no such file")
     if not name.isidentifier():
-        raise WeftError(f"{path}: '{name}' is no name of a module, expected letters, digits and _")
+        raise WeftError(
+            f"{path}: '{name}' is not the name of a module, expected letters, digits and _"
+        )
     known = sys.modules.get(name)
     if known is not None and _file_of(known) == path:
         return known
@@ -102,7 +104,7 @@ def class_named(name: object, where: str) -> type:
         found = None
     if not isinstance(found, type) or found.__module__ != module_name:
         raise WeftError(
-            f"{where}: {brief(name)} is not the name of a config class of weft or of yours"
+            f"{where}: {brief(name)} is not the name of a config class of weft or of your own modules"
         )
     return found
 

@@ -147,7 +147,7 @@ def check_holds(library: str, ours: Mapping[str, Any], theirs: DualEncoder) -> N
             got, has = getattr(own, field.name), getattr(other, field.name)
             if field.name not in _FREE and got != has:
                 raise WeftError(
-                    f"{library} has no tower of stream '{stream}' with {field.name} {got!r}: there it is {has!r}"
+                    f"{library} has no tower of stream '{stream}' with {field.name} {got!r}, expected {has!r}"
                 )
 
 

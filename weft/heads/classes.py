@@ -106,8 +106,8 @@ class ClassOutput(Output):
             others = self.names(part.learned)
             if others != names:
                 raise WeftError(
-                    f"the members of the ensemble know {len(names)} and {len(others)} classes of "
-                    f"'{self.target}', expected the same ones in the same order"
+                    f"the members of the ensemble have {len(names)} and {len(others)} classes of '{self.target}', "
+                    "expected the same ones in the same order"
                 )
         return ClassValues(mean([self._probabilities(self._logits(part)) for part in parts]), names)
 

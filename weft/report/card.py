@@ -153,9 +153,9 @@ def _leakage(report: DataReport) -> html.Html:
     elif report.leaks:
         parts.append(
             html.notice(
-                f"The splits touch each other: {report.shared_groups:,} shared groups, "
-                f"{report.exact.leaking:,} pairs of rows with equal {_media(report)} and "
-                f"{report.near.leaking:,} with nearly equal ones in different splits.",
+                f"The splits overlap: {report.shared_groups:,} shared groups, {report.exact.leaking:,} pairs of "
+                f"rows with equal {_media(report)} and {report.near.leaking:,} with nearly equal ones in different "
+                "splits.",
                 warning=True,
             )
         )

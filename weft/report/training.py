@@ -61,7 +61,7 @@ def curves(run: RunRecord) -> Html:
             for axis, shown in _validated(names, run.validation).items()
         ),
         (losses, "Training loss" if len(losses) == 1 else "Training loss and its terms", "loss"),
-        (shares, "Right in the training batch", "share"),
+        (shares, "Accuracy in the training batch", "share"),
     ]
     marked = run.chosen if run.evaluations else None
     return html.row(

@@ -64,7 +64,7 @@ class Contest:
         systems = len(self.contestants)
         pairs = systems * (systems - 1) // 2
         return (
-            f"The best was chosen among {systems} by these numbers: intervals and p-values of the "
+            f"The best of {systems} was chosen by these numbers. Intervals and p-values of the "
             f"differences hold for {'the one pair' if pairs == 1 else f'all {pairs} pairs at once'} (max-T)."
         )
 

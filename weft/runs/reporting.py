@@ -82,8 +82,8 @@ def report_of(
     if split is None and data is None and of.test == of.train:
         split = of.train
         log.warning(
-            f"{run.folder}: has no test rows, so the report measures the rows that it was trained on, which says "
-            "little of new ones; measure rows of your own (--data)"
+            f"{run.folder}: has no test rows, so the report measures the rows that it was trained on, and its "
+            "scores say little about new rows; measure rows of your own (--data)"
         )
     for task in run.recipe.tasks:
         one = measure([run], task, data=data, split=split)

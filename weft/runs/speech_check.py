@@ -231,17 +231,17 @@ def _of_lengths(
         read += len(places)
         if failing and not short:
             row, count = next(one for one in places if one[0] == failing[0])
-            worst = f"{needed[row.index]} places in time needed, {count} there"
+            worst = f"{needed[row.index]} frames needed, {count} available"
         short += failing
         if places and not failing:
             break
     if not short:
         return
-    what = f"transcript needs more places in time than its row has, and is not learned: {worst}"
+    what = f"transcript needs more encoder frames than its row has, and is not learned: {worst}"
     if read == len(short):
         raise WeftError(
             f"{short[0].source}: no transcript of the {read} rows that were read can be learned: {worst} (an "
-            "encoder with less downsampling in time gives more places)"
+            "encoder with less downsampling in time gives more frames)"
         )
     yield Finding(what, len(short), len(chosen), short[0].source)
 

@@ -159,7 +159,7 @@ class ContrastiveTranslation:
         if not balanced(found):
             said = "; ".join(f"{kind}: {words}" for kind, words in config.words.items()) or "none"
             raise WeftError(
-                f"no two texts in '{column}' differ in words of a kind, the kinds are: {said}"
+                f"no two texts in '{column}' differ in words of the same kind, the kinds are: {said}"
             )
         return found, len(dataset) - len(texts)
 
@@ -192,7 +192,7 @@ class ContrastiveTranslation:
         )
         kept = torch.tensor(balanced(read), dtype=torch.int64)
         if not len(kept):
-            raise WeftError("no two rows that can be read differ in words of a kind")
+            raise WeftError("no two rows that can be read differ in words of the same kind")
         margins = {
             name: torch.cat([(one[::2] - one[1::2]).double() for one in scores])[kept]
             for name, scores in found.scores.items()

@@ -35,7 +35,7 @@ def read(path: Path, on_error: OnError) -> list[Sample]:
     samples = [sample for table in tables for sample in _read_table(table, on_error)]
     if not samples:
         where = ", ".join(str(_folder(table)) for table in tables)
-        raise WeftError(f"{path}: none of its pictures is there, looked into {where}")
+        raise WeftError(f"{path}: none of its pictures was found in {where}")
     return samples
 
 
