@@ -34,8 +34,8 @@ HEAD = """\
 recipe: {name}{own}{given}
 """
 OWN = """
-# recipe: my_parts.py:recipe  # instead: with the encoder in my_parts.py; then also write
-#                             # --trust my_parts.py behind weft evaluate, weft report, ...
+# recipe: my_parts.py:recipe  # use this line instead for the encoder in my_parts.py; then also add
+#                             # --trust my_parts.py to weft evaluate, weft report, ...
 """
 SAID = {
     "data.path": "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format.",

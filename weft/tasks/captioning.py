@@ -37,7 +37,7 @@ METRICS = {
     "METEOR": Metric("METEOR", POINTS),
 }
 """Name of a count in `weft.evaluation.captions` -> the metric."""
-_ONE_SENTENCE = "the commonest caption of the training rows, said of every picture"
+_ONE_SENTENCE = "the most frequent caption of the training rows, for every picture"
 _NO_TRAINING_ROWS = "not measured: the training rows are not available"
 
 

@@ -58,7 +58,7 @@ FEWEST = 4
 """Minimum number of real values for a comparison. Rows may be texts alone; a judge then measures the generated
 values.
 """
-MEAN = "their mean, always"
+MEAN = "always their mean"
 """A baseline: a picture whose pixels, or a sound whose frames, are means over the real ones."""
 
 

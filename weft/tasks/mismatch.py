@@ -138,7 +138,7 @@ class Mismatch:
             protocol={
                 "pairs": len(found.pairs.own),
                 "score": score,
-                "nearest entries sought among": "training rows" if member.training else "these",
+                "nearest entries searched in": "training rows" if member.training else "these",
                 **threshold_words(found.calibration, found.threshold, config.false_alarms),
                 **config.protocol([member], dataset, found.pairs.rows),
             },
