@@ -97,7 +97,7 @@ def test_files_are_added_and_removed(run: Path, tmp_path: Path) -> None:
     assert found(run) == {f"row{n}" for n in range(24)} - {"row3"}
     assert done("index", "verify", run).splitlines() == [
         "23 entries, 23 items",
-        "0 lost, 0 ghosts, 0 damaged",
+        "0 lost, 0 without an entry, 0 damaged",
     ]
     assert done("index", "verify", run / "index").startswith("23 entries")
 

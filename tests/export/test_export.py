@@ -244,7 +244,7 @@ def test_what_a_library_lacks_is_one_line(runs: dict[str, Run], tmp_path: Path) 
         export(runs["clip"], "openclip", tmp_path / "model")
     run = load(runs["clip"].folder, device="cpu")
     run.model.encoders["image"].config = run.model.encoders["image"].config.replace(pooling="mean")
-    with pytest.raises(WeftError, match="stream 'image' with pooling 'mean': expected 'class'"):
+    with pytest.raises(WeftError, match="stream 'image' with pooling 'mean', expected 'class'"):
         export(run, "transformers", tmp_path / "model")
     found = Exported.of(runs["clip"])
     other = replace(found, towers={"Bild": found.towers["image"], "text": found.towers["text"]})

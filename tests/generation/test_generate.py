@@ -45,7 +45,7 @@ def test_one_picture_in_a_file(runs: Path, tmp_path: Path) -> None:
     with unchanged(runs / "flow"):
         said = done("generate", runs / "flow", "--text", "a red circle", "--out", out)
     assert str(out) in said
-    assert re.search(r"1 drawn in [\d.]+ s, [\d.e+-]+ a second$", said.strip())
+    assert re.search(r"1 generated in [\d.]+ s, [\d.e+-]+ a second$", said.strip())
     assert pixels(out).shape == (tiny.SIDE, tiny.SIDE, 3)
     assert len(done("generate", runs / "flow", "--text", "a red circle", "--out", out)) > 0
 
@@ -139,7 +139,7 @@ def test_a_judge_says_what_it_sees_in_what_is_drawn(runs: Path, tmp_path: Path) 
     for baseline in (REAL, ORIGINAL, OF_ANOTHER):
         assert "judge/accuracy" in found["baselines"][baseline]
     refused_ = refused("evaluate", runs / "judge", "--judge", runs / "judge")
-    assert "draws nothing" in refused_
+    assert "generates nothing" in refused_
 
 
 def test_a_perfect_generator_reaches_the_line_of_real_ones(

@@ -67,7 +67,7 @@ def test_a_whole_index_is_verified(index):
     found = index.verify()
     assert found.whole
     assert (found.entries, found.items) == (60, 59)
-    assert str(found) == "60 entries, 59 items\n0 lost, 0 ghosts, 0 damaged"
+    assert str(found) == "60 entries, 59 items\n0 lost, 0 without an entry, 0 damaged"
 
 
 @pytest.mark.parametrize(

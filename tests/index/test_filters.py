@@ -43,7 +43,7 @@ def test_filters(index, where, holds):
             r"the filter on column 'year' \(number\) is .*expected a value, a list",
         ),
         ({"year": {}}, "expected a value, a list"),
-        ({"year": {"min": None}}, "is to be None, expected a number"),
+        ({"year": {"min": None}}, "column 'year' is None, expected a number"),
         ({"new": {"min": False}}, "expected a value, a list"),
         ({"colour": ["x"] * 1001}, "has 1,001 values, expected at most 1,000"),
         ({"year": float("inf")}, "is inf, expected text, a finite number"),
