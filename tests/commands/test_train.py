@@ -237,7 +237,7 @@ def test_a_bad_file_is_named(values: str, expected: str, tmp_path: Path) -> None
 def test_resuming_a_finished_run_changes_nothing(scenes_copy: Path) -> None:
     with unchanged(scenes_copy):
         out = done("train", "--resume", scenes_copy)
-        assert "nothing left to do: all 3 steps were already trained, best at step" in out
+        assert "nothing left to do: already trained 3 steps, best at step" in out
         done("train", f"--resume={scenes_copy}")
 
 

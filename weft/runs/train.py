@@ -85,7 +85,7 @@ class TrainResult:
         """Shows the training time, the main validation metrics, and the folder."""
         fit = self.fit
         if fit.resumed_at == fit.steps:
-            done = say(f"nothing left to do: all {fit.steps} steps were already trained")
+            done = say(f"nothing left to do: already trained {fit.steps} steps")
         elif fit.resumed_at:
             done = say(
                 f"trained {fit.steps} steps, those after {fit.resumed_at} in {fit.seconds:.0f} s"
