@@ -60,7 +60,7 @@ def test_a_straight_field_is_solved_exactly_in_any_number_of_steps(solver: str, 
 
 
 def test_the_error_falls_with_the_order_of_the_solver() -> None:
-    """dx/dt = cos(3 t) - x, whose solution is known. Heun's last step is one of Euler's, whose error is of second order."""
+    """dx/dt = cos(3 t) - x, whose solution is known, with equal and shifted steps. Heun's last step is one of Euler's, whose error is of second order."""
 
     def field(x: Tensor, t: Tensor, c: Tensor) -> Tensor:
         return torch.cos(3 * t) - x
@@ -69,13 +69,27 @@ def test_the_error_falls_with_the_order_of_the_solver() -> None:
         at = (math.cos(3) + 3 * math.sin(3)) / 10
         return at + (NOISE - 0.1) * math.exp(-1)
 
-    for solver, order in (("euler", 1.0), ("heun", 2.0)):
+    for solver, order, shift in (("euler", 1.0, 1.0), ("heun", 2.0, 1.0), ("euler", 1.0, 2.0)):
         errors = [
-            float((drawn(field, steps=steps, solver=solver) - exact()).abs().max())
+            float((drawn(field, steps=steps, solver=solver, shift=shift) - exact()).abs().max())
             for steps in (20, 40, 80)
         ]
         for coarse, fine in itertools.pairwise(errors):
             assert math.log2(coarse / fine) == pytest.approx(order, abs=0.2), solver
+
+
+def test_shifted_times_are_nearer_to_the_noise() -> None:
+    asked: list[float] = []
+
+    def field(x: Tensor, t: Tensor, c: Tensor) -> Tensor:
+        asked.append(float(t[0, 0]))
+        return torch.ones_like(x)
+
+    torch.testing.assert_close(drawn(field, steps=4, shift=3.0), NOISE + 1)
+    assert asked == pytest.approx([0, 1 / 10, 1 / 4, 1 / 2])  # and the last step ends at 1
+    for wrong in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="shift is"):
+            DrawingConfig(shift=wrong)
 
 
 def test_guidance_is_the_mixture_of_both_fields() -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Settings
-from weft.core.ranges import COUNT, NOT_NEGATIVE, at_least, require
+from weft.core.ranges import COUNT, NOT_NEGATIVE, POSITIVE, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 
@@ -28,11 +28,15 @@ class DrawingConfig(Settings):
     evaluation instead of two (Kynkäänniemi et al. 2024, arXiv:2404.07724)."""
     solver: Literal["euler", "heun"] = "euler"
     """Solver of a flow: euler, or heun with two evaluations in each step."""
+    shift: float = 1.0
+    """Above 1, more steps of a flow are near the noise: the time of step n of N is u / (u + shift * (1 - u)) with u =
+    n / N (Esser et al. 2024, arXiv:2403.03206, equation 23). A large picture needs it: its average over many pixels
+    is visible at almost pure noise, so ground and places of objects are decided there."""
     seed: int = 0
     """Seed of the noise. The noise of a row depends on the seed and the row, not on other rows."""
 
     def __post_init__(self) -> None:
-        require(self, steps=COUNT, guidance=NOT_NEGATIVE, seed=at_least(0))
+        require(self, steps=COUNT, guidance=NOT_NEGATIVE, shift=POSITIVE, seed=at_least(0))
         first, last = self.guided
         if not 0 <= first < last <= 1:
             raise ValueError(

@@ -70,22 +70,23 @@ class Flow(nn.Module):
 
 @dataclass
 class FlowProgress:
-    """values: (B, ...) at time `step / steps`. contexts: with the condition and, if guidance needs it, without."""
+    """values: (B, ...) at `times[step]`. contexts: with the condition and, if guidance needs it, without."""
 
     flow: Flow
     contexts: tuple[Features, ...]
     values: Tensor
     step: int
-    steps: int
+    times: tuple[float, ...]
+    """From 0 to 1, one more than steps."""
 
     @property
     def done(self) -> bool:
-        return self.step == self.steps
+        return self.step == len(self.times) - 1
 
 
 @dataclass(frozen=True)
 class FlowSampler:
-    """Solves the flow's differential equation in equal time steps."""
+    """Solves the flow's differential equation step by step."""
 
     way: DrawingConfig
 
@@ -95,20 +96,23 @@ class FlowSampler:
         contexts = [flow.without_context(context, none_B)]
         if self.way.guidance != 1:
             contexts.append(flow.without_context(context, ~none_B))
-        return FlowProgress(flow, tuple(contexts), noise, 0, self.way.steps)
+        return FlowProgress(flow, tuple(contexts), noise, 0, self._times())
 
     def step(self, progress: FlowProgress) -> FlowProgress:
-        values, size = progress.values, 1 / progress.steps
-        time = progress.step * size
+        values, (time, after) = progress.values, progress.times[progress.step :][:2]
         velocity = self._velocity(progress, values, time)
         # The last step has no second evaluation, since the network was hardly trained at time 1.
-        if self.way.solver == "heun" and progress.step < progress.steps - 1:
-            ahead = self._velocity(progress, values + size * velocity, time + size)
+        if self.way.solver == "heun" and after < 1:
+            ahead = self._velocity(progress, values + (after - time) * velocity, after)
             velocity = (velocity + ahead) / 2
-        return replace(progress, values=values + size * velocity, step=progress.step + 1)
+        return replace(progress, values=values + (after - time) * velocity, step=progress.step + 1)
 
     def finish(self, progress: FlowProgress) -> Tensor:
         return progress.values
+
+    def _times(self) -> tuple[float, ...]:
+        shares = (step / self.way.steps for step in range(self.way.steps + 1))
+        return tuple(share / (share + self.way.shift * (1 - share)) for share in shares)
 
     def _velocity(self, progress: FlowProgress, values: Tensor, time: float) -> Tensor:
         times_B = torch.full((values.shape[0],), time, device=values.device)

@@ -228,6 +228,7 @@ class GenerationTask:
             "FID of": f"{min(len(found), len(real)):,} rows{few}",
             "steps": way.steps,
             "guidance": way.guidance,
+            "shift": way.shift,
             "seed": way.seed,
             **config.protocol([member], dataset, found, "rows"),
         }
