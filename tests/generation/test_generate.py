@@ -190,3 +190,22 @@ def test_a_perfect_generator_reaches_the_line_of_real_ones(
     result = found([*stored[:3], lacking, *stored[4:]])  # drawn for a row that has no picture
     assert Counter(picture.shape[0] for picture in shown) == {tiny.SIDE: 3 * 12 + 2 * 11, 32: 11}
     assert REAL in result.baselines
+
+
+def test_a_limit_leaves_generated_values_with_their_own_rows(runs: Path) -> None:
+    run = load(runs / "flow")
+    rows = open_split(run.recipe, "test")
+    task = run.recipe.tasks["generation"]
+    every, some = (
+        replace(task, limit=limit).build().evaluate([run.member(rows, cached=False)], rows)
+        for limit in (None, 10)
+    )
+    assert every.drawn is not None
+    assert some.drawn is not None
+    assert list(some.drawn.rows) == [n * len(rows) // 10 for n in range(10)]
+    for place, row in enumerate(some.drawn.rows):
+        assert np.array_equal(
+            some.drawn.values.media(place).array(), every.drawn.values.media(row).array()
+        )
+    assert some.drawings
+    assert all(entry.row in some.drawn.rows for one in some.drawings for entry in one.inputs)

@@ -6,12 +6,13 @@ import pytest
 from every_task import CASES, ROWS, dataset, member
 
 from weft.core.errors import DataError, WeftError
+from weft.data.formats import spread_rows
 from weft.data.formats._rows import KnownColumns, TableRows
 from weft.evaluation.translation import bleu, bleu_counts
 from weft.inference.predict import predict
 from weft.runs.against import held_against
 from weft.tasks.contrastive_translation import balanced, contrast
-from weft.tasks.translation import spread, texts_of
+from weft.tasks.translation import texts_of
 
 TRANSLATION = CASES["translation"].replace(references=None)
 CONTRASTIVE = CASES["contrastive_translation"].replace(references=None)
@@ -70,8 +71,8 @@ def test_a_misspelt_column_of_references_is_told() -> None:
 
 
 def test_some_rows_are_spread_over_all() -> None:
-    assert spread(10, 3) == [(0,), (3,), (6,)]
-    assert spread(2, 5) == [(0,), (1,)]
+    assert spread_rows(10, 3) == [0, 3, 6]
+    assert spread_rows(2, 5) == spread_rows(2, None) == [0, 1]
     assert translated(dataset(), limit=4).protocol["translations"] == 4
 
 

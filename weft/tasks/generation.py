@@ -17,7 +17,7 @@ from weft.core.ranges import COUNT, at_least, require
 from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
-from weft.data.formats import Dataset, spread
+from weft.data.formats import Dataset, spread_rows
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
 from weft.evaluation.bootstrap import Estimate
@@ -27,6 +27,7 @@ from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.inference.member import Entry, Member, only, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult
+from weft.inference.rows import Selection
 from weft.inference.true_values import true_values
 from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
 from weft.inference.wording import HALVES
@@ -120,10 +121,16 @@ class GenerationTask:
     ) -> TaskResult:
         """Raises WeftError if several models are given."""
         config, member = self.config, only(members, self.name)
-        dataset = spread(dataset, config.limit)
-        member = member.over(dataset)  # its sources know the rows by number
         reading = seeing(member, config.head, config.inputs)
-        found = predict([reading], dataset, config.head, config.inference, device=device)
+        measured = [(row,) for row in spread_rows(len(dataset), config.limit)]
+        found = predict(
+            [reading],
+            dataset,
+            config.head,
+            config.inference,
+            selection=Selection(measured),
+            device=device,
+        )
         values = found.values
         output = member.model.head(config.head).output
         if not isinstance(values, DrawnValues) or not isinstance(output, DrawnOutput):

@@ -13,7 +13,7 @@ from weft.core.media import Alternatives
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
 from weft.core.samples import Sample
-from weft.data.formats import Dataset, columns_of
+from weft.data.formats import Dataset, columns_of, spread_rows
 from weft.evaluation.bootstrap import Bootstrap, Floats
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import POINTS, Metric, Score, by_name
@@ -96,7 +96,7 @@ class TranslationTask:
         config = self.config
         output = text_output(members, config.head)
         column = references_of(dataset, config.references, output.stream, config.inference)
-        rows = spread(len(dataset), config.limit)
+        rows = [(row,) for row in spread_rows(len(dataset), config.limit)]
         found = predict(
             members,
             dataset,
@@ -182,12 +182,6 @@ def texts_of(sample: Sample, column: str) -> list[str]:
         known = ", ".join(sample.items) or "nothing"
         raise DataError(f"has no text in '{column}', it has: {known}", source=sample.source)
     return texts
-
-
-def spread(rows: int, limit: int | None) -> list[tuple[int]]:
-    """At most this number of rows, evenly spaced over all; None: all."""
-    count = min(rows, rows if limit is None else limit)
-    return [(place * rows // count,) for place in range(count)]
 
 
 def _learned(samples: Sequence[Sample], column: str, stream: str) -> dict[str, list[str]]:

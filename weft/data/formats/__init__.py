@@ -26,6 +26,7 @@ from weft.data.formats._rows import (
     split_name,
     splits_of,
     spread,
+    spread_rows,
 )
 from weft.data.formats._said import KINDS, NOTHING_SAID, ROLES, Said, SaidRows
 from weft.data.formats._table_samples import table_samples
@@ -51,6 +52,7 @@ __all__ = [
     "split_name",
     "splits_of",
     "spread",
+    "spread_rows",
     "table_samples",
 ]
 

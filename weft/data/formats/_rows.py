@@ -112,7 +112,13 @@ def spread(dataset: Dataset, most: int | None) -> Dataset:
     """Returns at most `most` rows, evenly spread because many data sets are sorted; all rows for None."""
     if most is None or most >= len(dataset):
         return dataset
-    return Subset(dataset, [row * len(dataset) // most for row in range(most)])
+    return Subset(dataset, spread_rows(len(dataset), most))
+
+
+def spread_rows(rows: int, most: int | None) -> list[int]:
+    """Returns at most `most` of the row numbers, evenly spread over all; all for None."""
+    count = rows if most is None else min(rows, most)
+    return [place * rows // count for place in range(count)]
 
 
 class Chained(Sequence[Sample]):
