@@ -80,14 +80,14 @@ def check_one_recording(run: Path, folder: Path) -> None:
         "silent.mp4": film(5, sound=0 * tone(0.4)),
         "voice.wav": sound_file(tone(0.3)),
     }
-    keywords = "keywords (a video has none)"
+    keywords = "keywords (a video cannot contain it)"
     lines = {
         "both.mp4": f"found recording (sound), clip (video); missing {keywords}",
         "mute.mp4": "found clip (video); missing recording (has no sound track, it holds: video), "
         f"{keywords}",
         "silent.mp4": "found clip (video); missing recording (silent, no sample is above -60 dB of full "
         f"scale), {keywords}",
-        "voice.wav": "found recording (sound); missing clip (a sound has none), keywords (a sound has none)",
+        "voice.wav": "found recording (sound); missing clip (a sound cannot contain it), keywords (a sound cannot contain it)",
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
