@@ -68,7 +68,7 @@ def flickr8k_translation(
         },
         optim=OptimConfig(lr=1.5e-3, weight_decay=0.05, warmup=0.1, ema=0.995),
         run=RunConfig(
-            steps=2500,
+            steps=4000,
             batch_size=64,
             evaluate_every=0,
             checkpoint_every=1000,
