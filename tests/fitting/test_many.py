@@ -29,8 +29,8 @@ def test_of_many_columns_a_part_is_read_and_said(
     found = weft.fit(wide(40), "y", minutes=0.001, out=tmp_path / "run")
     read = {name for entry in found.board.entries for name in entry.candidate.columns}
     assert len(read) == 12
-    assert any(note.startswith("12 of 40 columns are read") for note in found.notes)
-    assert any("given for 3 of 12 columns" in note for note in found.notes)
+    assert any(note.startswith("12 of 40 columns are used") for note in found.notes)
+    assert any("of 3 of 12 columns was measured" in note for note in found.notes)
     again = weft.fit(wide(40), "y", minutes=0.001, out=tmp_path / "run")
     assert read == {name for entry in again.board.entries for name in entry.candidate.columns}
 
@@ -42,7 +42,7 @@ def test_what_was_left_out_is_in_the_report(
     monkeypatch.setattr("weft.fitting.wide.LEAST", 12)
     found = weft.fit(wide(40, rows=90), "y", minutes=0.001, out=tmp_path / "run")
     page = found.run.report(split="train").read_text()
-    assert "12 of 40 columns are read" in page
+    assert "12 of 40 columns are used" in page
 
 
 def words(rows: int, classes: int) -> list[dict[str, object]]:

@@ -114,7 +114,7 @@ def test_same_seed_same_rows_and_splits_differ() -> None:
     assert sample.items["counts"].shape == (BOXES,)
     with pytest.raises(WeftError, match="unknown split"):
         config.open("nowhere")
-    with pytest.raises(WeftError, match="no end"):
+    with pytest.raises(WeftError, match="no fixed number of rows"):
         config.open(None)
     with pytest.raises(ValueError, match="train is 1"):
         DrawnBoxesConfig(train=1)
