@@ -1,5 +1,6 @@
 """The command `weft`."""
 
+import contextlib
 import importlib
 import io
 import logging
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may be invalid Unicode
-            stream.reconfigure(errors="backslashreplace")
+            # In a log the lines of both streams are in the order in which they were printed.
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
     words, chosen = _language(list(sys.argv[1:] if arguments is None else arguments))
     _log_to_stderr()
     try:
@@ -61,7 +63,7 @@ def _guarded(words: list[str]) -> int:
         if isinstance(error, RuntimeError) and "tried to allocate" not in str(error).lower():
             raise
         if isinstance(error, BrokenPipeError):  # `weft ... | head`: the reader has closed the pipe
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            _discard_stdout()
             return 0
         if os.environ.get("WEFT_TRACEBACK"):
             raise
@@ -76,6 +78,12 @@ def _guarded(words: list[str]) -> int:
         print(f"weft: {say(str(error) or 'interrupted')}", file=sys.stderr)
         return INTERRUPTED + (getattr(error, "number", signal.SIGINT) - signal.SIGINT)
     return 0
+
+
+def _discard_stdout() -> None:
+    """Sends what is still buffered for stdout nowhere, so that Python prints no error when it exits."""
+    with open(os.devnull, "wb") as nowhere, contextlib.suppress(io.UnsupportedOperation):
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _language(words: list[str]) -> tuple[list[str], str | None]:

@@ -86,6 +86,7 @@ def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
     words = ["compare", fast, slow, "--data", table, "--budget", "2 steps", "--out", out]
     done = weft(*words, "--seeds", "0", "1")
     assert done.code == 0, done.err
+    assert "training: fast-seed0, 2 steps of 4 rows" in done.out
     found = json.loads((out / "comparison.json").read_text())
     assert [len(s["by_seed"]) for s in found["systems"]] == [2, 2]
     assert {s["name"] for s in found["systems"]} == {"fast", "slow"}
@@ -198,6 +199,13 @@ def test_a_budget_that_cannot_be_shared(words: list[str], said: str, tmp_path: P
     assert done.code == 2
     assert said in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_no_recipe(scenes_run: Path, tmp_path: Path) -> None:
+    for command in (["compare", "scenes"], ["train"]):
+        done = weft(*command, scenes_run, "--out", tmp_path / "out")
+        assert done.code == 2
+        assert "is a run, expected a recipe; to compare two runs: weft evaluate" in done.err
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,18 @@ def test_optional_streams_may_be_left_out() -> None:
         OwnInput().values(made, streams)
 
 
+def test_streams_without_a_value_are_listed() -> None:
+    made = run(
+        ("image", "question"), image=ImageConfig(size=8).build(), question=TextConfig().build()
+    )
+    streams = ["image", "question"]
+    given = OwnInput(text="what?")
+    assert given.without(made, streams, {"question": "what?"}) == (
+        "run: predicted without image (--image)"
+    )
+    assert given.without(made, streams, {"question": "what?", "image": "a.png"}) is None
+
+
 def test_several_values_where_they_are_taken() -> None:
     made = run(image=ImageConfig(size=8).build())
     several = OwnInputs(image=(Path("a.png"), Path("b.png")))

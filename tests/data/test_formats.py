@@ -374,11 +374,12 @@ def test_folders_named_after_splits(tmp_path: Path, words: str) -> None:
 
 def test_paths_that_are_no_data_set(tmp_path: Path) -> None:
     assert message(tmp_path / "nothing") == f"{tmp_path}/nothing: no such file or folder"
-    assert "is no known format: found an empty folder, expected pictures, a table (" in message(
-        tmp_path
+    assert (
+        "is no known format: found an empty folder, expected a folder of pictures, a table ("
+        in message(tmp_path)
     )
     (tmp_path / "a.xyz").write_text("?")
-    assert "found 1 .xyz, expected pictures, a table (" in message(tmp_path)
+    assert "found 1 .xyz, expected a folder of pictures, a table (" in message(tmp_path)
     assert "found a .xyz file of 1 bytes" in message(tmp_path / "a.xyz")
     assert "unknown format 'jsnl': did you mean jsonl" in message(tmp_path, format="jsnl")
     assert "no such file" in message(tmp_path / "no.jsonl", format="jsonl")

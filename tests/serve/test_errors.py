@@ -70,7 +70,7 @@ def npy(array: np.ndarray) -> bytes:
         ("/embed", {"values": {"image": media(png()[:200])}}, 400, "picture is truncated"),
         ("/embed", {"run": "none", "values": TEXT}, 404, "unknown run 'none'"),
         ("/embed", {"run": "speech", "values": TEXT}, 400, "cannot embed, it can: predict"),
-        ("/embed", {"valves": TEXT}, 422, "valves: there is no such field"),
+        ("/embed", {"valves": TEXT}, 422, "valves: there is no such field, known: run, values"),
         ("/embed", [1], 422, "expected an object"),
         ("/predict", {"run": "dialog", "values": {}}, 400, "got nothing, expected"),
         ("/predict", {"run": "dialog", "values": TEXT}, 400, "unknown stream 'text'"),
@@ -137,7 +137,7 @@ def test_expected_types_and_ranges_are_in_chinese() -> None:
     ):
         with pytest.raises(ValidationError) as refused:
             model.model_validate(body)
-        told.append(said_of(refused.value).rpartition(": ")[2])
+        told.append(said_of(refused.value, model).rpartition(": ")[2])
     with speaking("zh"):
         for one in told:
             words = set(re.findall("[a-z]{2,}", say(f"k: {one}; 2 more errors")))

@@ -1,6 +1,6 @@
 """Input given on a command line -> the streams of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import tyro
 
 from weft.core.errors import WeftError, unknown_name
+from weft.core.language import say
 
 if TYPE_CHECKING:
     from weft.runs.run import Run
@@ -56,6 +57,21 @@ class NamedInput:
         if not values:
             raise WeftError(f"{run.folder}: this run needs {_either(run, streams)}")
         return values
+
+    def without(self, run: "Run", streams: Sequence[str], values: Mapping[str, Any]) -> str | None:
+        """One line that lists the streams without a value, and how to give one. None if every stream has a value.
+
+        A history has none before the first question, so it is not listed.
+        """
+        from weft.modalities.history import History
+
+        flags = options(run, streams)
+        missing = [
+            f"{stream} ({flags[stream]})"
+            for stream in streams
+            if stream not in values and not isinstance(run.modalities[stream], History)
+        ]
+        return say(f"{run.folder}: predicted without {', '.join(missing)}") if missing else None
 
     def chosen(self, run: "Run", streams: Sequence[str]) -> dict[str, Any]:
         """Stream -> its value, or a list of several; only for streams that were given.

@@ -124,6 +124,7 @@ REWORDED = (
         r"^Error parsing (\S+): could not convert string to float: (.*)",
         r"\1 is \2, expected a number",
     ),
+    (r"^Error parsing [A-Z]\w*: (\w+) is ", r"--\1 is "),
     (r"^Error parsing (?:recipe\.|config\.)?(\S+): ", r"\1: "),
     (r"^Missing value for argument '(.*?)'\. Expected 1 values\.", r"\1 needs a value"),
     (r"^Missing value for argument '(.*?)'\. Expected (\d+) values\.", r"\1 needs \2 values"),

@@ -14,6 +14,7 @@ from weft.core.trust import import_file, trust_modules
 from weft.data.formats import NOTHING_SAID, Said, address_of
 from weft.recipes import SCHEMA, arguments_of, function, made, names, reads_schema
 from weft.runs.own_columns import on_files, schema_of
+from weft.runs.parts import RECIPE
 from weft.runs.recipe import Recipe
 
 
@@ -68,6 +69,11 @@ def starting_point(word: str) -> StartingPoint:
     the recipe's function) are relative to its folder.
     """
     path = Path(word)
+    if word not in names() and (path / RECIPE).is_file():
+        raise WeftError(
+            f"{word}: is a run, expected a recipe; to compare two runs: weft evaluate RUN --against OTHER; to continue "
+            "one: weft train --resume RUN"
+        )
     if path.suffix not in (".yaml", ".yml", ".json"):
         return StartingPoint(*_named(word))
     values = read_mapping(path)

@@ -6,6 +6,7 @@ If the run was trained on dialogs, several --text are the questions of one dialo
 is answered with the earlier questions and answers as history.
 """
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,10 @@ def main(words: list[str]) -> None:
     run = load(arguments.run, trust=arguments.trust)
     questions = arguments.text
     first = replace(arguments, text=questions[:1])
-    values = first.values(run, streams_asked(run, arguments.head))
+    streams = streams_asked(run, arguments.head)
+    values = first.values(run, streams)
+    if note := first.without(run, streams, values):
+        print(note, file=sys.stderr)
     answered = converse(run, values, questions[1:], arguments.head, arguments.k)
     for number, found in enumerate(answered):
         if len(questions) > 1:

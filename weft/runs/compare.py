@@ -10,7 +10,9 @@ from pathlib import Path
 
 import torch
 
+from weft.core.distributed import rank
 from weft.core.errors import WeftError, unknown_name
+from weft.core.language import say
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
@@ -160,6 +162,9 @@ def _in_turn(
             one = one.replace(init=run)
         before = f"-pretraining{place}" if place < len(recipes) else ""
         run = folder / f"{entry}-seed{seed}{before}"
+        size = one.run.batch_size
+        if rank() == 0:
+            print(say(f"training: {run.name}, {number} steps of {size} rows"), flush=True)
         took.append(trained(one, run))
     assert run is not None
     known = [one for one in took if one is not None]

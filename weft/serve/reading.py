@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -42,7 +42,7 @@ def _validated(model: type[Model], body: bytes) -> Model:
     try:
         return cast(Model, model.model_validate_json(body))
     except ValidationError as error:
-        raise RefusedError(422, said_of(error)) from None
+        raise RefusedError(422, said_of(error, model)) from None
 
 
 async def _form(request: Request, model: type[Model], limits: Limits) -> Model:
@@ -124,8 +124,11 @@ EXPECTED = {
 OF_FIELDS = {"missing": "is missing", "extra_forbidden": "there is no such field"}
 
 
-def said_of(error: ValidationError) -> str:
-    """Returns the first error and its place in one sentence. The value is not repeated: it may be a token."""
+def said_of(error: ValidationError, model: type[BaseModel]) -> str:
+    """Returns the first error and its place in one sentence. The value is not repeated: it may be a token.
+
+    model: class of the request, whose fields are listed if the request has an unknown one.
+    """
     first: Any = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(one) for one in first["loc"])
     kind = first["type"]
@@ -133,6 +136,8 @@ def said_of(error: ValidationError) -> str:
         told = f"expected {EXPECTED[kind].format(**first.get('ctx', {}))}"
     else:
         told = OF_FIELDS.get(kind) or " ".join(str(first["msg"]).split())
+    if kind == "extra_forbidden" and len(first["loc"]) == 1:
+        told = f"there is no such field, known: {', '.join(model.model_fields)}"
     more = error.error_count() - 1
     also = f"; {more} more {'error' if more == 1 else 'errors'}" if more else ""
     return f"{where}: {told}{also}" if where else f"{told}{also}"

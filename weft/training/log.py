@@ -130,6 +130,11 @@ class Display:
             text = f"{say('loss')} {loss:.4f}, {say(f'{self.samples_per_second:,.0f} samples/s')}"
             self._bar.update(self._task, completed=step, description=text)
 
+    @property
+    def overdue(self) -> bool:
+        """Whether no line was printed for LINE_EVERY_SECONDS: steps may be slow, and logged ones far apart."""
+        return time.perf_counter() - max(self._said, self._began) >= LINE_EVERY_SECONDS
+
     def line(self, step: int, loss: float, metrics: Mapping[str, float]) -> None:
         """Prints the progress: always with metrics and at the last step; else now and then, unless there is a bar."""
         now = time.perf_counter()

@@ -97,9 +97,11 @@ def fit(
             if validate is not None and _due(step, run.evaluate_every, run.steps):
                 metrics, state = _evaluate(players, validate, state, run, save)
             stop = step == run.steps or _patience_ended(state, run)
-            if stop or metrics or step % run.log_every == 0:
+            logged = stop or metrics or step % run.log_every == 0
+            if logged:
                 rate = {"samples_per_second": display.samples_per_second}
                 log.write(step, {**values, **metrics, **rate})
+            if logged or display.overdue:
                 display.line(step, values["loss"], _monitored(metrics, run))
             told = signal()
             if stop or told or _due(step, run.checkpoint_every, run.steps):

@@ -189,7 +189,7 @@ def _format(path: Path, format: str | None) -> Format:
             "name one (format), or give the path of one file"
         )
     raise WeftError(
-        f"{path}: is no known format: found {_contents(path)}, expected pictures, a table (csv, tsv, xlsx, jsonl, json, "
+        f"{path}: is no known format: found {_contents(path)}, expected a folder of pictures, a table (csv, tsv, xlsx, jsonl, json, "
         "parquet), tar shards, or a data set that weft list formats shows"
     )
 
