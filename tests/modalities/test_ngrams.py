@@ -30,4 +30,17 @@ def test_a_word_weighs_what_the_strongest_of_its_ngrams_weighs(ngrams: Ngrams) -
 def test_runs_of_characters_of_an_unknown_word_have_no_marks(ngrams: Ngrams) -> None:
     ids = ngrams.transform(ngrams.decode("apple"), train=False, generator=torch.Generator())
     shown = ngrams.weighed(ngrams.collate([ids]), torch.ones(len(ids)))
-    assert shown.words == tuple(Word(run, 1.0) for run in ("ap…", "…app…", "…ppl…", "…ple…"))
+    assert shown.words == (Word("apple…", 1.0),)
+
+
+def test_a_text_is_displayed_in_its_order_with_the_parts_of_unknown_words() -> None:
+    modality = NgramsConfig().build()
+    texts = ("a dog is sitting by a river", "a dog is eating bread", "she sees a cat bend")
+    modality.fit(texts * 2)
+    said = "a dog is seating by a bending cat"
+    ids = modality.transform(modality.decode(said), train=False, generator=torch.Generator())
+    weights = torch.tensor([float(n == "end~") for n in modality.names_of(ids)])
+    shown = modality.weighed(modality.collate([ids]), weights)
+    expected = "a dog is se… …eating by a bend… …ing cat"
+    assert " ".join(word.text for word in shown.words) == expected
+    assert [word.text for word in shown.words if word.weight] == ["bend…"]

@@ -4,7 +4,7 @@ import pytest
 
 from weft.core.errors import DataError
 from weft.core.samples import Sample
-from weft.runs.train import FEW, MANY, _warn_of_few
+from weft.runs.train import FEW, MANY, _warn_of_few, _warn_of_repeats
 
 
 class Rows:
@@ -37,5 +37,21 @@ def test_few_rows_or_groups_are_named(
     rows: int, groups: int, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     _warn_of_few(Rows(rows, groups))
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "said"),
+    [
+        (100, 128, "a batch has 128 rows, the training split 100: rows repeat within a batch"),
+        (1000, 2048, "a batch has 2,048 rows, the training split 1,000: rows repeat"),
+        (128, 128, ""),
+    ],
+)
+def test_a_batch_larger_than_the_training_split_is_named(
+    rows: int, size: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _warn_of_repeats(rows, size)
     assert said in caplog.text
     assert bool(said) == bool(caplog.text)

@@ -63,6 +63,7 @@ def regression(
     _, y_variance, _ = _moments(sums)
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = np.where(y_variance > EPSILON, 1 - share / rows / y_variance, np.nan)
+    r2 = r2.round(12)  # The mean has R2 = 0; without rounding it could be shown as -8.9e-16.
     number = count(groups)
     return Regression(
         mae=_statistic(absolute / rows, number),

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,8 @@ INSIDE = "~"
 """Suffix in the name of an n-gram of characters within a word."""
 EDGE = "_"
 """Marks the beginning or the end of the word in it."""
+SHORTEST = 3
+"""Characters of the shortest run within a word."""
 
 
 class Ngrams(TokenParts):
@@ -105,25 +107,26 @@ class Ngrams(TokenParts):
         return [self._known[one] if 0 <= one < known else None for one in values.tolist()]
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """Displays the known words, each with the maximum weight of its n-grams. Character n-grams of unknown words
-        follow."""
+        """Displays the words of the text in order, each with the maximum weight of its n-grams. Of an unknown word the
+        known parts are shown."""
         display = super().weighed(field, weights)
         runs = [(word.text, word.weight or 0.0) for word in display.words]
-        said = [name for name, _ in runs if " " not in name and not name.endswith(INSIDE)]
+        names = [(name, weight) for name, weight in runs if not name.endswith(INSIDE)]
+        parts = _joined((n.removesuffix(INSIDE), w) for n, w in runs if n.endswith(INSIDE))
+        said = [name for name, _ in names if " " not in name]
         known = dict.fromkeys(said, 0.0)
-        others: dict[str, float] = {}
-        for name, weight in runs:
-            holders = _words_with(name, known)
-            for word in holders:
-                known[word] = max(known[word], weight)
-            if not holders:
-                shown = _shown_run(name)
-                others[shown] = max(others.get(shown, 0.0), weight)
+        for name, weight in (*names, *((_whole(part), weight) for part, weight in parts)):
+            for word in name.split():
+                if word in known:
+                    known[word] = max(known[word], weight)
+        others = [Word(_shown(part), weight) for part, weight in parts if _whole(part) not in known]
+        if [_whole(part) for part, _ in parts if _whole(part) in known] != said:
+            return Display(words=(*(Word(word, known[word]) for word in said), *others))
+        # The usual case: the characters of every word are known, and so its place in the text.
+        unknown = iter(others)
+        words = (_whole(part) for part, _ in parts)
         return Display(
-            words=(
-                *(Word(word, known[word]) for word in said),
-                *(Word(run, weight) for run, weight in others.items()),
-            )
+            words=tuple(Word(w, known[w]) if w in known else next(unknown) for w in words)
         )
 
     def _use(self, names: Sequence[str]) -> None:
@@ -138,27 +141,46 @@ class Ngrams(TokenParts):
                 yield " ".join(found[start : start + n])
         for word in found if self.config.characters else ():
             marked = f"{EDGE}{word}{EDGE}"
-            for n in range(3, self.config.characters + 1):
+            for n in range(SHORTEST, self.config.characters + 1):
                 for start in range(len(marked) - n + 1):
                     yield f"{marked[start : start + n]}{INSIDE}"
 
 
-def _words_with(name: str, known: Collection[str]) -> list[str]:
-    """Returns the known words that an n-gram of this name consists of, or is part of."""
-    if name.endswith(INSIDE):
-        run = name.removesuffix(INSIDE)
-        return [word for word in known if run in f"{EDGE}{word}{EDGE}"]
-    return [word for word in name.split() if word in known]
+def _joined(runs: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Joins the runs of characters of a text to parts that are as long as possible, each with the maximum weight.
+
+    runs: word by word, and of a word the shortest first, as `_grams` gives them.
+    """
+    parts: list[tuple[str, float]] = []
+    first, longer = 0, False
+    for run, weight in runs:
+        if len(run) > SHORTEST:
+            longer = True
+            holders = [n for n in range(first, len(parts)) if run in parts[n][0]]
+            if holders:
+                part, before = parts[holders[0]]
+                parts[holders[0]] = part, max(before, weight)
+                continue
+        elif longer:  # the next word begins
+            first, longer = len(parts), False
+        elif parts and parts[-1][0].endswith(run[:-1]):
+            part, before = parts[-1]
+            parts[-1] = part + run[-1], max(before, weight)
+            continue
+        parts.append((run, weight))
+    return parts
 
 
-def _shown_run(name: str) -> str:
-    """Formats an n-gram for people, with an ellipsis before or after a run of characters."""
-    if not name.endswith(INSIDE):
-        return name
-    run = name.removesuffix(INSIDE)
-    before = "" if run.startswith(EDGE) else "…"
-    behind = "" if run.endswith(EDGE) else "…"
-    return f"{before}{run.strip(EDGE)}{behind}"
+def _whole(part: str) -> str:
+    """Returns the word if the part is a whole word, otherwise nothing."""
+    return part[1:-1] if len(part) > 2 and part[0] == part[-1] == EDGE else ""
+
+
+def _shown(part: str) -> str:
+    """Formats a part of a word for people, with an ellipsis where the word goes on."""
+    before = "" if part.startswith(EDGE) else "…"
+    behind = "" if part.endswith(EDGE) else "…"
+    return f"{before}{part.strip(EDGE)}{behind}"
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,14 @@ def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> Predict
     _require_columns(run, dataset, run.head(head))
     rows = list(_readable(dataset))
     config = InferenceConfig(batch_size=BATCH, workers=2, errors=ErrorPolicy("skip", limit=1.0))
-    needed = [s for s in run.model.streams_of(run.head(head)) if s not in run.optional]
+    streams = run.model.streams_of(run.head(head))
 
     def check(sample: Sample) -> None:
-        for stream in needed:
-            if value_of(sample, stream, run.modalities.get(stream)) is None:
-                known = ", ".join(sample.items) or "nothing"
-                raise DataError(f"has no '{stream}', it has: {known}", source=sample.source)
+        lacking = [s for s in streams if value_of(sample, s, run.modalities.get(s)) is None]
+        needed = [s for s in lacking if s not in run.optional]
+        if needed or len(lacking) == len(streams):
+            stream, known = (needed or lacking)[0], ", ".join(sample.items) or "nothing"
+            raise DataError(f"has no '{stream}', it has: {known}", source=sample.source)
 
     selection = Selection(check=check)
     members, name = [run.reading(rows)], run.head(head)

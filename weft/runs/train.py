@@ -161,6 +161,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     model = _model(recipe, folder).to(device)
     check_parts(recipe, model, learned)
     if rank() == 0:
+        _warn_of_repeats(len(training), recipe.run.batch_size)
         configs.save(architecture(recipe.model), folder / MODEL, checked=True)
     objectives = build_objectives(recipe, learned.modalities)
 
@@ -292,6 +293,16 @@ def validation(
         return metrics
 
     return validate
+
+
+def _warn_of_repeats(rows: int, batch_size: int) -> None:
+    """Warns if a batch is larger than the training split: then a step costs more and tells the model little more."""
+    if rows < batch_size:
+        log.warning(
+            "a batch has %s rows, the training split %s: rows repeat within a batch; set --run.batch-size",
+            f"{batch_size:,}",
+            f"{rows:,}",
+        )
 
 
 def _warn_of_few(dataset: Dataset) -> None:
