@@ -214,8 +214,9 @@ def test_what_does_not_fit_is_refused(config: Config) -> None:
 
 
 def parameters(decoder: Any) -> Iterator[tuple[str, nn.Parameter]]:
+    """Those that take part in drawing, which are all but the codec's way from values to latents."""
     module: nn.Module = decoder
-    return module.named_parameters()
+    return ((n, p) for n, p in module.named_parameters() if not n.startswith("codec.down"))
 
 
 def moved(network: Velocity, context: Features, rows: slice = slice(0, 3)) -> Tensor:

@@ -29,7 +29,7 @@ class Known(nn.Module):
 
 
 class KnownConfig:
-    predicts = "velocity"
+    predicts, codec = "velocity", None
 
     def __init__(self, field) -> None:
         self.network = self

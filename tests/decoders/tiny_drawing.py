@@ -1,6 +1,7 @@
 """Small decoders that draw, and networks of velocities; pictures have 8 x 8 pixels."""
 
 import torch
+from tiny_codecs import over_latents
 from tiny_decoders import WIDTH
 from torch import Tensor
 
@@ -30,6 +31,7 @@ DRAWN: dict[str, Config] = {
     "sounds": SOUNDS,
     "sounds with noise": SOUNDS.replace(noise=NOISE),
     **{f"flow {name}": FlowConfig(network) for name, network in VELOCITIES.items()},
+    "flow over latents": over_latents(),
 }
 
 

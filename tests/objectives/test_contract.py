@@ -24,6 +24,7 @@ from weft.core.interfaces import JOINT, Objective
 from weft.core.needs import Needing
 from weft.core.records import Batch, Field
 from weft.decoders.classifier import ClassifierConfig
+from weft.decoders.codecs.convolutions import PictureCodecConfig
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
 from weft.decoders.joint import JointDecoderConfig
@@ -69,6 +70,7 @@ from weft.objectives.evidence import EvidenceConfig
 from weft.objectives.grid_objects import GridObjectsConfig
 from weft.objectives.grounding import GroundingConfig
 from weft.objectives.hierarchical import HierarchicalContrastiveConfig
+from weft.objectives.latent_codec import LatentCodecConfig
 from weft.objectives.masked import MaskedLanguage, MaskedLanguageConfig
 from weft.objectives.masked_frames import MaskedFramesConfig
 from weft.objectives.masked_patches import MaskedPatchesConfig
@@ -144,6 +146,8 @@ CASES: dict[str, Config] = {
     "grounding": GroundingConfig(tiny.DIM, max_objects=3, stream="panels"),
     "answer-ranking": AnswerRankingConfig(),
     "flow": RectifiedFlowConfig("flow", unconditional=0.3),
+    "flow-latents": RectifiedFlowConfig("latents"),
+    "latent-codec": LatentCodecConfig("latents", share=0.5),
     "spoken-flow": SpokenFlowObjectiveConfig(rate=10.0, unconditional=0.3),
     "critic": CriticConfig(punished=0.5, contrast=0.5),
     "critic-wasserstein": CriticConfig(
@@ -192,7 +196,7 @@ def config_classes() -> set[type[Config]]:
 
 def test_every_config_is_in_the_suite() -> None:
     assert config_classes() == {type(config) for config in CASES.values()}
-    assert len(config_classes()) == 34
+    assert len(config_classes()) == 35
 
 
 def model(config: Config | None = None) -> Model:
@@ -229,6 +233,14 @@ def model(config: Config | None = None) -> Model:
         "drawing": HeadConfig(picture, PictureOutput()),
         "picture": HeadConfig(picture.replace(noise=3), PictureOutput(), "text"),
         "flow": HeadConfig(FlowConfig(unet), PictureOutput(drawing=two_steps), "text"),
+        "latents": HeadConfig(
+            FlowConfig(
+                UNetConfig(4, tiny.DIM, (4, 8), patch=1, condition=4, heads=2, channels=5),
+                codec=PictureCodecConfig(16, 5, widths=(4, 6)),
+            ),
+            PictureOutput(drawing=two_steps),
+            "text",
+        ),
         "critic": HeadConfig(
             ProjectionCriticConfig(8, condition=tiny.DIM, dim=4), NumberOutput(), "image"
         ),
@@ -492,7 +504,8 @@ def test_accumulation_fuses_and_encodes_some_rows_at_a_time(config: Config) -> N
     )
     objective(reader, rows, Streams(reader, rows, 2)).total.backward()
     # Which objects are found is asked of all rows at once, without gradient.
-    assert max(sizes) <= (3 if isinstance(config, GroundingConfig) else 2)
+    # A codec reads no encoder.
+    assert max(sizes, default=0) <= (3 if isinstance(config, GroundingConfig) else 2)
 
 
 RANKS = [slice(0, 2), slice(2, 6)]

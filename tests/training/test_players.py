@@ -127,6 +127,29 @@ def test_the_pair_learns_what_each_word_looks_like() -> None:
     assert (made.sign() == real.sign()).float().mean() > 0.9
 
 
+def test_a_player_stops_after_its_share_of_the_steps() -> None:
+    """Its schedule ends with its turns, and afterwards its parameters stay."""
+    cosine = OptimConfig(warmup=0.0)
+    players = {
+        "critic": pair.PLAYERS["critic"],
+        "generator": pair.PLAYERS["generator"].replace(every=1, until=0.4, optim=cosine),
+    }
+    built = build_players(pair.step_of(), players, OPTIM, pair.RUN.replace(steps=10))
+    turns, rates, values = [], [], []
+    for step in range(1, 11):
+        for player in built:
+            if player.has_turn(step):
+                loss = player.turn(pair.batch_at(step))
+                if player.name == "generator":
+                    turns.append(step)
+                    rates.append(float(loss.terms["lr"]))
+        values.append([parameter.detach().clone() for parameter in built[1].parameters])
+    assert turns == [1, 2, 3, 4]
+    assert rates[-1] < 0.2 * rates[0]
+    assert not all(torch.equal(a, b) for a, b in zip(values[2], values[3], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(values[3], values[-1], strict=True))
+
+
 OPTIM = OptimConfig()
 ITC = ("itc",)
 
@@ -151,7 +174,11 @@ ITC = ("itc",)
         ),
         (
             {"one": PlayerConfig(ITC, ("model",), every=2)},
-            r"players train every {'one': 2} steps, expected at least one",
+            "players train: one every 2, until 1; expected at least one that trains at every step",
+        ),
+        (
+            {"one": PlayerConfig(ITC, ("model",), until=0.5)},
+            "players train: one every 1, until 0.5; expected at least one that trains at every step",
         ),
         (
             {"one": PlayerConfig(ITC, ("model",)), "two": PlayerConfig(ITC, ("encoders.text",))},

@@ -11,6 +11,7 @@ from weft.core.config import Config
 from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
+from weft.decoders.codecs.base import Codec, Coded
 from weft.decoders.drawing import DrawingConfig, Shaped, checked_noise, noise_of
 from weft.decoders.sampler import sample
 from weft.decoders.velocity.base import Velocity
@@ -22,7 +23,10 @@ NEAREST = 0.05
 class Flow(nn.Module):
     """Moves noise at time 0 to a value at time 1, along straight lines that the network has learned.
 
-    For classifier-free guidance, a learned token and vector replace a dropped context.
+    With a codec it generates latents, which the codec decodes (Rombach et al. 2022, arXiv:2112.10752). For
+    classifier-free guidance, a learned token and vector replace a dropped context.
+
+    shape: of one value. noise: of its noise, the shape of the latents if there is a codec.
     """
 
     def __init__(self, config: "FlowConfig") -> None:
@@ -32,6 +36,11 @@ class Flow(nn.Module):
         assert isinstance(network, Velocity)
         self.network = network
         self.shape = self.noise = network.shape
+        self.codec: Codec | None = None
+        if config.codec is not None:
+            codec = build(config.codec)
+            assert isinstance(codec, Codec)
+            self.codec, self.shape = codec, codec.shape
         self.no_context = nn.Parameter(torch.zeros(2, network.context_dim))
 
     def velocity(self, values_BX: Tensor, times_B: Tensor, context: Features) -> Tensor:
@@ -42,6 +51,17 @@ class Flow(nn.Module):
         # On the straight line, the value is 1 - time ahead.
         ahead_B = (1 - times_B).clamp_min(NEAREST)
         return (found - values_BX) / ahead_B.view(-1, *(1,) * (values_BX.ndim - 1))
+
+    def encoded(self, values_BX: Tensor) -> Tensor:
+        """(B, *shape) -> (B, *noise): what the network learns to generate, without gradient to the codec."""
+        if self.codec is None:
+            return values_BX
+        with torch.no_grad():
+            return self.codec.encode(values_BX).float()
+
+    def decoded(self, generated_BX: Tensor) -> Tensor:
+        """The reverse: (B, *noise) -> (B, *shape)."""
+        return generated_BX if self.codec is None else self.codec.decode(generated_BX)
 
     def without_context(self, context: Features, gone_B: Tensor) -> Features:
         """Replaces the context by the learned one in the marked rows, and in rows without context."""
@@ -61,11 +81,12 @@ class Flow(nn.Module):
 
     def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
         """Generates (B, *shape) from noise of that shape, with the gradient through all steps."""
-        return sample(FlowSampler(way), (self, context, checked_noise(noise, context, self.noise)))
+        start = (self, context, checked_noise(noise, context, self.noise))
+        return self.decoded(sample(FlowSampler(way), start))
 
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor:
         """Generates from the noise in the prefix, with default settings."""
-        return self.draw(context, noise_of(prefix, context, self.shape), DrawingConfig())
+        return self.draw(context, noise_of(prefix, context, self.noise), DrawingConfig())
 
 
 @dataclass
@@ -135,10 +156,23 @@ class FlowConfig(Config[Decoder]):
     """Output of the network: the value at the end, from which the velocity follows, or the velocity itself. Values
     have fewer dimensions than noise, so a small network can predict them (Li & He 2025, arXiv:2511.13720, section
     3)."""
+    codec: Config[Codec] | None = None
+    """Codec of the values whose latents the flow generates; None: it generates the values. The objective
+    `LatentCodecConfig` trains it."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.codec, Coded) and isinstance(self.network, Shaped):
+            latents = self.codec.latents
+            if self.network.shape != latents:
+                raise ValueError(
+                    f"network generates {self.network.shape}, expected {latents}, the latents of the codec"
+                )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a generated value."""
+        if isinstance(self.codec, Coded):
+            return self.codec.shape
         if not isinstance(self.network, Shaped):
             raise ValueError(
                 f"network is a {type(self.network).__name__}, expected one that says its `shape`"

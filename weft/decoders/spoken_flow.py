@@ -137,6 +137,7 @@ class SpokenFlowConfig(FlowConfig):
     """Initial number of frames of a word."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(self, context_dim=COUNT, usual=POSITIVE)
 
     def build(self) -> SpokenFlow:

@@ -1,6 +1,7 @@
 """Rectified flow: the velocity on the straight line from noise to the true value."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +42,14 @@ class RectifiedFlow(nn.Module):
                 f"the decoder of head '{config.head}' is a {type(head.decoder).__name__}, expected a Flow"
             )
         flow = head.decoder
-        noise_BX = batch.normal(NOISE, *values_BX.shape[1:])
+        noise_BX = batch.normal(NOISE, *flow.noise)
         times_B = torch.sigmoid(config.mean + config.std * batch.normal("flow: time", 1)[:, 0])
         gone_B = batch.uniform("flow: context", 1)[:, 0] < config.unconditional
 
         def costs(
             values: Tensor, noise: Tensor, times: Tensor, gone: Tensor, context: Features
         ) -> Tensor:
+            values = flow.encoded(values)
             share = column(times, values)
             moved = flow.velocity(
                 share * values + (1 - share) * noise, times, flow.without_context(context, gone)
@@ -60,12 +62,13 @@ class RectifiedFlow(nn.Module):
         return Loss(mean_of_all(torch.cat(parts)), {})
 
     def guess(self, model: Reader, batch: Batch, streams: EncodedStreams, mean_X: Tensor) -> Tensor:
-        """(R,) the cost of the rows if the predicted velocity is always the mean value (*shape); noise has a mean
-        of 0.
+        """(R,) the cost of the rows if the predicted velocity is always the mean of what the flow generates (*noise);
+        noise has a mean of 0.
         """
         batch, _, values_BX = rows_to_draw(model, batch, streams, self.config.head)
         if values_BX is None:
             return mean_X.new_zeros(0)
+        values_BX = cast(Flow, model.head(self.config.head).decoder).encoded(values_BX)
         return per_row((mean_X - values_BX + batch.normal(NOISE, *mean_X.shape)).square())
 
 

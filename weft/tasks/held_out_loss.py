@@ -15,6 +15,7 @@ from weft.core.interfaces import JOINT, EncodedStreams, Objective, Reader
 from weft.core.needs import Needing, Needs
 from weft.core.records import Batch
 from weft.data.formats import Dataset
+from weft.decoders.flow import Flow
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric, Score, by_name, mean_score
 from weft.heads.drawn import DrawnOutput
@@ -86,13 +87,13 @@ class HeldOutLoss:
                 f"a {type(objective).__name__} learns weights of its own, which a run does not keep; expected an "
                 "objective without any"
             )
-        mean_X = self._mean(member, objective, device)
         model = cast(Reader, member.model)
         reading = Reading.of(member, dataset, [*member.sources, *config.needs.targets])
         losses: list[float] = []
         sizes: list[int] = []
         guesses: list[Tensor] = []
         with evaluating(member.model, device, config.inference.precision):
+            mean_X = self._mean(member, objective, device)
             for read in read_rows([reading], dataset, config.inference, device=device):
                 whole = self._complete(member, read.batches[0])
                 for start in range(0, len(whole), TOGETHER):
@@ -138,20 +139,22 @@ class HeldOutLoss:
     def _mean(
         self, member: Member, objective: nn.Module, device: torch.device | str
     ) -> Tensor | None:
-        """(*shape) the mean value of training rows for a flow; None without training rows, or for another
+        """(*noise) the mean of what a flow generates, over training rows; None without training rows, or for another
         objective.
         """
         rows = member.training
         if rows is None or not isinstance(objective, RectifiedFlow):
             return None
-        output = member.model.head(objective.config.head).output
+        head = member.model.head(objective.config.head)
+        output, flow = head.output, head.decoder
         assert isinstance(output, DrawnOutput)
+        assert isinstance(flow, Flow)
         chosen = np.random.default_rng(self.config.seed).permutation(len(rows))[:TRAINING]
         sums: list[Tensor] = []
         count = 0
         for numbers, values in true_values(
             member, rows, sorted(chosen.tolist()), output.stream, self.config.inference
         ):
-            sums.append(output.values_of(values).double().sum(0))
+            sums.append(flow.encoded(output.values_of(values).to(device)).double().sum(0))
             count += len(numbers)
-        return (torch.stack(sums).sum(0) / count).float().to(device) if count else None
+        return (torch.stack(sums).sum(0) / count).float() if count else None

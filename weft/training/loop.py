@@ -138,7 +138,7 @@ def _begin(
         raise ValueError(f"players are named {names}, expected at least one and all different")
     if any(player.step is not players[0].step for player in players):
         raise ValueError(f"players {names} have different steps, expected one that they share")
-    if all(player.settings.every > 1 for player in players):
+    if not any(player.settings.steady for player in players):
         raise ValueError(f"no player of {names} has a turn at every step, expected one at least")
     newest = checkpoint.latest(folder)
     if newest is not None and not resume:
@@ -176,7 +176,7 @@ def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> 
         values |= {name: value.item() for name, value in own.items()}
     if len(players) == 1:
         return values
-    steady = next(player.name for player in players if player.settings.every == 1)
+    steady = next(player.name for player in players if player.settings.steady)
     return {"loss": values[f"{steady}/loss"], **values}
 
 

@@ -29,12 +29,18 @@ class NonFiniteError(WeftError):
 @dataclass(frozen=True)
 class TurnSettings:
     """objectives: those that the player minimises; None: all of the step. every: number of steps of the run from one
-    turn to the next. find_unused: see `distributed.wrap`."""
+    turn to the next. last: the last step with a turn; None: of the run. find_unused: see `distributed.wrap`."""
 
     objectives: tuple[str, ...] | None = None
     every: int = 1
     precision: Precision = "fp32"
     find_unused: bool = False
+    last: int | None = None
+
+    @property
+    def steady(self) -> bool:
+        """Whether the player has a turn at every step of the run."""
+        return self.every == 1 and self.last is None
 
 
 class Player:
@@ -83,7 +89,8 @@ class Player:
 
     def has_turn(self, step: int) -> bool:
         """Whether the player takes a turn at that step of the run. The first step is 1."""
-        return step % self.settings.every == 0
+        every, last = self.settings.every, self.settings.last
+        return step % every == 0 and (last is None or step <= last)
 
     def turn(self, batch: Batch) -> Loss:
         """Makes one update. The returned loss and its terms are means over ranks.

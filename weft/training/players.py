@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from weft.core.config import Config, Settings
 from weft.core.errors import WeftError, unknown_name
-from weft.core.ranges import COUNT, require
+from weft.core.ranges import COUNT, POSITIVE_SHARE, require
 from weft.training import distributed, sharding
 from weft.training.config import RunConfig
 from weft.training.gradients import AccumulateAndClip, GradientRule
@@ -31,11 +31,13 @@ class PlayerConfig(Settings):
     """Its optimizer; None takes the recipe's settings."""
     every: int = 1
     """Steps of the run from one turn to the next."""
+    until: float = 1.0
+    """Share of the run's steps, from the first, in which it has turns. Afterwards its parameters do not change."""
     rule: Config[GradientRule] | None = None
     """Rule for its gradient before the optimizer's step; None takes the recipe's rule."""
 
     def __post_init__(self) -> None:
-        require(self, every=COUNT)
+        require(self, every=COUNT, until=POSITIVE_SHARE)
         for name in ("objectives", "parameters"):
             if not vars(self)[name]:
                 raise ValueError(f"{name} is empty, expected one at least")
@@ -84,16 +86,23 @@ def _player(
 ) -> Player:
     optim = config.optim
     assert optim is not None
+    last = max(1, round(config.until * run.steps))
     default = AccumulateAndClip(run.accumulate, optim.clip_norm)
     own = frozenset(parameter for parameter, owner in owners.items() if owner == name)
     return Player(
         name,
         step,
         optim.build(step, own),
-        optim.build_schedule(run.steps // config.every),
+        optim.build_schedule(last // config.every),
         default if config.rule is None else config.rule.build(),
         optim.build_ema(step.model, _averaged(step, own, config)),
-        TurnSettings(config.objectives, config.every, run.precision, run.find_unused),
+        TurnSettings(
+            config.objectives,
+            config.every,
+            run.precision,
+            run.find_unused,
+            last if config.until < 1 else None,
+        ),
     )
 
 
@@ -161,10 +170,13 @@ def _check_objectives(step: TrainStep, players: Mapping[str, PlayerConfig]) -> N
         if len(owners) != 1:
             whose = f"players {' and '.join(owners)}" if owners else "no player"
             raise WeftError(f"objective '{name}' belongs to {whose}, expected one")
-    if all(config.every > 1 for config in players.values()):
-        turns = {player: config.every for player, config in players.items()}
+    if all(config.every > 1 or config.until < 1 for config in players.values()):
+        turns = ", ".join(
+            f"{player} every {config.every}, until {config.until:g}"
+            for player, config in players.items()
+        )
         raise WeftError(
-            f"players train every {turns} steps, expected at least one player that trains every step"
+            f"players train: {turns}; expected at least one that trains at every step: every 1, until 1"
         )
 
 

@@ -15,8 +15,6 @@ from weft.layers.context_attention import ContextAttention
 from weft.layers.convolution import by_pixel, channels_last
 from weft.layers.patches import depth_to_space, space_to_depth
 
-CHANNELS = 3
-
 
 class ModulatedBlock(nn.Module):
     """Two 3 x 3 convolutions with a residual; the condition scales and shifts the second norm.
@@ -44,9 +42,9 @@ class ModulatedBlock(nn.Module):
 
 
 class UNet(nn.Module):
-    """(B, 3, H, W) noisy pixels -> their velocity (B, 3, H, W).
+    """(B, C, H, W) noisy pixels or latents -> their velocity (B, C, H, W).
 
-    Squares of `patch` x `patch` pixels become one position with more channels. This loses little detail and divides
+    Squares of `patch` x `patch` values become one position with more channels. This loses little detail and divides
     rows and columns by `patch`. Each of the widths is a level at half the side of the one before, with `blocks`
     blocks down and up. With `attention`, the positions of the lowest level attend to the tokens of the context.
     """
@@ -56,7 +54,7 @@ class UNet(nn.Module):
         self.config = config
         self.shape = config.shape
         self.context_dim = config.context_dim
-        condition, channels = config.condition, CHANNELS * config.patch**2
+        condition, channels = config.condition, config.channels * config.patch**2
         self.condition = Condition(config.context_dim, condition)
         widths = config.widths
         self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
@@ -87,7 +85,7 @@ class UNet(nn.Module):
 
     def forward(self, values_BX: Tensor, times_B: Tensor, context: Features) -> Tensor:
         size = self.config.size
-        check_shape(values_BX, "B C H W", "noisy pixels", C=CHANNELS, H=size, W=size)
+        check_shape(values_BX, "B C H W", "noisy values", C=self.config.channels, H=size, W=size)
         check_shape(context.pooled, "B D", "the context", D=self.context_dim)
         condition_BD = self.condition(times_B, context.pooled)
         grid = self.first(by_pixel(space_to_depth(values_BX, self.config.patch)))
@@ -117,7 +115,7 @@ class UNetConfig(Config[Velocity]):
     """A U-Net over pixels."""
 
     size: int
-    """Side of the picture in pixels."""
+    """Side of the values, in pixels of a picture or positions of latents."""
     context_dim: int
     """Width of the context."""
     widths: tuple[int, ...] = (64, 96, 128)
@@ -133,10 +131,12 @@ class UNetConfig(Config[Velocity]):
     heads: int = 4
     """Heads of that attention."""
     dropout: float = 0.0
+    channels: int = 3
+    """Channels of the values: 3 for pixels, another number for latents of a codec."""
 
     def __post_init__(self) -> None:
         require(self, size=COUNT, context_dim=COUNT, widths=COUNT, blocks=COUNT, patch=COUNT)
-        require(self, condition=COUNT, heads=COUNT, dropout=SHARE_BELOW_1)
+        require(self, condition=COUNT, heads=COUNT, channels=COUNT, dropout=SHARE_BELOW_1)
         if not self.widths:
             raise ValueError("widths is (), expected one level or more")
         least = self.patch * 2 ** (len(self.widths) - 1)
@@ -154,7 +154,7 @@ class UNetConfig(Config[Velocity]):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of its values."""
-        return CHANNELS, self.size, self.size
+        return self.channels, self.size, self.size
 
     def build(self) -> UNet:
         return UNet(self)

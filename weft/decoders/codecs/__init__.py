@@ -1,0 +1,1 @@
+"""Codecs: values to latents and back, so that a flow can generate latents."""
