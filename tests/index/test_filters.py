@@ -68,6 +68,25 @@ def test_columns(index):
     assert [value for value, _ in index.columns()[0].values] == ["blue", "green"]
 
 
+def test_a_column_with_more_values_than_are_listed_says_how_many(tmp_path):
+    many = [entry(f"e{n}", label=f"n{n % 60}", day=f"2024-03-{n % 20 + 1:02d}") for n in range(70)]
+    with create(tmp_path, many) as index:
+        day, label = sorted(index.columns(), key=lambda column: column.name)
+        assert (len(label.values), label.distinct) == (50, 60)
+        assert (len(day.values), day.distinct) == (20, 20)
+
+
+def test_a_range_of_dates_needs_dates(tmp_path):
+    days = [entry(f"e{n}", day=f"2024-03-{n + 1:02d}", note=f"n{n}") for n in range(9)]
+    with create(tmp_path, days) as index:
+        found = index.search(vector(0)[None], 9, where={"day": {"min": "2024-03-08"}})[0]
+        assert {hit.metadata["day"] for hit in found} == {"2024-03-08", "2024-03-09"}
+        for bound in ("2024-03-32", "2024-3-8", "tomorrow", "2024"):
+            with pytest.raises(WeftError, match=f"'day' is '{bound}', expected a date such as"):
+                index.search(vector(0)[None], 9, where={"day": {"max": bound}})
+        assert len(index.search(vector(0)[None], 9, where={"note": {"min": "n5"}})[0]) == 4
+
+
 def test_what_counts_as_no_value(tmp_path):
     with create(tmp_path, [entry("a", colour=None, size=float("nan"), year=3)]) as index:
         assert dict(index.entry("a").metadata) == {"year": 3}

@@ -182,6 +182,23 @@ def test_a_range_of_dates(visit: Opener) -> None:
     assert first.input_value() == "2024-03-20"
 
 
+def test_a_column_says_that_it_lists_only_the_most_frequent_values(visit: Opener) -> None:
+    def more(route: Any) -> None:
+        answer = route.fetch()
+        runs = answer.json()
+        for column in runs[0]["index"]["columns"]:
+            column["distinct"] += 1200 if column["name"] == "colour" else 0
+        route.fulfill(response=answer, json=runs)
+
+    page = visit(run="pictures")
+    said = "The 4 most frequent of 1,204 values."
+    assert not page.get_by_text("most frequent").count()
+    page.route("**/runs", more)
+    page.reload()
+    search(page, "thing")
+    assert page.get_by_role("group", name="colour").get_by_text(said).is_visible()
+
+
 def test_why_a_picture_was_found(visit: Opener) -> None:
     page = visit(run="pictures")
     search(page, "a picture of thing number 3")

@@ -14,6 +14,7 @@ from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.files import check_writable, write_bytes
 from weft.core.language import say
+from weft.core.ranges import COUNT, GENERATED, NOT_NEGATIVE, at_least, require
 
 if TYPE_CHECKING:
     from weft.heads.drawn import DrawnOutput, DrawnValues
@@ -39,6 +40,9 @@ class Arguments(OwnInputs, Trusting):
     """Number of sampling steps of a flow. Default: the value of the recipe."""
     head: str | None = None
     """Name of the head that generates. Default: the first such head."""
+
+    def __post_init__(self) -> None:
+        require(self, n=GENERATED, seed=at_least(0), guidance=NOT_NEGATIVE, steps=COUNT)
 
 
 def main(words: list[str]) -> None:

@@ -28,7 +28,8 @@ class Arguments(Trusting):
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Run directories. The folder name becomes the name of the run."""
     data: Path | None = None
-    """Data to search if the run has no index yet: a file or folder in any known format."""
+    """Data to search if the run has no index yet: a file or folder in any known format. If there is an index, it is
+    not read."""
     index: Path | None = None
     """Folder of the index. Default: RUN/index, if it exists."""
     writable: bool = False
@@ -135,7 +136,13 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     place = arguments.index.resolve() if arguments.index else folder / INDEX
     there = (place / FILE).exists()
     if arguments.data is not None and there:
-        print(say(f"{name}: --data is not used, because there is an index: {place}"))
+        print(
+            say(
+                f"{name}: --data {arguments.data} was not read, because there is an index: {place}; "
+                f"add its rows with: weft index add {folder} --data {arguments.data}"
+            ),
+            flush=True,
+        )
     elif arguments.data is not None and run.streams:
         from weft.runs.cutoffs import calibrate
         from weft.runs.indexing import index_rows

@@ -42,6 +42,8 @@ def at_least(least: int, most: int = LARGEST_COUNT) -> Range:
 COUNT = at_least(1)
 WORKERS = at_least(0, 1024)
 """Threads or processes. A larger number is considered a typing error."""
+GENERATED = at_least(1, 100_000)
+"""Values generated in one call. A larger number is considered a typing error."""
 
 
 def require(config: object, **ranges: Range) -> None:

@@ -87,13 +87,16 @@ class Changed(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the metadata. values: the most frequent values with their counts; least, most: for numbers."""
+    """A column of the metadata. values: the most frequent values with their counts; least, most: for numbers;
+    distinct: number of different values.
+    """
 
     name: str
     type: ColumnType
     values: tuple[tuple[Scalar, int], ...]
     least: float | None = None
     most: float | None = None
+    distinct: int = 0
 
 
 def type_of(value: Any, where: str) -> ColumnType | None:

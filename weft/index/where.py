@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.core.dates import is_date
 from weft.core.errors import WeftError, brief, unknown_name
 from weft.index.records import Column, Scalar, type_of
 
@@ -20,7 +21,8 @@ SHOWN_VALUES = 50
 def allowed_numbers(connection: sqlite3.Connection, where: Where) -> np.ndarray:
     """int64, ascending: the numbers of the rows that match the filter.
 
-    Raises WeftError for a column that no entry has, and for values of another type than the column's.
+    Raises WeftError for a column that no entry has, for values of another type than the column's, and for a range of
+    dates whose bounds are not dates.
     """
     known = _columns(connection)
     found: np.ndarray | None = None
@@ -29,6 +31,8 @@ def allowed_numbers(connection: sqlite3.Connection, where: Where) -> np.ndarray:
             raise unknown_name("column", name, known)
         number, kind = known[name]
         condition, values = _condition(name, kind, wanted)
+        if isinstance(wanted, Mapping) and kind == "text" and _of_dates(connection, number):
+            _check_dates(name, values)
         rows = connection.execute(
             f"SELECT number FROM cells WHERE column = ? AND {condition}",
             (number, *values),
@@ -64,6 +68,23 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     return value
 
 
+def _of_dates(connection: sqlite3.Connection, number: int) -> bool:
+    """Whether a column of texts holds dates: the first and the last text are dates, in the order of texts."""
+    ends = connection.execute(
+        "SELECT min(value), max(value) FROM cells WHERE column = ?", (number,)
+    ).fetchone()
+    return all(map(is_date, ends))
+
+
+def _check_dates(name: str, bounds: Sequence[str]) -> None:
+    """Raises WeftError for a bound that is not a date: as a text it would exclude other rows than meant."""
+    for bound in bounds:
+        if not is_date(bound):
+            raise WeftError(
+                f"the filter on column '{name}' is {brief(bound)}, expected a date such as 2026-03-05"
+            )
+
+
 def columns(connection: sqlite3.Connection) -> tuple[Column, ...]:
     """The columns of the present entries, in the order in which they were added."""
     found = []
@@ -73,6 +94,11 @@ def columns(connection: sqlite3.Connection) -> tuple[Column, ...]:
             " ORDER BY count(*) DESC, value LIMIT ?",
             (number, SHOWN_VALUES),
         ).fetchall()
+        distinct = len(rows)
+        if distinct == SHOWN_VALUES:
+            (distinct,) = connection.execute(
+                "SELECT count(DISTINCT value) FROM cells WHERE column = ?", (number,)
+            ).fetchone()
         values = tuple((bool(v) if kind == "bool" else v, count) for v, count in rows)
         least = most = None
         if kind == "number":
@@ -80,7 +106,7 @@ def columns(connection: sqlite3.Connection) -> tuple[Column, ...]:
                 "SELECT min(value), max(value) FROM cells WHERE column = ?", (number,)
             ).fetchone()
         if values:
-            found.append(Column(name, kind, values, least, most))
+            found.append(Column(name, kind, values, least, most, distinct))
     return tuple(found)
 
 

@@ -6,14 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from weft.core.errors import WeftError
+from weft.core.ranges import GENERATED
 from weft.decoders.drawing import DrawingConfig
 from weft.heads.drawn import DrawnOutput
 from weft.inference.predict import Predictions
 from weft.modalities.text import Text
 from weft.runs.trained import TrainedModel
-
-MOST = 100_000
-"""Maximum number of generated values in one call. A larger number is probably a typing error."""
 
 
 def generate(
@@ -67,8 +65,8 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
 def check_inputs(run: TrainedModel, n: int, streams: Mapping[str, Any]) -> None:
     """Raises WeftError for an invalid number of values, and for a text that is empty, too long, or has words unknown
     to the run."""
-    if not 1 <= n <= MOST:
-        raise WeftError(f"n is {n:,}, expected 1 to {MOST:,}")
+    if n not in GENERATED:
+        raise WeftError(f"n is {n}, expected {GENERATED.says}")
     for stream, value in streams.items():
         modality = run.modalities.get(stream)
         if not isinstance(modality, Text):

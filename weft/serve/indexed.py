@@ -55,6 +55,7 @@ class ServedIndex:
                     "name": column.name,
                     "type": column.type,
                     "values": [{"value": v, "count": count} for v, count in column.values],
+                    "distinct": column.distinct,
                     "min": column.least,
                     "max": column.most,
                 }

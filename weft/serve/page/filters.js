@@ -21,7 +21,7 @@ class Filters {
       const box = make("input", { type: "checkbox", on: { change: () => this.hear() } });
       return { value, box, element: make("label", {}, box, make("span", {}, cellWords(value)), make("small", {}, count)) };
     });
-    const fold = make("details", { open: boxes.length <= OPEN_VALUES }, make("summary", {}, column.name), boxes.map((one) => one.element));
+    const fold = make("details", { open: boxes.length <= OPEN_VALUES }, make("summary", {}, column.name), boxes.map((one) => one.element), unlisted(column));
     return {
       name: column.name,
       element: make("div", { class: "column", role: "group", "aria-label": column.name }, fold),
@@ -71,6 +71,12 @@ class Filters {
     this.columns.forEach((one) => one.put(where[one.name]));
     this.clear.hidden = !Object.keys(this.where()).length;
   }
+}
+
+/** A sentence if the index lists only the most frequent values of the column. */
+function unlisted(column) {
+  const places = { shown: column.values.length, count: column.distinct };
+  return column.distinct > column.values.length ? make("small", {}, say("The {shown} most frequent of {count} values.", places)) : [];
 }
 
 /** Whether a column holds many dates: of 50 and more the index lists only the most frequent. */
