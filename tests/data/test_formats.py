@@ -242,6 +242,23 @@ def test_class_folders(tmp_path: Path) -> None:
     assert "text" not in dataset[0].items
 
 
+def test_a_caption_without_its_file_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "a.txt").write_text("fine")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.txt").write_text("not about a picture")
+    assert len(open_dataset(tmp_path)) == 1
+    assert caplog.text == ""
+    (tmp_path / "b.txt").write_text("lost")
+    assert len(open_dataset(tmp_path)) == 1
+    assert (
+        f"1 .txt files are left out, beside which there is no file of their name; the first: {tmp_path}/b.txt"
+        in (caplog.text)
+    )
+
+
 def test_folder_errors_name_the_picture(tmp_path: Path) -> None:
     for name in "abcd":
         picture(tmp_path / f"{name}.jpg")

@@ -63,6 +63,8 @@ def parse(cls: type[T], words: list[str], prog: str, default: T | None = None) -
             or [flag for flag in near if _unknown(message)[2:] in flag]
         )
         hint = f"; did you mean {' or '.join(near[:3])}?" if near else ""
+        if not near and "--input" in flags and (option := _unknown(message)):
+            hint = f"; --input {option[2:]}=VALUE gives a stream or column by its name"
         raise WeftError(f"{_reworded(message, required(cls))}{hint}") from None
     except ValueError as error:  # a config refused its values
         raise WeftError(str(error)) from None

@@ -75,6 +75,11 @@ def read(path: Path, on_error: OnError, said: Said = NOTHING_SAID) -> TableRows 
     if contents.strays:
         line = "%d sounds and videos are left out, beside which there is no picture of their name; the first: %s"
         log.warning(line, len(contents.strays), contents.strays[0].path)
+    if unused := contents.unused_texts:
+        line = (
+            "%d .txt files are left out, beside which there is no file of their name; the first: %s"
+        )
+        log.warning(line, len(unused), unused[0])
     divided = [_with_split(sample, root) for sample in samples] if in_splits else samples
     if contents.metadata:
         return TableRows(divided, samples.known_columns)
@@ -100,6 +105,16 @@ class _Contents:
     captioned: set[str] = field(default_factory=set)
     metadata: list[File] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def unused_texts(self) -> list[Path]:
+        """The .txt files in folders with captions that are the captions of no picture, sound or video."""
+        stems = {file.stem for file in self.pictures}
+        return [
+            path
+            for stem, path in self.texts.items()
+            if stem not in stems and stem.rpartition("/")[0] in self.captioned
+        ]
 
 
 def _contents(root: Path, on_error: OnError) -> _Contents:
