@@ -66,7 +66,7 @@ def check_inputs(run: TrainedModel, n: int, streams: Mapping[str, Any]) -> None:
     """Raises WeftError for an invalid number of values, and for a text that is empty, too long, or has words unknown
     to the run."""
     if n not in GENERATED:
-        raise WeftError(f"n is {n}, expected {GENERATED.says}")
+        raise WeftError(f"n is {n:,}, expected 1 to {GENERATED.most:,}")
     for stream, value in streams.items():
         modality = run.modalities.get(stream)
         if not isinstance(modality, Text):
