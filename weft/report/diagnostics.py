@@ -25,7 +25,7 @@ def diagnostic_charts(found: Diagnostics) -> list[Html]:
     if found.confusion is not None:
         parts.append(confusion_matrix(found.confusion, "Confusion matrix"))
     if found.residuals is not None:
-        parts.append(scatter(found.residuals, "Predicted and right numbers"))
+        parts.append(scatter(found.residuals, "Predicted and true numbers"))
         parts.append(_errors(found.residuals))
     if found.reliability is not None:
         parts.append(reliability_diagram(found.reliability, "Calibration"))
@@ -44,7 +44,7 @@ def slice_charts(found: Diagnostics) -> list[Html]:
 def confused_pairs(found: Confusion) -> Html:
     """The most frequent errors as a table."""
     rows: list[list[html.Cell]] = [[pair.right, pair.predicted, pair.rows] for pair in found.pairs]
-    return html.table(["right", "predicted", "rows"], rows, caption="Most frequent errors")
+    return html.table(["true class", "predicted", "rows"], rows, caption="Most frequent errors")
 
 
 def _counts(found: ClassCounts) -> Html:

@@ -55,7 +55,7 @@ def confusion_matrix(found: Confusion, title: str) -> Html:
     side = len(labels) * cell
     body.append(
         f'<text x="{left:.1f}" y="10">{say("predicted")} →</text>'
-        f'<text transform="translate(12 {top + side / 2:.1f}) rotate(-90)" text-anchor="middle">{say("right")}</text>'
+        f'<text transform="translate(12 {top + side / 2:.1f}) rotate(-90)" text-anchor="middle">{say("true class")}</text>'
     )
     note = say(
         "Each cell counts rows of the data. The stronger the colour, the larger the cell's share of its matrix row; "
