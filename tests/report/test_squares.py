@@ -112,7 +112,7 @@ def test_all_that_a_task_has_is_drawn() -> None:
     titles = re.findall("<figcaption>([^<]+)</figcaption>", "".join(drawn))
     assert titles == [
         "Confusion matrix",
-        "Predicted and right numbers",
+        "Predicted and true numbers",
         "Errors by predicted number",
         "Calibration",
         "Rows of each class",
