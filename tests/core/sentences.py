@@ -49,6 +49,16 @@ def said(
                         yield node.lineno, sentence
 
 
+def refused_settings(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and sentence of each ValueError with which a config refuses its values; the command line says them."""
+    for post in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(post, ast.FunctionDef) and post.name == "__post_init__":
+            for node in ast.walk(post):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError":
+                    for written in _alternatives(node.args[0]):
+                        yield node.lineno, renumbered(WHERE.sub("", _template(written)))
+
+
 def help_sentences() -> Iterator[tuple[str, str]]:
     """Where and what: the first lines and the options of all commands, and the settings of `weft train`."""
     for name, line in _sources.summaries(commands).items():
@@ -125,7 +135,8 @@ def missing() -> Iterator[tuple[str, str]]:
     """Where and what is said without a translation."""
     known = {renumbered(english) for english in catalogue()}
     for path in sorted(PACKAGE.rglob("*.py")):
-        for line, sentence in said(path):
+        settings = () if path.is_relative_to(PACKAGE / "core") else refused_settings(path)
+        for line, sentence in (*said(path), *settings):  # core refuses shapes, not settings
             if sentence not in known:
                 yield f"{path.relative_to(ROOT)}:{line}", sentence
     for place, sentence in help_sentences():

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from weft.core.config import Config
 from weft.core.interfaces import Decoder
+from weft.core.ranges import COUNT, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.autoregressive import text_packing
@@ -150,9 +151,8 @@ class RecurrentDecoderConfig(Config[Decoder]):
     """Dropout of the inputs, between layers and before the last map."""
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context_dim", "embedding", "hidden", "layers", "max_length"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        counts = ("vocab_size", "context_dim", "embedding", "hidden", "layers", "max_length")
+        require(self, **dict.fromkeys(counts, COUNT))
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected a number in [0, 1)")
 

@@ -14,6 +14,7 @@ from weft.core.display import Display, Word
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
+from weft.core.ranges import COUNT, require
 from weft.core.records import Field
 from weft.core.text import normalised
 from weft.modalities.parts import TokenParts
@@ -316,9 +317,8 @@ class TextConfig(Config[Modality]):
             raise ValueError(f"fit_captions is {self.fit_captions}, expected at least 1")
         if not 0 <= self.word_dropout < 1:
             raise ValueError(f"word_dropout is {self.word_dropout}, expected 0 to below 1")
-        for name in ("min_frequency", "train_captions", "eval_captions"):
-            if vars(self)[name] < 1:
-                raise ValueError(f"{name} is {vars(self)[name]}, expected at least 1")
+        counts = ("min_frequency", "train_captions", "eval_captions")
+        require(self, **dict.fromkeys(counts, COUNT))
 
     def build(self) -> Text:
         return Text(self)

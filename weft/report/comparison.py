@@ -56,7 +56,10 @@ def render(report: ComparisonReport) -> str:
         metric.axis,
         min(report.baselines.values(), key=metric.best_first, default=None),
     )
-    facts: list[list[html.Cell]] = [[say(name), value] for name, value in report.facts.items()]
+    facts: list[list[html.Cell]] = [
+        [say(name), say(value) if isinstance(value, str) else value]
+        for name, value in report.facts.items()
+    ]
     baselines = html.table(
         ["baseline", "value"],
         [[say(baseline_words(n)), metric.shown(v)] for n, v in report.baselines.items()],
@@ -84,7 +87,7 @@ def _lead(report: ComparisonReport) -> html.Html:
     metric, (best, *others) = report.metric, report.systems
     ties = [one.name for one in others if one.difference is None or not one.difference.clear]
     names = listed([system.name for system in report.systems])
-    value = f"{metric.words} {amount(Score(metric, best.estimate))}"
+    value = f"{say(metric.words)} {amount(Score(metric, best.estimate))}"
     good = (
         f"{best.name} is the best: {value} (95% interval {best.estimate.interval(metric.digits)})."
     )
