@@ -202,6 +202,7 @@ def test_a_limit_leaves_generated_values_with_their_own_rows(runs: Path) -> None
     )
     assert every.drawn is not None
     assert some.drawn is not None
+    assert some.protocol["left_out_unreadable"] == 0  # rows beyond the limit are not asked for
     assert list(some.drawn.rows) == [n * len(rows) // 10 for n in range(10)]
     for place, row in enumerate(some.drawn.rows):
         assert np.array_equal(

@@ -57,7 +57,7 @@ def scenes_flow() -> Recipe:
         FlowConfig(
             UNetConfig(side, WORDS, (128,), blocks=3, patch=1, channels=channels), codec=CODEC
         ),
-        DrawingConfig(guidance=2.0, steps=24, shift=3.0),
+        DrawingConfig(guidance=3.0, steps=24, shift=3.0),
     )
     optim = OptimConfig(lr=1e-3, weight_decay=0.01, ema=0.998)
     first = optim.replace(lr=2e-3, ema=None)
@@ -89,14 +89,14 @@ def scenes_flow() -> Recipe:
             "flow": PlayerConfig(("flow",), (f"{FLOW}.network", f"{FLOW}.no_context"), optim),
         },
         tasks={
-            "generation": GenerationTaskConfig(limit=200),
+            "generation": GenerationTaskConfig(limit=600),
             "loss": HeldOutLossConfig(),
             "retrieval": RetrievalConfig(),
         },
         run=RunConfig(
             steps=5000,
             batch_size=64,
-            evaluate_every=1000,
+            evaluate_every=2500,
             checkpoint_every=500,
             monitor="loss/loss",
             precision="auto",

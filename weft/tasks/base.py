@@ -93,12 +93,13 @@ class TaskConfig(Config[Task]):
         return Bootstrap(groups, resamples=self.resamples, seed=self.seed)
 
     def protocol(
-        self, members: Sequence[Member], dataset: Dataset, found: Sized, over: str = "groups"
+        self, members: Sequence[Member], asked: Sized, found: Sized, over: str = "groups"
     ) -> dict[str, Any]:
-        """The entries of the protocol that all tasks share. over: what the groups are."""
+        """The entries of the protocol that all tasks share. asked: the rows to measure; found: those that could be
+        read. over: what the groups are."""
         return {
             "models": len(members),
-            "left_out_unreadable": len(dataset) - len(found),
+            "left_out_unreadable": len(asked) - len(found),
             "interval": f"95% bootstrap over {over}, {self.resamples} resamples",
         }
 

@@ -1,6 +1,6 @@
 """Generation: pictures or sounds from a model, compared with the real ones of the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -147,7 +147,7 @@ class GenerationTask:
         scores = self._scores(real, drawn_ND, conditions, training) if len(real) >= FEWEST else []
         return TaskResult(
             task=self.name,
-            protocol=self._protocol(member, dataset, found, real, output),
+            protocol=self._protocol(member, measured, found, real, output),
             metrics=by_name(scores),
             baselines=self._baselines(real) if scores else {},
             leakage=leakage,
@@ -219,7 +219,7 @@ class GenerationTask:
     def _protocol(
         self,
         member: Member,
-        dataset: Dataset,
+        measured: Sized,
         found: Predictions,
         real: RowFeatures,
         output: DrawnOutput,
@@ -237,7 +237,7 @@ class GenerationTask:
             "guidance": way.guidance,
             "shift": way.shift,
             "seed": way.seed,
-            **config.protocol([member], dataset, found, "rows"),
+            **config.protocol([member], measured, found, "rows"),
         }
 
     def _drawings(
