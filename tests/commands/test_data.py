@@ -94,6 +94,17 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     assert found["leaks between splits"] == "1"
 
 
+def test_rows_with_the_same_fault_are_one_line(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine")
+    for number in range(4):
+        (table.parent / f"p0{number}.png").write_text("these are words")
+    out = done("data", "check", table, "--out", tmp_path / "card")
+    found = [line for line in out.splitlines() if "is not a picture in a known format" in line]
+    assert len(found) == 1
+    assert found[0].count(table.name) == 3
+    assert ", ...: " in found[0]
+
+
 def test_a_row_without_its_caption_is_named(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "mine", 12)
     names = sorted(path.name for path in folder.glob("*.png"))

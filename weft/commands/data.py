@@ -7,6 +7,7 @@ weft data prepare PATH --out DIR [--SETTING VALUE ...]
 or ray (daft on the Ray cluster at RAY_ADDRESS, whose machines share the storage). The output is the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +26,7 @@ from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
-from weft.data.prepare.report import DataReport, SplitCounts, split_words
+from weft.data.prepare.report import DataReport, Problem, SplitCounts, split_words
 from weft.data.schema import infer, require_pictures
 from weft.report.card import RATES, lengths, write_card
 
@@ -176,11 +177,9 @@ def _summary(report: DataReport) -> None:
     for name, counts in report.splits.items():
         print(f"  {split_words(name)}: {_rows_and_captions(counts)}")
     print(f"  {say(f'cannot be used: {report.corrupt_total:,}')}")
-    for problem in report.corrupt[:10]:
-        print(f"    {problem.source}: {say(problem.reason)}")
+    _list(report.corrupt)
     print(f"  {say(f'suspicious: {report.suspicious_total:,}')}")
-    for problem in report.suspicious[:10]:
-        print(f"    {problem.source}: {say(problem.reason)}")
+    _list(report.suspicious)
     for kind, of in report.recordings.items():
         print(f"  {say(f'{NOUNS[kind]}s: {lengths(of)}')}")
         print(
@@ -203,6 +202,16 @@ def _summary(report: DataReport) -> None:
     print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")
     print(f"  {say(f'near duplicates: {report.near.total:,} pairs')}")
     print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
+
+
+def _list(problems: Sequence[Problem]) -> None:
+    """Prints a line for each of the first ten reasons, with the first three rows that it holds for."""
+    sources: dict[str, list[str]] = {}
+    for problem in problems:
+        sources.setdefault(problem.reason, []).append(problem.source)
+    for reason, found in list(sources.items())[:10]:
+        more = ", ..." if len(found) > 3 else ""
+        print(f"    {', '.join(found[:3])}{more}: {say(reason)}")
 
 
 def _rows_and_captions(counts: SplitCounts) -> str:
