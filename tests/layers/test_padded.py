@@ -79,7 +79,7 @@ def gradients(module: nn.Module, outputs: tuple[Tensor, ...]) -> dict[str, Tenso
 
 
 def test_the_suite_walks_all_parts() -> None:
-    assert len(CASES) == 68 + 33 + 5 + 9
+    assert len(CASES) == 68 + 33 + 5 + 10
     configs = {type(padded_cases.config_of(build.args[0])) for build in CASES.values()}
     assert len(configs) == 36 + 11 + 3 + 4
 
