@@ -1,13 +1,10 @@
 """What every codec keeps, found by walking the folder, and a flow over its latents."""
 
-import importlib
-import pkgutil
-
 import pytest
 import torch
 from bad_numbers import assert_refused_by_name
 from tiny_codecs import CHANNELS, CODECS, CONVOLUTIONS, SIDE, over_latents
-from tiny_decoders import built, contexts
+from tiny_decoders import built, configs_in, contexts
 from torch import Tensor, nn
 
 import weft.decoders.codecs
@@ -30,16 +27,7 @@ def codec_of(config: Config) -> Codec:
 
 
 def test_the_folder_holds_these_codecs_and_no_others() -> None:
-    found = set()
-    for info in pkgutil.iter_modules(weft.decoders.codecs.__path__):
-        module = importlib.import_module(f"weft.decoders.codecs.{info.name}")
-        found |= {
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Config)
-            and value.__module__ == module.__name__
-        }
+    found = configs_in(weft.decoders.codecs)
     assert found == {type(config) for config in CODECS.values()}
     assert len(found) == 1
 

@@ -1,11 +1,8 @@
 """Every decoder of the folder; those of text read a text whole or token by token to the same logits."""
 
-import importlib
-import pkgutil
-
 import pytest
 import torch
-from tiny_decoders import OF_TEXT, SMALL, VOCABULARY, WIDTH, built, contexts, prefixes
+from tiny_decoders import OF_TEXT, SMALL, VOCABULARY, WIDTH, built, configs_in, contexts, prefixes
 from tiny_drawing import DRAWN
 
 import weft.decoders
@@ -41,17 +38,7 @@ texts = pytest.mark.parametrize("config", OF_TEXT.values(), ids=OF_TEXT)
 
 
 def test_the_folder_holds_these_decoders_and_no_others() -> None:
-    found = set()
-    for info in pkgutil.iter_modules(weft.decoders.__path__):
-        module = importlib.import_module(f"weft.decoders.{info.name}")
-        found |= {
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Config)
-            and value.__module__ == module.__name__
-            and hasattr(value, "build")
-        }
+    found = configs_in(weft.decoders)
     assert found == {type(config) for config in EVERY}
     assert len(found) == 13
 

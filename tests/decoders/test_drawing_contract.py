@@ -1,14 +1,12 @@
 """What every decoder that draws keeps, and every network of velocities, found by walking their folders."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 import torch
 from bad_numbers import assert_refused_by_name
-from tiny_decoders import WIDTH, built, contexts
+from tiny_decoders import WIDTH, built, configs_in, contexts
 from tiny_drawing import DRAWN, PATCHES, SIDE, VELOCITIES, noise_for
 from torch import Tensor, nn
 
@@ -56,16 +54,7 @@ def wider(context: Features, value: float) -> Features:
 
 
 def test_the_folder_holds_these_velocities_and_no_others() -> None:
-    found = set()
-    for info in pkgutil.iter_modules(weft.decoders.velocity.__path__):
-        module = importlib.import_module(f"weft.decoders.velocity.{info.name}")
-        found |= {
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Config)
-            and value.__module__ == module.__name__
-        }
+    found = configs_in(weft.decoders.velocity)
     # FrameVelocity has a context for each frame: tests/decoders/test_spoken_flow.py.
     assert found == {FrameVelocityConfig, *(type(config) for config in VELOCITIES.values())}
     assert len(found) == 3

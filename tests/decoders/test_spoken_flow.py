@@ -8,6 +8,7 @@ from tiny_decoders import WIDTH, built, contexts
 from torch import nn
 
 from weft.core.records import Features
+from weft.decoders.codecs.convolutions import PictureCodecConfig
 from weft.decoders.drawing import DrawingConfig, DrawsLengths
 from weft.decoders.spoken_flow import PLACES, SpokenFlow, SpokenFlowConfig, words_first
 from weft.decoders.velocity.frames import FrameVelocityConfig
@@ -17,6 +18,11 @@ NETWORK = FrameVelocityConfig(BANDS, WIDTH + PLACES, frames=MOST, dim=8, depth=2
 CONFIG = SpokenFlowConfig(NETWORK, context_dim=WIDTH, usual=2.0)
 WAY = DrawingConfig(steps=3, guidance=1.5)
 NOISE = torch.randn(3, MOST, BANDS, generator=torch.Generator().manual_seed(4))
+
+
+def test_a_codec_is_refused() -> None:
+    with pytest.raises(ValueError, match="codec is a PictureCodecConfig, expected None"):
+        CONFIG.replace(codec=PictureCodecConfig(8))
 
 
 def flow() -> SpokenFlow:

@@ -1,5 +1,9 @@
 """Small decoders of text, contexts of different lengths, and texts about them."""
 
+import importlib
+import pkgutil
+from types import ModuleType
+
 import torch
 
 from weft.core.config import Config
@@ -16,6 +20,23 @@ OF_TEXT = {
     "lstm": LSTM,
     "lstm with attention": LSTM.replace(attention=True, layers=2),
 }
+
+
+def configs_in(folder: ModuleType) -> set[type[Config]]:
+    """The configs of parts that the modules of a package define."""
+    modules = [
+        importlib.import_module(f"{folder.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(folder.__path__)
+    ]
+    return {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Config)
+        and value.__module__ == module.__name__
+        and hasattr(value, "build")
+    }
 
 
 def built(config: Config) -> torch.nn.Module:

@@ -80,7 +80,7 @@ class Flow(nn.Module):
         return Features(tokens, mask, torch.where(gone_B[:, None], pooled_D, context.pooled))
 
     def draw(self, context: Features, noise: Tensor | None, way: DrawingConfig) -> Tensor:
-        """Generates (B, *shape) from noise of that shape, with the gradient through all steps."""
+        """Generates (B, *shape) from noise (B, *noise), with the gradient through all steps."""
         start = (self, context, checked_noise(noise, context, self.noise))
         return self.decoded(sample(FlowSampler(way), start))
 

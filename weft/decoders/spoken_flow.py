@@ -137,8 +137,11 @@ class SpokenFlowConfig(FlowConfig):
     """Initial number of frames of a word."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require(self, context_dim=COUNT, usual=POSITIVE)
+        if self.codec is not None:
+            raise ValueError(
+                f"codec is a {type(self.codec).__name__}, expected None: spoken words have different lengths"
+            )
 
     def build(self) -> SpokenFlow:
         return SpokenFlow(self)

@@ -21,9 +21,9 @@ from weft.objectives._presence import nothing, rows_with
 class LatentCodec(nn.Module):
     """The error of values that the codec decodes from their latents with noise added.
 
-    With the noise, near latents are decoded to near values, so that a small error of the flow remains one. It also
-    limits what a latent can hold, without the variances of a variational codec (Rombach et al. 2022,
-    arXiv:2112.10752, section 3.1).
+    The noise teaches the codec to decode latents with small errors, as a flow generates them. It takes the place of
+    the penalty that keeps the latents of a variational codec smooth (Rombach et al. 2022, arXiv:2112.10752, section
+    3.1). Rows need only the generated stream, not the head's context.
     """
 
     def __init__(self, config: "LatentCodecConfig") -> None:
