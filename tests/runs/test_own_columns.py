@@ -11,7 +11,7 @@ from weft.core.errors import WeftError
 from weft.data.formats import Said
 from weft.data.sources import FilesConfig
 from weft.recipes import recipe
-from weft.runs.own_columns import on_files, require_streams
+from weft.runs.own_columns import on_files, on_new_files, require_streams
 
 TEXTS = ["the lung is clear today", "no fluid is to be seen"]
 
@@ -76,6 +76,25 @@ def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
 def test_what_is_said_needs_a_table() -> None:
     with pytest.raises(WeftError, match="need the table: --data PATH"):
         on_files(recipe("clip"), None, Said({"image": "Bild"}))
+
+
+def test_new_files_need_no_group(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A group is needed to divide rows and to train, not to measure rows that have none."""
+    columns = {"group": "Station", "image": "Bild", "text": "Befund"}
+    before = recipe("clip")
+    trained = before.replace(
+        data=before.data.replace(source=FilesConfig(tmp_path / "old.jsonl", columns=columns))
+    )
+    path = table(tmp_path, "Befund")
+    with pytest.raises(WeftError, match="unknown column 'Station'"):
+        on_files(trained, path).data.source.open(None)
+    with caplog.at_level(logging.WARNING):
+        made = on_new_files(trained, path)
+    assert made.data.source == FilesConfig(path, columns={"image": "Bild", "text": "Befund"})
+    assert len({row.id for row in made.data.source.open(None)}) == len(TEXTS)
+    assert caplog.text.count("has no column 'Station', the group of the training rows") == 1
+    for said in (Said({"group": "Patient"}), Said({"group": "nothing"})):
+        assert on_new_files(trained, path, said) == on_files(trained, path, said)
 
 
 def test_other_files_are_read_in_the_form_of_the_recipe(tmp_path: Path) -> None:

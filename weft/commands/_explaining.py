@@ -16,7 +16,7 @@ from weft.inference.given import given
 from weft.report import html
 from weft.report.explanations import Explained, explained_html, explained_legend
 from weft.runs.explaining import deletion_of_rows, explain_rows
-from weft.runs.own_columns import on_files
+from weft.runs.own_columns import on_new_files
 from weft.runs.parts import open_split
 from weft.runs.run import Run
 
@@ -43,7 +43,7 @@ def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> l
 
 def drawn(run: Run, data: Path | None, split: str | None, most: int, seed: int) -> list[Sample]:
     """At most `most` rows of the split, sampled without replacement. data: other files than the recipe's."""
-    recipe = run.recipe if data is None else on_files(run.recipe, data)
+    recipe = run.recipe if data is None else on_new_files(run.recipe, data)
     dataset = open_split(recipe, split or recipe.data.test)
     rows = random.Random(seed).sample(range(len(dataset)), min(len(dataset), most))
     return [dataset[row] for row in rows]

@@ -100,7 +100,7 @@ def _build(words: list[str]) -> None:
     from weft.index.database import FILE
     from weft.runs.cutoffs import calibrate
     from weft.runs.indexing import index_rows
-    from weft.runs.own_columns import on_files
+    from weft.runs.own_columns import on_new_files
     from weft.runs.parts import open_split
     from weft.runs.run import load
     from weft.runs.searching import INDEX
@@ -110,7 +110,7 @@ def _build(words: list[str]) -> None:
     check_output(folder / FILE, [arguments.data], otherwise)
     run = load(arguments.run, trust=arguments.trust)
     check_kept(folder / FILE, files_of(run.recipe))
-    recipe = run.recipe if arguments.data is None else on_files(run.recipe, arguments.data)
+    recipe = run.recipe if arguments.data is None else on_new_files(run.recipe, arguments.data)
     split = arguments.split or (run.recipe.data.test if arguments.data is None else None)
     with index_rows(
         run,

@@ -146,10 +146,10 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
     elif arguments.data is not None and run.streams:
         from weft.runs.cutoffs import calibrate
         from weft.runs.indexing import index_rows
-        from weft.runs.own_columns import on_files
+        from weft.runs.own_columns import on_new_files
         from weft.runs.parts import open_split
 
-        rows = open_split(on_files(run.recipe, arguments.data), None)
+        rows = open_split(on_new_files(run.recipe, arguments.data), None)
         with index_rows(run, rows, place) as made:
             for line in calibrate(run, made):
                 print(line)

@@ -16,7 +16,7 @@ from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
 from weft.runs.against import Against
 from weft.runs.check import check_task, default_tasks, fitting_tasks
-from weft.runs.own_columns import on_files
+from weft.runs.own_columns import on_new_files
 from weft.runs.parts import ALL, open_split
 from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
@@ -69,7 +69,7 @@ def measure(
         settings = sliced(settings, task, slices)
     name = split or _test_split(first, data)
     same = data is None and said == NOTHING_SAID
-    dataset = open_split(first.recipe if same else on_files(first.recipe, data, said), name)
+    dataset = open_split(first.recipe if same else on_new_files(first.recipe, data, said), name)
     require_columns(slices, dataset)
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:

@@ -20,7 +20,7 @@ from weft.inference.pair_scores import FITTED, PairScorer
 from weft.inference.pairs import Pairs, read_pairs
 from weft.runs.check import default_tasks
 from weft.runs.measure import training_rows, validation_rows
-from weft.runs.own_columns import on_files
+from weft.runs.own_columns import on_new_files
 from weft.runs.parts import ALL, WEIGHTS, open_split
 from weft.runs.trained import TrainedModel
 from weft.tasks.mismatch import MismatchConfig
@@ -86,7 +86,7 @@ def find_mismatches(
     scorer, normal = _detector(run, settings)
     calibration = Conformal(normal)
     calibration.threshold(share)  # raises if there are too few calibration rows
-    rows = open_split(on_files(run.recipe, data, said), ALL)
+    rows = open_split(on_new_files(run.recipe, data, said), ALL)
     pairs = _pairs(run, rows, settings)
     scores_P = _scores(run, scorer, pairs, settings)
     p_values = calibration.p_values(scores_P)

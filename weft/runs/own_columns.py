@@ -1,14 +1,14 @@
 """Maps streams of a recipe to the columns of a user's own table."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
 from weft.core.needs import Needing
 from weft.data.column_kinds import ColumnKind
-from weft.data.formats import NOTHING_SAID, Dataset, Said, columns_of
+from weft.data.formats import NOTHING_SAID, ROLES, Dataset, Said, columns_of, open_dataset
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import TRAIN
 from weft.data.schema import Schema, infer, require_pictures
@@ -57,6 +57,40 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
     ).absolute()
     source = with_columns_found(source, recipe.data)
     return recipe.replace(data=replace(recipe.data, source=source))
+
+
+def on_new_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:
+    """Returns the recipe of a trained run with its rows read from the files at `data`, as `on_files` does.
+
+    If these files lack the run's column for the group, match, id or split, which only training needs, this is logged
+    and the rows are read without it.
+    """
+    source = recipe.data.source.files
+    if source is not None and data is not None and not said.columns:
+        source = _without_lacking_roles(source, Path(data), said)
+        recipe = recipe.replace(data=replace(recipe.data, source=source))
+    return on_files(recipe, data, said)
+
+
+def _without_lacking_roles(source: FilesConfig, data: Path, said: Said) -> FilesConfig:
+    """Returns the source without declarations of roles by columns that the files at `data` lack."""
+    roles = {role: column for role, column in source.columns.items() if role in ROLES}
+    if not roles:
+        return source
+    written = Said(images_dir=said.images_dir, encoding=said.encoding or source.encoding)
+    try:
+        known = columns_of(open_dataset(data, said=written, on_error=lambda _: None))
+    except WeftError:  # the reader of the rows reports it
+        return source
+    names = {*known.items, *known.meanings.values()}
+    lacking = {role: column for role, column in roles.items() if names and column not in names}
+    for role, column in lacking.items():
+        log.warning(
+            "%s: has no column '%s', the %s of the training rows; its rows are read without one "
+            "(--columns %s=COLUMN names one)",
+            *(data, column, role, role),
+        )
+    return source.replace(columns={k: v for k, v in source.columns.items() if k not in lacking})
 
 
 def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
