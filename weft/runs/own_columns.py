@@ -1,7 +1,7 @@
 """Maps streams of a recipe to the columns of a user's own table."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
