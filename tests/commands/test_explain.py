@@ -7,7 +7,11 @@ import pytest
 from PIL import Image
 from tiny_runs import weft
 
+from weft.commands._explaining import said_of
 from weft.core.display import Display, Picture, Word
+from weft.core.language import speaking
+from weft.evaluation.comparison import compare
+from weft.explain.deletion import Deletion
 from weft.report.displays import DRAWN_SIDE, LINE, drawn
 from weft.report.displays import words as words_html
 
@@ -29,6 +33,27 @@ def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
     assert "text (relevance): " in done.out
     assert "red" in (run / "explanation.html").read_text()
     assert (run / "explanations.html").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "text, relevance: deleting the marked parts raises the score by 0.5 %, deleting random parts lowers the "
+            "score by 0.0 %; difference -0.5 (-0.8 – -0.2; 2 groups: interval too narrow), 2 rows",
+        ),
+        (
+            "zh",
+            "文本，梯度 × 注意力：删除被标出的部分使得分上升 0.5 %，随机删除使得分下降 0.0 %；差值 -0.5（-0.8 – -0.2；2 组：过窄），2 行",
+        ),
+    ],
+)
+def test_a_score_that_rises_is_said_to_rise(language: str, said: str) -> None:
+    marked, random = np.array([-0.8, -0.2]), np.array([-0.02, 0.02])
+    found = Deletion("text", "relevance", 2, compare(random, marked, np.arange(2)))
+    with speaking(language):
+        assert said_of(found) == said
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def of_deletion(
         return []
     found = deletion_of_rows(run, rows, method, head)
     for one in found:
-        print(_said(one))
-    return [html.section("Deletion test", *(html.paragraph(_said(one)) for one in found))]
+        print(said_of(one))
+    return [html.section("Deletion test", *(html.paragraph(said_of(one)) for one in found))]
 
 
 def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) -> list[html.Html]:
@@ -73,16 +73,20 @@ def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) 
     return [html.section("Random sample of the rows", explained_legend(shown), *parts)]
 
 
-def _said(one: Deletion) -> str:
+def said_of(one: Deletion) -> str:
     """The result of a deletion test as one sentence."""
-    c = one.comparison
-    d = c.difference
+    marked, random, d = one.comparison.second, one.comparison.first, one.comparison.difference
     found = say(
-        f"{one.stream}, {one.method}: deleting the marked parts lowers the score by {c.second.value:z.1f} %, "
-        f"deleting random parts by {c.first.value:z.1f} %; difference {d.value:z.1f} ({d.interval()}), {one.rows} "
-        "rows"
+        f"{one.stream}, {one.method}: deleting the marked parts {_change(marked.value)}, deleting random parts "
+        f"{_change(random.value)}; difference {d.value:z.1f} ({d.interval()}), {counted(one.rows, 'row')}"
     )
     return "; ".join(filter(None, (found, say(one.caution))))
+
+
+def _change(fall: float) -> str:
+    """The change of the score in words. fall: in percent; negative if the score rises."""
+    fall = round(fall, 1)
+    return f"{'raises' if fall < 0 else 'lowers'} the score by {abs(fall):.1f} %"
 
 
 def _print(explained: Explained) -> None:
