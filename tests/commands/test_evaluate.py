@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tiny_runs import caption_table, done, flags, picture, refused, scenes_flags, unchanged
 
+from weft.core.config import to_json
+from weft.data.sources import FilesConfig
+
 RECALLS = [f"{way}/recall@{k}" for way in ("image_to_text", "text_to_image") for k in (1, 5, 10)]
 
 
@@ -239,3 +242,23 @@ def test_against_another_run_row_by_row(scenes_run: Path, tmp_path: Path) -> Non
     assert "is not a trained run" in refused(*words, "--against", tmp_path / "nothing")
     assert "reads no sounds, to which noise" in refused(*words, "--noise", 0)
     assert refused(*words, "--noise", "loud").endswith("--noise is 'loud', expected a number")
+
+
+def test_a_run_with_other_rows_is_refused_before_the_first_is_measured(
+    scenes_run: Path, scenes_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft.runs.measure.measure", lambda *_, **__: pytest.fail("measured"))
+    file = scenes_copy / "recipe.json"
+    recipe = json.loads(file.read_text())
+    words = ("evaluate", scenes_run, "--against", scenes_copy)
+    recipe["data"]["source"]["test"] = 7
+    file.write_text(json.dumps(recipe))
+    assert refused(*words) == (
+        f"{scenes_copy}: its 7 rows differ from the 12 rows of the first run (shared groups: 7 of 12), expected the "
+        "same rows"
+    )
+    source = FilesConfig(caption_table(tmp_path / "own"))
+    recipe["data"]["source"] = to_json(source)
+    file.write_text(json.dumps(recipe))
+    line = refused(*words, "--split", "test_heldout")
+    assert line.startswith(f"{scenes_copy}: {source.path}: unknown split 'test_heldout': ")

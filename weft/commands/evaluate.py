@@ -86,6 +86,25 @@ def _measured(runs: "Sequence[TrainedModel]", task: str, arguments: Arguments) -
     return replace(found, result=found.result.extended(protocol=protocol))
 
 
+def _check_comparable(
+    run: "TrainedModel", other: "TrainedModel", task: str, arguments: Arguments
+) -> None:
+    """Raises WeftError before anything is measured if the task does not fit the other run, or it has other rows."""
+    from weft.runs.against import check_same_rows
+    from weft.runs.measure import measured_rows, task_config
+
+    said = arguments.said(arguments.data)
+    split, rows = measured_rows(run, data=arguments.data, said=said, split=arguments.split)
+    try:
+        task_config(other.recipe, task)
+        _, others = measured_rows(
+            other, data=arguments.data, said=said, split=split, slices=arguments.slices
+        )
+    except WeftError as error:
+        raise WeftError(f"{arguments.against}: {error}") from None
+    check_same_rows(rows, others, str(arguments.against))
+
+
 def _judges(arguments: Arguments) -> "list[TrainedModel]":
     """Loads the judges before anything is measured. Raises WeftError for an invalid number of samples, and for samples
     without a judge."""
@@ -123,7 +142,7 @@ def main(words: list[str]) -> None:
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
     from weft.inference.missing_table import path_beside
-    from weft.runs.measure import METRICS, first_task, save_result, task_config
+    from weft.runs.measure import METRICS, first_task, save_result
     from weft.tasks.printing import print_result
 
     own = len(arguments.runs) == 1 and arguments.data is None
@@ -138,9 +157,7 @@ def main(words: list[str]) -> None:
     other = None if arguments.against is None else _loaded(arguments.against, arguments)
     task = arguments.task or first_task(runs[0])
     if other is not None:
-        task_config(
-            other.recipe, task
-        )  # raises before anything is measured if the task does not fit
+        _check_comparable(runs[0], other, task, arguments)
     found = _measured(runs, task, arguments)
     found = _judged(found, judges, arguments.joint)
     print_result(found.result)

@@ -1,14 +1,16 @@
 """Compares two runs on the same rows: paired differences of their metrics."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from weft.core.errors import WeftError
+from weft.core.errors import DataError, WeftError
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
+from weft.data.formats import Dataset
 from weft.evaluation.comparison import Comparison, compare
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult
@@ -78,6 +80,24 @@ class Against:
                 for name, found in self.differences.items()
             },
         }
+
+
+def check_same_rows(rows: Dataset, other: Dataset, name: str) -> None:
+    """Raises WeftError if the rows of the other run, called `name`, have other groups than `rows`: nothing can be paired."""
+    one, two = _groups(rows), _groups(other)
+    if one != two:
+        raise WeftError(
+            f"{name}: its {len(other):,} rows differ from the {len(rows):,} rows of the first run (shared groups: "
+            f"{len(one & two):,} of {len(one | two):,}), expected the same rows"
+        )
+
+
+def _groups(rows: Dataset) -> set[str]:
+    found = set()
+    for row in range(len(rows)):
+        with contextlib.suppress(DataError):  # the evaluation reports it
+            found.add(rows[row].group)
+    return found
 
 
 def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:

@@ -67,10 +67,8 @@ def measure(
     settings = task_config(first.recipe, task)
     if slices:
         settings = sliced(settings, task, slices)
-    name = split or _test_split(first, data)
+    name, dataset = measured_rows(first, data=data, said=said, split=split, slices=slices)
     same = data is None and said == NOTHING_SAID
-    dataset = open_split(first.recipe if same else on_new_files(first.recipe, data, said), name)
-    require_columns(slices, dataset)
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:
         leakage = _audit(runs, trained_on, dataset, workers)
@@ -86,6 +84,23 @@ def measure(
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
     return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, runs)
+
+
+def measured_rows(
+    run: TrainedModel,
+    *,
+    data: Path | None = None,
+    said: Said = NOTHING_SAID,
+    split: str | None = None,
+    slices: Sequence[str] = (),
+) -> tuple[str, Dataset]:
+    """Returns the name of the split that `measure` reads, and its rows. Raises WeftError if they lack a column of
+    `slices`."""
+    name = split or _test_split(run, data)
+    same = data is None and said == NOTHING_SAID
+    dataset = open_split(run.recipe if same else on_new_files(run.recipe, data, said), name)
+    require_columns(slices, dataset)
+    return name, dataset
 
 
 def _test_split(run: TrainedModel, data: Path | None) -> str:
