@@ -92,7 +92,8 @@ def test_the_image_is_made_of_what_is_there() -> None:
     (extras,) = re.findall(r'^ARG EXTRAS="(.+)"$', said, flags=re.MULTILINE)
     known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(extras.split(",")) <= set(known["optional-dependencies"])
-    assert re.search(r"^USER weft$", said, flags=re.MULTILINE)
+    (user,) = re.findall(r"^USER (.+)$", said, flags=re.MULTILINE)
+    assert f"useradd --uid {user} " in said  # a number, which Kubernetes knows not to be root's
     (entry,) = re.findall(r"^ENTRYPOINT (.+)$", said, flags=re.MULTILINE)
     (service,) = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))[
         "services"

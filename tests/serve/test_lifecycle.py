@@ -13,6 +13,9 @@ import pytest
 from asking import Process, png, until
 from limits import LIMIT_S
 
+from weft.cli import main
+from weft.runs import run
+
 
 def test_no_accepted_request_is_lost(runs: Path, tmp_path: Path) -> None:
     counts: Counter[object] = Counter()
@@ -124,6 +127,21 @@ def test_a_token_lets_others_in_and_health_says_when_it_stops(runs: Path, tmp_pa
         assert found.headers["retry-after"]
         assert ended() == 200
         assert process.process.wait(LIMIT_S) == 0
+
+
+def test_a_server_that_still_loads_ends_too(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container, whose first process gets only the signals that it handles."""
+
+    def stopped_while_it_loads(*_: object, **__: object) -> None:
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(run, "load", stopped_while_it_loads)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", str(runs / "scenes"), "--port", "0"])
+    assert ended.value.code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 STUCK = """

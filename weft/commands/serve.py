@@ -72,7 +72,7 @@ def main(words: list[str]) -> None:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra="serve", purpose="weft serve")
     from weft.serve.app import gate_of
-    from weft.serve.lifecycle import bound, serve, set_threads
+    from weft.serve.lifecycle import bound, serve, set_threads, stoppable
     from weft.serve.log import Log
     from weft.serve.security import Access, is_loopback, token_of
     from weft.serve.service import Service
@@ -85,7 +85,11 @@ def main(words: list[str]) -> None:
         )
     limits = _limits(arguments)
     set_threads(arguments.threads)
-    with bound(arguments.host, arguments.port) as at, contextlib.closing(Log(arguments.log)) as log:
+    with (
+        stoppable(),
+        bound(arguments.host, arguments.port) as at,
+        contextlib.closing(Log(arguments.log)) as log,
+    ):
         served = [_served(arguments, name, folder) for name, folder in _named(arguments).items()]
         if arguments.data is not None and not any(one.run.streams for one in served):
             raise WeftError(
