@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from weft.core.language import speaking
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.comparison import Comparison
 from weft.evaluation.metric import Metric
@@ -21,12 +22,12 @@ def system(name: str, value: float, difference: tuple[float, float, float] | Non
     return System(name, estimate, (value,), 1000, 200, 3.0, compared, log)
 
 
-def page(*systems: System, baseline: float = 25.0) -> str:
+def page(*systems: System, baseline: float = 25.0, metric: Metric = ACCURACY) -> str:
     return render(
         ComparisonReport(
             "Comparison <b>",
             "vqa",
-            ACCURACY,
+            metric,
             systems,
             {"majority": baseline, "chance": 1.0},
             {"budget of a run": "200 steps"},
@@ -51,6 +52,17 @@ def test_three_sentences_say_which_is_best_and_what_is_a_tie(
     assert "better than the strongest baseline, always the most frequent answer: 25.0%" in lead
     assert said in lead
     assert "Training loss" in drawn
+
+
+@pytest.mark.parametrize(
+    ("unit", "axis"),
+    [("EUR a kg", "EUR a kg，越小越好"), ("x 0.001", "x 0.001，越小越好"), ("", "数值，越小越好")],
+)
+def test_axes_are_said_in_chinese_whatever_the_unit(unit: str, axis: str) -> None:
+    with speaking("zh"):
+        drawn = page(system("one", 6.0, None), metric=Metric("error", unit, better="lower"))
+    assert f">{axis}</text>" in drawn
+    assert "lower is better" not in drawn
 
 
 def test_it_is_self_contained_and_escaped() -> None:

@@ -77,6 +77,6 @@ def _tasks() -> dict[str, str]:
     for name, config in tasks().items():
         lines = [say(first_line(config.__doc__))]
         for axis, metrics in itertools.groupby(config.build().metrics, lambda metric: metric.axis):
-            lines.append(f"{', '.join(metric.name for metric in metrics)} ({say(axis)})")
+            lines.append(f"{', '.join(metric.name for metric in metrics)} ({axis})")
         found[name] = "\n".join(lines)
     return found

@@ -98,6 +98,11 @@ def listed(sentences: Iterable[str]) -> str:
     return ("；" if language() == "zh" else "; ").join(map(say, sentences))
 
 
+def with_commas(phrases: Iterable[str]) -> str:
+    """Short phrases with commas between them, in the reader's language."""
+    return ("，" if language() == "zh" else ", ").join(map(say, phrases))
+
+
 def full_stop() -> str:
     """The mark that ends a sentence in the reader's language."""
     return "。" if language() == "zh" else "."

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from weft.core.errors import unknown_name
-from weft.core.language import say
+from weft.core.language import say, with_commas
 from weft.core.naming import plain
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 
@@ -58,8 +58,8 @@ class Metric:
 
     @property
     def axis(self) -> str:
-        """The unit, and "lower is better" where it applies; "number" if there is no unit."""
-        return ", ".join([self.unit or "number", *self._direction])
+        """The unit, and "lower is better" where it applies, in the reader's language; "number" if there is no unit."""
+        return with_commas([self.unit or "number", *self._direction])
 
     def with_unit(self, value: float) -> str:
         """The value as `shown`, with its unit if there is one, and "lower is better" where it applies, in the reader's

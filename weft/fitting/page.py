@@ -72,7 +72,7 @@ def _candidates(board: Leaderboard) -> html.Html:
     ]
     header = [
         "candidate",
-        f"{say(metric.words)}, {say(metric.axis)}",
+        f"{say(metric.words)}, {metric.axis}",
         "95% interval",
         "from the best",
         *(one.words for one in board.others),

@@ -53,7 +53,7 @@ def print_result(found: FitResult, console: Console | None = None) -> None:
 
 def _table(board: Leaderboard) -> TextTable:
     metric = board.metric
-    axis = say(metric.axis)
+    axis = metric.axis
     score = axis if metric.unit in SCALES else f"{say(metric.words)} ({axis})"
     names = (
         *(score, say("95% interval")),

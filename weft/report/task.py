@@ -147,7 +147,7 @@ def _missing_streams(table: MissingTable | None) -> list[Html]:
         return []
     of_all = [(label, scores[0]) for label, scores in table.rows()]
     drawn = [(label, s.value, s.low, s.high) for label, s in of_all if s is not None]
-    axis = say(table.metric.axis)
+    axis = table.metric.axis
     chart = charts.interval_chart(drawn, "Scores with the remaining streams", axis)
     return [
         html.details(
@@ -176,7 +176,7 @@ def _numbers(result: TaskResult) -> list[Html]:
             say(score.metric.words),
             score.shown,
             score.interval,
-            say(score.metric.axis),
+            score.metric.axis,
             *(score.metric.shown(b[name]) if name in b else None for b in baselines),
         ]
         for name, score in result.metrics.items()
