@@ -1,16 +1,20 @@
 """Own dialogs: one line a dialog, or one line a turn; what is wrong in one line."""
 
+import csv
 import json
+import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from weft.core.errors import DataError
-from weft.data.formats import open_dataset
+from weft.data.formats import Dataset, open_dataset
 
 FIRST = {"question": "is there a star?", "answer": "yes"}
 SECOND = {"question": "what color is it?", "answer": "red"}
+TURNS = [FIRST, SECOND]
 
 
 def lines(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -21,44 +25,146 @@ def lines(folder: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("turns", [[FIRST, SECOND], [list(FIRST.values()), list(SECOND.values())]])
-def test_a_line_a_dialog(tmp_path: Path, turns: list[Any]) -> None:
-    path = lines(tmp_path, {"id": 7, "image": "a.png", "split": "test", "dialog": turns})
-    first, second = open_dataset(path)
-    assert (first.id, second.id, first.group) == ("7-1", "7-2", "a.png")
-    assert second.group == first.group
+def table(folder: Path, header: str, rows: Iterable[Iterable[object]]) -> Path:
+    path = folder / "turns.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header.split(","))
+        writer.writerows(rows)
+    return path
+
+
+def is_the_dialog(rows: Dataset) -> None:
+    """Two turns, the second with the first as its history."""
+    first, second = rows
     assert "history" not in first.items
     assert second.items["history"] == [FIRST]
+    assert (first.items["question"], first.items["answer"]) == tuple(FIRST.values())
     assert (second.items["question"], second.items["answer"]) == tuple(SECOND.values())
     assert [row.items["round"] for row in (first, second)] == [1, 2]
+
+
+@pytest.mark.parametrize("turns", [TURNS, [list(turn.values()) for turn in TURNS]])
+def test_a_line_a_dialog(tmp_path: Path, turns: list[Any]) -> None:
+    path = lines(tmp_path, {"id": 7, "image": "a.png", "split": "test", "dialog": turns})
+    rows = open_dataset(path)
+    is_the_dialog(rows)
+    first, second = rows
+    assert (first.id, second.id, first.group) == ("7-1", "7-2", "a.png")
+    assert second.group == first.group
     assert second.items["split"] == "test"
 
 
+QUESTIONS, ANSWERS = ([turn[name] for turn in TURNS] for name in ("question", "answer"))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"conversation": TURNS},
+        {"turns": TURNS},
+        {"dialog": json.dumps(TURNS)},
+        {"dialog": repr(TURNS)},
+        {"questions": QUESTIONS, "answers": ANSWERS},
+        {"question": json.dumps(QUESTIONS), "answer": repr(ANSWERS)},
+        {
+            "messages": [
+                {"role": role, "content": text}
+                for turn in TURNS
+                for role, text in zip(("user", "assistant"), turn.values(), strict=True)
+            ]
+        },
+        {
+            "conversations": [
+                {"from": "human", "value": "<image>\nis there a star?"},
+                {"from": "gpt", "value": "yes"},
+                {"from": "human", "value": "what color is it?"},
+                {"from": "gpt", "value": "red"},
+            ]
+        },
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": asked}]}
+                if asked
+                else {"role": "assistant", "content": said}
+                for turn in TURNS
+                for asked, said in ((turn["question"], ""), ("", turn["answer"]))
+            ]
+        },
+    ],
+)
+def test_a_dialog_may_be_written_in_several_ways(tmp_path: Path, columns: dict[str, Any]) -> None:
+    is_the_dialog(open_dataset(lines(tmp_path, {"image": "a.png", **columns})))
+
+
+def test_a_system_message_opens_the_history(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "red?"}]
+    (row,) = open_dataset(lines(tmp_path, {"image": "a.png", "messages": messages}))
+    assert row.items["history"] == ["be brief"]
+    assert "answer" not in row.items
+
+
 def test_a_line_a_turn_and_dialogs_without_picture(tmp_path: Path) -> None:
-    table = tmp_path / "turns.csv"
-    table.write_text(
-        "dialog,question,answer\nx,is there a star?,yes\ny,how many?,2\nx,what color is it?,red\n"
+    path = table(
+        tmp_path,
+        "dialog,question,answer",
+        [("x", *FIRST.values()), ("y", "how many?", 2), ("x", *SECOND.values())],
     )
-    first, other, second = open_dataset(table)
+    first, other, second = open_dataset(path)
     assert second.items["history"] == [FIRST]
     assert "history" not in other.items
     assert (first.group, other.group, second.group) == ("x", "y", "x")
 
 
+@pytest.mark.parametrize("header", ["dialog,round", "dialog_id,turn", "Conversation ID,Turn"])
+def test_turns_are_ordered_by_their_number(tmp_path: Path, header: str) -> None:
+    turns = [(name, n, f"{name}{n}?", n) for name in "xy" for n in range(12)]
+    random.Random(0).shuffle(turns)
+    rows = list(open_dataset(table(tmp_path, f"{header},Question,Answer", turns)))
+    assert [row.items["question"] for row in rows] == [question for _, _, question, _ in turns]
+    for row, (name, n, _, _) in zip(rows, turns, strict=True):
+        assert row.items["round"] == n + 1
+        before = [turn["question"] for turn in row.items.get("history", ())]
+        assert before == [f"{name}{m}?" for m in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        (("x", "one", "a.png"), "turns.csv:3: the turn's number is 'one', expected a whole number"),
+        (("x", "", "a.png"), "turns.csv:3: the turn's number is"),
+        (("x", 1, "a.png"), "turns.csv:3: dialog 'x' has turn 1 already at .*turns.csv:2"),
+        (("x", 2, "b.png"), "turns.csv:3: dialog 'x' is about 'a.png' and 'b.png', expected one"),
+        (("", 2, "a.png"), "turns.csv:3: column 'dialog_id' names no dialog"),
+    ],
+)
+def test_says_which_turn_is_wrong(tmp_path: Path, turn: tuple[Any, ...], message: str) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"")
+    rows = [("x", 1, "a.png", *FIRST.values()), (*turn, *SECOND.values())]
+    with pytest.raises(DataError, match=message):
+        open_dataset(table(tmp_path, "dialog_id,turn,image,question,answer", rows))
+
+
 @pytest.mark.parametrize(
     ("turns", "message"),
     [
-        ([], "dialogs.jsonl:1: column 'dialog': the dialog is empty"),
-        ([FIRST, {"question": "and?"}], "turn 2 of the dialog has no answer"),
+        ([], "dialogs.jsonl:1: the dialog is empty, expected one turn or more"),
+        (None, "dialogs.jsonl:1: the dialog is None, expected a list of turns"),
+        ([{"question": "and?"}, FIRST], "turn 1 of the dialog has no answer"),
         ([["", "yes"]], "turn 1 of the dialog has no question"),
         (
             ["is it red?", "yes"],
             "turn 1 of the dialog is 'is it red.', expected a question and its answer",
         ),
         ([[*"abc"]], "turn 1 of the dialog is"),
+        (
+            [{"role": "user", "content": "red?"}, {"role": "user", "content": "blue?"}],
+            "message 2 of the dialog is by 'user', expected 'assistant'",
+        ),
     ],
 )
-def test_says_what_is_wrong(tmp_path: Path, turns: list[Any], message: str) -> None:
+def test_says_what_is_wrong(tmp_path: Path, turns: list[Any] | None, message: str) -> None:
     path = lines(
         tmp_path, {"image": "a.png", "dialog": turns}, {"image": "b.png", "dialog": [FIRST]}
     )
@@ -67,6 +173,37 @@ def test_says_what_is_wrong(tmp_path: Path, turns: list[Any], message: str) -> N
     bad: list[DataError] = []
     assert len(open_dataset(path, on_error=bad.append)) == 1
     assert len(bad) == 1
+
+
+def test_lists_of_questions_and_answers_have_one_length(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="jsonl:1: has 2 questions and 1 answers"):
+        open_dataset(lines(tmp_path, {"questions": QUESTIONS, "answers": ["yes"]}))
+
+
+def test_the_last_turn_may_lack_its_answer(tmp_path: Path) -> None:
+    path = lines(tmp_path, {"image": "a.png", "dialog": [FIRST, {"question": "and?"}]})
+    _, second = open_dataset(path)
+    assert "answer" not in second.items
+    assert second.items["history"] == [FIRST]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"dialog": [{**FIRST, "candidates": ["no", "yes"], "right": 1, "relevance": [0, 1]}]},
+        {"dialog": [{"question": "is there a star?", "answer_options": ["no", "yes"], "gt_index": 1,
+                     "relevance": [0, 1]}]},
+        {"questions": ["is there a star?"], "answers": ["yes"], "candidates": [["no", "yes"]],
+         "right": [1], "relevance": [[0, 1]]},
+        {"dialog": "x", **FIRST, "candidates": "['no', 'yes']", "right": "1", "relevance": "[0, 1]"},
+    ],
+)  # fmt: skip
+def test_candidates_of_a_turn(tmp_path: Path, row: dict[str, Any]) -> None:
+    (found,) = open_dataset(lines(tmp_path, row))
+    assert found.items["candidates"] == ["no", "yes"]
+    assert found.items["answer"] == "yes"
+    assert found.items["right"] == 1
+    assert found.items["relevance"] == [0, 1]
 
 
 def test_a_dialog_may_be_called_0_and_a_turn_keeps_what_else_it_says(tmp_path: Path) -> None:

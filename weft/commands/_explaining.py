@@ -15,6 +15,7 @@ from weft.explain.method import Method
 from weft.inference.given import given
 from weft.report import html
 from weft.report.explanations import Explained, explained_html, explained_legend
+from weft.runs.dialogs import ranks, streams_asked
 from weft.runs.explaining import deletion_of_rows, explain_rows
 from weft.runs.own_columns import on_new_files
 from weft.runs.parts import open_split
@@ -23,22 +24,29 @@ from weft.runs.run import Run
 
 def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> list[html.Html]:
     """The section about the input that the user gives in options."""
-    decision = decision_of(run.model, run.learned, head)
-    if isinstance(decision, SimilarityDecision):
-        pair = own.chosen(run, run.streams)
-        if len(pair) != 2 < len(run.streams):
-            known = ", ".join(options(run, run.streams).values())
-            raise WeftError(
-                f"got {counted(len(pair), 'input')}, expected two of {known}: this run has no heads, so the similarity "
-                "of two inputs is explained"
-            )
-        decision = decision_of(run.model, run.learned, given=pair)
-    values = own.values(run, decision.reads)
+    values = own.values(run, _reads(run, own, head))
     rows = given(values, run.modalities).samples
     (explained,) = explain_rows([run], rows, method, head, given=values)
     _print(explained)
     title = html.text(explained.answer)
     return [html.section(title, explained_legend([explained]), explained_html(explained))]
+
+
+def _reads(run: Run, own: OwnInput, head: str | None) -> tuple[str, ...]:
+    """The streams that the explained decision reads. Raises WeftError if the input does not tell which it is."""
+    if head is None and ranks(run):
+        return streams_asked(run, head)
+    decision = decision_of(run.model, run.learned, head)
+    if not isinstance(decision, SimilarityDecision):
+        return decision.reads
+    pair = own.chosen(run, run.streams)
+    if len(pair) != 2 < len(run.streams):
+        known = ", ".join(options(run, run.streams).values())
+        raise WeftError(
+            f"got {counted(len(pair), 'input')}, expected two of {known}: this run has no heads, so the similarity "
+            "of two inputs is explained"
+        )
+    return decision_of(run.model, run.learned, given=pair).reads
 
 
 def drawn(run: Run, data: Path | None, split: str | None, most: int, seed: int) -> list[Sample]:

@@ -43,7 +43,7 @@ CLASS_NAMES = frozenset((
 ))
 ID_NAMES = frozenset((
     "id", "uid", "uuid", "guid", "key", "index", "idx", "nr", "no", "number", "nummer", "code", "sku",
-    "hash", "编号",
+    "hash", "dialog", "编号",
 ))
 GROUP_NAMES = frozenset((
     "patient", "subject", "user", "speaker", "person", "participant", "customer", "client", "case",

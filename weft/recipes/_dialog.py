@@ -24,7 +24,7 @@ from weft.tasks.dialog import DialogConfig
 from weft.training.config import RunConfig
 from weft.training.optim import OptimConfig
 
-QUESTION, HISTORY, ANSWER, HEAD = "question", "history", "answer", "answer"
+QUESTION, HISTORY, ROUND, ANSWER, HEAD = "question", "history", "round", "answer", "answer"
 Without = Annotated[
     Literal["nothing", "image", "history"],
     "Stream that is removed from the model, also in training. Use it for blind baselines.",

@@ -1,10 +1,14 @@
 """Asks a run several questions in sequence. Each answer takes the previous questions and answers into account."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT
+from weft.core.samples import Sample
+from weft.data.formats import Dataset
 from weft.inference.candidates import OWN, ByCosine, score_candidates
 from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.member import Member
@@ -86,15 +90,68 @@ def converse(
 def answers(run: TrainedModel, values: Mapping[str, Any], head: str | None, k: int) -> Answers:
     """Returns the k best answers of the head, by default the first. A run that ranks chooses from its training rows'
     answers."""
-    task = _ranking(run)
-    if task is None or head is not None:
+    if head is not None or not ranks(run):
         return run.predict(head=run.head(head), **values).values.best(0, k)
+    _, rows = run.values(**values)
+    return rank(run, rows).best(0, k)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The answers of N rows that a run chose. rows: their numbers. answers: all answers of each row, the best first,
+    with their cosines."""
+
+    rows: Sequence[int]
+    answers: Sequence[Answers]
+
+    def best(self, row: int, k: int) -> Answers:
+        return self.answers[row][:k]
+
+
+def rank(
+    run: TrainedModel,
+    rows: Dataset,
+    config: InferenceConfig | None = None,
+    check: Callable[[Sample], None] = lambda _: None,
+) -> Ranked:
+    """Ranks the candidates of each row or, where a row has none, the answers of the training rows.
+
+    check: raises DataError for a row that is not ranked. Raises WeftError if the run ranks no answers, or no row can
+    be read.
+    """
+    task = _ranking(run)
+    if task is None:
+        raise WeftError(f"{run.folder}: this run ranks no answers")
     names, ranker = _ranked(run, task)
-    member, dataset = run.values(**values)
-    config = InferenceConfig(batch_size=BATCH, workers=0)
-    found = score_candidates([member], dataset, lambda _: names, ranker, config, device=run.device)
-    best = found.scores[OWN][0].topk(min(k, len(names)))
-    return [(names[n], float(s)) for n, s in zip(best.indices, best.values, strict=True)]
+    columns = replace(task.columns, common=tuple(names))
+
+    def candidates(sample: Sample) -> Sequence[str]:
+        check(sample)
+        return columns.choices(sample)
+
+    config = config or InferenceConfig(batch_size=BATCH, workers=0)
+    found = score_candidates(
+        [run.reading(rows)], rows, candidates, ranker, config, device=run.device
+    )
+    answers: list[Answers] = []
+    for row, scores in zip(found.rows, found.scores[OWN], strict=True):
+        own = columns.choices(rows[row])
+        order = scores.argsort(descending=True, stable=True).tolist()
+        answers.append([(own[place], float(scores[place])) for place in order])
+    return Ranked(found.rows, answers)
+
+
+def with_best(run: TrainedModel, rows: Sequence[Sample]) -> tuple[list[Sample], tuple[str, str]]:
+    """Returns the rows with the best answer in the column of the answer, and the pair of embeddings whose similarity
+    decided. Raises WeftError as `rank` does."""
+    task, ranked = _ranking(run), rank(run, rows)
+    assert task is not None  # otherwise `rank` has raised
+    best = dict(zip(ranked.rows, ranked.answers, strict=True))
+    chosen = [
+        replace(one, items={**one.items, task.answer: best[row][0][0]}) if row in best else one
+        for row, one in enumerate(rows)
+    ]
+    return chosen, (JOINT, task.answer)
 
 
 _RANKED: weakref.WeakKeyDictionary[TrainedModel, tuple[list[str], ByCosine]] = (

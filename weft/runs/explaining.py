@@ -21,6 +21,7 @@ from weft.explain.presence import by_presence
 from weft.inference.results import Prediction, TaskResult
 from weft.modalities.parts import shown_by
 from weft.report.explanations import Explained, Weighed, Without
+from weft.runs.dialogs import ranks, with_best
 from weft.runs.reading import as_batches
 from weft.runs.trained import TrainedModel
 
@@ -45,10 +46,13 @@ def explain_rows(
 ) -> list[Explained]:
     """Explains the joint prediction of the runs for each row; see `decision_of` for head, similarity and given.
 
+    For a run that ranks answers, it is the similarity of the row and the best answer.
     A row that lacks a stream is explained by the streams that it has. Raises WeftError if the runs' models make no
     decision, or for an unreadable row.
     """
     found: list[Explained] = []
+    if head is None and similarity is None and ranks(runs[0]):
+        rows, similarity = with_best(runs[0], rows)
     decisions = [decision_of(run.model, run.learned, head, similarity, given) for run in runs]
     for start in range(0, len(rows), BATCH):
         found += _explained(runs, decisions, rows[start : start + BATCH], method)
@@ -89,7 +93,10 @@ def deletion_of_rows(
 
     The test uses the plain view of the rows.
     """
-    decision = decision_of(run.model, run.learned, head)
+    similarity = None
+    if head is None and ranks(run):
+        rows, similarity = with_best(run, rows)
+    decision = decision_of(run.model, run.learned, head, similarity)
     found: dict[str, list[Batch]] = {}
     for start in range(0, len(rows), BATCH):
         for _, (part,) in by_presence([run.read(rows[start : start + BATCH])]):

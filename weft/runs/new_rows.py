@@ -27,6 +27,7 @@ from weft.data.formats import (
 from weft.data.hidden import Hidden
 from weft.data.sources import BETWEEN, FilesConfig
 from weft.modalities.cell import CellConfig
+from weft.modalities.history import HistoryConfig
 from weft.modalities.ngrams import NgramsConfig
 from weft.modalities.table import TableConfig
 from weft.modalities.text import TextConfig
@@ -108,6 +109,8 @@ def _kinds(stream: str, config: Config[Modality]) -> Mapping[str, str]:
     match config:
         case CellConfig():
             return {stream: config.kind}
+        case HistoryConfig():
+            return {}  # a text, or turns
         case TextConfig() | NgramsConfig():
             return {stream: "text"}
         case TableConfig():

@@ -18,6 +18,7 @@ from weft.heads.numbers import NumberValues
 from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import Predictions, predict
 from weft.inference.rows import Selection
+from weft.runs.dialogs import rank, ranks, streams_asked
 from weft.runs.run import Run
 
 MOST_CLASSES = 50
@@ -45,15 +46,15 @@ class PredictedTable:
 
 
 def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> PredictedTable:
-    """Predicts every readable row with the head (by default the first).
+    """Predicts every readable row with the head (by default the first). A run that ranks answers chooses the best.
 
     Unreadable rows, and rows that lack a required stream, are named and left out. Raises WeftError if no row is left,
     or if the rows have none of the columns that the run reads.
     """
-    _require_columns(run, dataset, run.head(head))
+    streams = streams_asked(run, head)
+    _require_columns(run, dataset, streams)
     rows = list(_readable(dataset))
     config = InferenceConfig(batch_size=BATCH, workers=2, errors=ErrorPolicy("skip", limit=1.0))
-    streams = run.model.streams_of(run.head(head))
 
     def check(sample: Sample) -> None:
         lacking = [s for s in streams if value_of(sample, s, run.modalities.get(s)) is None]
@@ -62,6 +63,12 @@ def predict_rows(run: Run, dataset: Dataset, head: str | None = None) -> Predict
             stream, known = (needed or lacking)[0], ", ".join(sample.items) or "nothing"
             raise DataError(f"has no '{stream}', it has: {known}", source=sample.source)
 
+    if head is None and ranks(run):
+        ranked = rank(run, rows, config, check)
+        best = [of_row[0] for of_row in ranked.answers]
+        lines = [(rows[n].id, *one) for n, one in zip(ranked.rows, best, strict=True)]
+        written = [(name, said, f"{cosine:.6f}") for name, said, cosine in lines]
+        return PredictedTable(("id", "prediction", "cosine"), written, len(dataset) - len(written))
     selection = Selection(check=check)
     members, name = [run.reading(rows)], run.head(head)
     found = predict(members, rows, name, config, selection=selection, device=run.device)
@@ -76,8 +83,7 @@ def _readable(dataset: Dataset) -> Iterator[Sample]:
             continue
 
 
-def _require_columns(run: Run, dataset: Dataset, head: str) -> None:
-    streams = run.model.streams_of(head)
+def _require_columns(run: Run, dataset: Dataset, streams: Sequence[str]) -> None:
     first = None
     for sample in _readable(dataset):
         values = (value_of(sample, s, run.modalities.get(s)) for s in streams)

@@ -103,6 +103,8 @@ def scored(run: Run, head: str) -> bool:
 def _explains(run: Run) -> bool:
     if run.model.heads:
         return any(scored(run, head) for head in run.model.heads)
+    if ranks(run):
+        return True
     try:
         decision_of(run.model, run.learned)
     except WeftError:

@@ -118,8 +118,11 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
 async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
     """Explains the answer for one row."""
     check_one_row(asked.values)
-    decision = decision_of(run.run.model, run.run.learned, asked.head, given=asked.values)
-    values, _ = run.streams_read(asked.values, decision.reads)
+    if asked.head is None and ranks(run.run):
+        reads = streams_asked(run.run, None)
+    else:
+        reads = decision_of(run.run.model, run.run.learned, asked.head, given=asked.values).reads
+    values, _ = run.streams_read(asked.values, reads)
 
     def weigh(rows: Given) -> Answer:
         (found,) = explain_rows(

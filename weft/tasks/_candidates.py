@@ -42,17 +42,21 @@ class CandidateColumns:
 
         The right candidate is given by its number, or by the answer, which need not be among the candidates.
         """
-        items, source = sample.items, sample.source
-        given = items.get(self.candidates)
+        candidates = self.choices(sample)
+        right = self._right(sample, candidates)
+        answer = str(sample.items[self.answer]) if right is None else candidates[right]
+        return Asked(candidates, right, answer, self._relevance(sample, len(candidates)))
+
+    def choices(self, sample: Sample) -> Sequence[str]:
+        """The candidates of the row, of which none needs to be right. Raises DataError if there are none."""
+        given, source = sample.items.get(self.candidates), sample.source
         if given is not None and (not isinstance(given, list) or not given):
             raise DataError(f"has no list '{self.candidates}' of answers", source=source)
         candidates = self.common if given is None else [str(name) for name in given]
         if not candidates:
             reason = f"has no list '{self.candidates}' of answers, and no rows are known whose answers serve"
             raise DataError(reason, source=source)
-        right = self._right(sample, candidates)
-        answer = str(items[self.answer]) if right is None else candidates[right]
-        return Asked(candidates, right, answer, self._relevance(sample, len(candidates)))
+        return candidates
 
     def answers(self, dataset: Dataset) -> Counter[str]:
         """How often each answer is the right one in these rows."""

@@ -133,7 +133,10 @@ class Dialog:
             often = [
                 torch.tensor([float(known[c]) for c in one.candidates]) for one in answered.asked
             ]
-            baselines["most frequent"] = answered.means(answered.of(often, None))
+            top = (
+                None if config.head is None else [max(known, key=known.__getitem__)] * len(samples)
+            )
+            baselines["most frequent"] = answered.means(answered.of(often, top))
         return self._result(members, dataset, answered, baselines, leakage)
 
     def _result(

@@ -11,7 +11,7 @@ from weft.core.media import RECORDINGS, Media
 from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats._columns import PROBED_ROWS, Columns, cell, numbered, usual_names
-from weft.data.formats._dialogs import dialog_column, turns_of
+from weft.data.formats._dialogs import DIALOG, dialog_columns, turns_of
 from weft.data.formats._find import Finder, several
 from weft.data.formats._forms import Forms, forms_of
 from weft.data.formats._parts import PartColumns, cut
@@ -40,9 +40,9 @@ def table_samples(
     own pictures. ids: the ids of the other tables.
     """
     table = list(rows)
-    dialogs = dialog_column(row for _, row in table)
+    dialogs = dialog_columns(row for _, row in table)
     if dialogs is not None:
-        table = list(turns_of(table, dialogs, on_error))
+        table = turns_of(table, dialogs, on_error, said.mentioned)
     if not table:
         return TableRows()
     every = list(dict.fromkeys(name for _, row in table for name in row))
@@ -75,7 +75,7 @@ def table_samples(
             identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
             picture = None if name is None else posixpath.normpath(name)
             if dialogs is not None and picture is None:
-                row.setdefault("group", row.get(dialogs))
+                row.setdefault("group", row.get(DIALOG) or source)
             samples.append(
                 row_sample(columns, row, media, identity=identity, picture=picture, source=source)
             )
