@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
@@ -48,7 +49,7 @@ def run_of(seed: int = 0, views: int = 1, **changes: Any) -> Run:
     image = ImageConfig(size=8, eval_views=views_of_picture).build()
     return Run(
         Path("run"),
-        cast(Recipe, None),  # only where data lie is read of it
+        cast(Recipe, SimpleNamespace(tasks={})),  # little else is read of it
         model,
         Learned({**known.modalities, "image": image}, {**known.targets, "votes": votes}),
         CPU,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tiny_drawings
 from asking import Process
-from tiny_dialogs import TINY, dialogs
+from tiny_dialogs import SMALL_PICTURES, TINY, dialogs
 from tiny_runs import done
 from tiny_speech import speech_run
 
@@ -30,7 +30,7 @@ def make_runs(folder: Path) -> None:
         known = index.vectors(index.ids()[:5])
         index.set_cutoff("text", Cutoff(0.5, 0.25, known))
     (folder / "rows").mkdir()
-    said = ("--data", dialogs(folder / "rows"), *TINY)
+    said = ("--data", dialogs(folder / "rows"), *TINY, *SMALL_PICTURES)
     done("train", "dialog", *said, "--decoder", "generative", "--out", folder / "dialog")
     done("train", "dialog", *said, "--decoder", "discriminative", "--out", folder / "ranking")
     data = tiny_drawings.pictures(folder / "easy_vqa")

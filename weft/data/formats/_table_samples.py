@@ -11,7 +11,7 @@ from weft.core.media import RECORDINGS, Media
 from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.data.formats._columns import PROBED_ROWS, Columns, cell, numbered, usual_names
-from weft.data.formats._dialogs import DIALOG, dialog_columns, turns_of
+from weft.data.formats._dialogs import DIALOG, ROUND, dialog_columns, turns_of
 from weft.data.formats._find import Finder, several
 from weft.data.formats._forms import Forms, forms_of
 from weft.data.formats._parts import PartColumns, cut
@@ -72,7 +72,9 @@ def table_samples(
             }
             known = columns.image if columns.image in media else next(iter(media), None)
             name = None if known is None else posixpath.join(within, called(row[known]))
-            identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], source)
+            whole = dialogs is not None and dialogs.whole
+            place = f"{source}, turn {row[ROUND]}" if whole else source
+            identity = ids.of_row(cell(row, "id"), name or source.rpartition("/")[2], place)
             picture = None if name is None else posixpath.normpath(name)
             if dialogs is not None and picture is None:
                 row.setdefault("group", row.get(DIALOG) or source)
