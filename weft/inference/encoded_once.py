@@ -23,13 +23,17 @@ def encoded_once(
     streams: Sequence[str],
     config: InferenceConfig,
     device: torch.device | str = "cpu",
+    rows: Sequence[int] | None = None,
 ) -> Member:
     """A member that reads the stored Features of these streams, for each row and evaluation view.
 
-    The Features are in temporary files that are deleted with the member. Fusion, projections and decoders still run
+    rows: numbers of the rows that will be read; None: all. The Features are in temporary files that are deleted with the member. Fusion, projections and decoders still run
     in every measurement.
     """
-    found = {s: _kept(member, dataset, s, config, device) for s in member.sources if s in streams}
+    wanted = range(len(dataset)) if rows is None else rows
+    found = {
+        s: _kept(member, dataset, wanted, s, config, device) for s in member.sources if s in streams
+    }
 
     def kept(stream: str, value: Field | Features) -> Features | None:
         return value if stream in found and isinstance(value, Features) else None
@@ -63,6 +67,7 @@ class _KeptSource:
 def _kept(
     member: Member,
     dataset: Dataset,
+    rows: Sequence[int],
     stream: str,
     config: InferenceConfig,
     device: torch.device | str,
@@ -70,7 +75,7 @@ def _kept(
     """Encodes and stores the stream. Rows that cannot be read are skipped; whoever reads them later gets the error."""
     found = _KeptSource(member.sources[stream], {}, KeptFeatures())
     lenient = config.replace(errors=ErrorPolicy("skip", limit=1.0))
-    rows, view = list(range(len(dataset))), 0
+    view = 0
     with evaluating_all([member], config, device):
         while rows:
             reader = (member, Reading.of(member, dataset, [stream], view))

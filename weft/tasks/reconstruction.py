@@ -11,7 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
 from weft.core.records import Field
-from weft.data.formats import Dataset, spread
+from weft.data.formats import Dataset, spread_rows
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import FAMILY, Metric, Score, by_name, mean_score
 from weft.heads.drawn import DrawnOutput, DrawnValues
@@ -22,6 +22,7 @@ from weft.inference.encoded_once import encoded_once
 from weft.inference.member import Member, only, seeing
 from weft.inference.predict import predict
 from weft.inference.results import TaskResult
+from weft.inference.rows import Selection
 from weft.inference.true_values import true_values
 from weft.inference.value_features import MeanValue
 from weft.modalities.spectrogram import DECIBELS
@@ -85,10 +86,10 @@ class ReconstructionTask:
     ) -> TaskResult:
         """Raises WeftError if no row has a stream that is reconstructed, or for several models."""
         config, member = self.config, only(members, self.name)
-        dataset = spread(dataset, config.limit)
-        member = member.over(dataset)  # its sources know the rows by number
+        measured = spread_rows(len(dataset), config.limit)
+        chosen = Selection([(row,) for row in measured])
         read = {stream for head in config.heads for stream in member.model.streams_of(head)}
-        encoded = encoded_once(member, dataset, [*read], config.inference, device)
+        encoded = encoded_once(member, dataset, [*read], config.inference, device, rows=measured)
         truths: dict[str, _Truth] = {}
         scores: list[Score] = []
         baselines: dict[str, dict[str, float]] = {MEAN: {}, ANOTHER: {}}
@@ -97,12 +98,16 @@ class ReconstructionTask:
             output = member.model.head(head).output
             if not isinstance(output, DrawnOutput | TextOutput):
                 raise WeftError(f"head '{head}' neither generates nor writes a stream")
-            truth = truths.get(output.stream) or self._truth(member, dataset, output.stream)
+            truth = truths.get(output.stream) or self._truth(
+                member, dataset, measured, output.stream
+            )
             truths[output.stream] = truth
             given = [s for s in member.model.streams_of(head) if s in member.sources]
             for inputs in _sets(given):
                 seen = seeing(encoded, head, inputs)
-                found = predict([seen], dataset, head, config.inference, device=device)
+                found = predict(
+                    [seen], dataset, head, config.inference, selection=chosen, device=device
+                )
                 rows = max(rows, len(found))
                 way = f"{'+'.join(inputs)} to {output.stream}"
                 places, field = truth.of(found.rows)
@@ -114,19 +119,19 @@ class ReconstructionTask:
                 baselines[likeness.of][metric.name] = likeness.plain
         return TaskResult(
             task=self.name,
-            protocol={"rows": rows, **config.protocol([member], dataset, range(rows))},
+            protocol={"rows": rows, **config.protocol([member], measured, range(rows))},
             metrics=by_name(scores),
             baselines={name: values for name, values in baselines.items() if values},
             leakage=leakage,
         )
 
-    def _truth(self, member: Member, dataset: Dataset, stream: str) -> "_Truth":
-        """The values of the rows that have the stream. Raises WeftError for none."""
+    def _truth(
+        self, member: Member, dataset: Dataset, measured: Sequence[int], stream: str
+    ) -> "_Truth":
+        """The values of the measured rows that have the stream. Raises WeftError for none."""
         rows: list[int] = []
         fields: list[Field] = []
-        for numbers, field in true_values(
-            member, dataset, range(len(dataset)), stream, self.config.inference
-        ):
+        for numbers, field in true_values(member, dataset, measured, stream, self.config.inference):
             rows += numbers
             fields.append(field)
         if not rows:
