@@ -112,6 +112,20 @@ def test_a_missing_decoder_is_named_at_the_start(
     assert "speech, audio: files are refused: reading audio needs the package soundfile" in told
 
 
+def test_data_beside_an_index_is_said_not_to_be_read(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = runs / "scenes", tmp_path / "none"  # which is not even opened
+    words = serve.Arguments(runs=(folder,), data=data, backend="fp32")
+    served = serve._served(words, "scenes", folder)
+    assert served.index is not None
+    served.index.close()
+    assert capsys.readouterr().out == (
+        f"scenes: --data {data} was not read, because there is an index: {folder / 'index'}; add its rows with: "
+        f"weft index add {folder} --data {data}\n"
+    )
+
+
 def test_a_port_in_use(runs: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
