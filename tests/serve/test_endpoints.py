@@ -40,7 +40,7 @@ def test_it_lives_and_says_what_it_can(answering: Process) -> None:
         "text": "text",
     }
     assert found["dialog"]["can"] == ["predict", "ask", "caption", "explain"]
-    assert found["ranking"]["can"] == ["embed", "ask"]
+    assert found["ranking"]["can"] == ["embed", "ask", "explain"]
     assert found["ranking"]["dialog"]["history"] == "history"
     assert {"generate", "caption"} <= set(found["both"]["can"])
     assert "ask" not in found["both"]["can"]
