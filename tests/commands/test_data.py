@@ -62,7 +62,7 @@ def own_table(folder: Path, missing: bool = False) -> Path:
 def test_texts_count_whatever_their_column_is_called(tmp_path: Path) -> None:
     table = own_table(tmp_path)
     found = counts(done("data", "check", table, "--out", tmp_path / "card"))
-    assert found["befunde.csv"] == "40 rows, 40 pictures, 40 captions, 40 groups"
+    assert found["befunde.csv"] == "40 rows, 40 pictures, 40 texts, 40 groups"
 
 
 def test_pictures_that_are_nowhere_are_refused_and_their_names_can_be_values(

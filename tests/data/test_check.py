@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,24 @@ def test_a_picture_with_several_captions_counts_once() -> None:
     assert found.exact.total == 0
     assert [place[0] for place in found.shown] == [0, 3]
     assert sum(map(sum, found.histograms["kilobytes a picture"].counts.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "called"), [("question", "question"), ("Befund", "text"), ("caption_de", "caption")]
+)
+def test_texts_are_called_after_their_column(column: str, called: str, tmp_path: Path) -> None:
+    rows = [row(n, encoded(picture(n))) for n in range(2)]
+    said = ["what is the blue shape?", " "]
+    asked = [
+        replace(one, items={"image": one.items["image"], column: text})
+        for one, text in zip(rows, said, strict=True)
+    ]
+    found = check(asked, ONE, texts=[column])
+    assert found.counts(found.total)[f"{called}s"] == 2
+    assert [problem.reason for problem in found.suspicious] == [f"{called} without words: ' '"]
+    assert {f"words a {called}", f"characters a {called}"} < set(found.histograms)
+    page = write_card(found, tmp_path / "card").read_text()
+    assert f"{called.capitalize()}s a row" in page
 
 
 def test_corrupt_rows_are_named_with_their_reason(report: DataReport) -> None:

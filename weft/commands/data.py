@@ -175,7 +175,7 @@ def _summary(report: DataReport) -> None:
     total = report.counts(report.total).items()
     print(f"{report.name}: {', '.join(say(f'{count:,} {what}') for what, count in total)}")
     for name, counts in report.splits.items():
-        print(f"  {split_words(name)}: {_rows_and_captions(counts)}")
+        print(f"  {split_words(name)}: {_rows_and_captions(counts, report.captions.called)}")
     print(f"  {say(f'cannot be used: {report.corrupt_total:,}')}")
     _list(report.corrupt)
     print(f"  {say(f'suspicious: {report.suspicious_total:,}')}")
@@ -214,9 +214,9 @@ def _list(problems: Sequence[Problem]) -> None:
         print(f"    {', '.join(found[:3])}{more}: {say(reason)}")
 
 
-def _rows_and_captions(counts: SplitCounts) -> str:
-    """Numbers of rows and captions of a split, in words."""
-    said = counted(counts.rows, "row"), counted(counts.captions, "caption")
+def _rows_and_captions(counts: SplitCounts, called: str) -> str:
+    """Numbers of rows and texts of a split, in words. called: the noun for a text."""
+    said = counted(counts.rows, "row"), counted(counts.captions, called)
     return ", ".join(map(say, said))
 
 

@@ -50,7 +50,8 @@ def card_sections(report: DataReport) -> list[html.Html]:
     if report.recordings:
         parts = [_recordings(report), *_histograms(report, seconds)]
         sections.append(html.section("Sounds and videos", *parts))
-    sizes = [name for name in report.histograms if "caption" not in name and name not in seconds]
+    others = {*seconds, *_text_lengths(report)}
+    sizes = [name for name in report.histograms if name not in others]
     if sizes:
         parts = [*_metadata(report), *_histograms(report, sizes)]
         sections.append(html.section("Pictures", *parts))
@@ -208,29 +209,33 @@ def _pair_figure(pair: Pair, report: DataReport) -> html.Html:
     return html.side_by_side(pictures, "\n".join([", ".join(details), *pair.ids]))
 
 
+def _text_lengths(report: DataReport) -> list[str]:
+    return [name for name in report.histograms if name.endswith(f" a {report.captions.called}")]
+
+
 def _captions(report: DataReport) -> html.Html:
     facts = report.captions
+    called = f"{facts.called}s"
     rows: list[tuple[str, int]] = [
-        ("captions", facts.total),
+        (called, facts.total),
         ("different words, case ignored", facts.vocabulary),
         ("without words", facts.empty),
         ("too long", facts.long),
         ("repeated (case, punctuation and spaces ignored)", facts.repeated),
         ("also in another split", facts.across_splits),
     ]
-    lengths = [name for name in report.histograms if "caption" in name]
     languages = [(say(name), float(count)) for name, count in list(facts.languages.items())[:8]]
     per_row = [
         (say(f"{count} a row"), float(rows)) for count, rows in list(facts.per_row.items())[:8]
     ]
     return html.section(
-        "Captions",
+        called.capitalize(),
         html.table(["", "number"], [[say(name), count] for name, count in rows]),
         *_histograms(
             report,
-            lengths,
-            charts.bar_chart(languages, "Language (a hint)", "captions"),
-            charts.bar_chart(per_row, "Captions a row", "rows"),
+            _text_lengths(report),
+            charts.bar_chart(languages, "Language (a hint)", called),
+            charts.bar_chart(per_row, f"{called.capitalize()} a row", "rows"),
         ),
     )
 

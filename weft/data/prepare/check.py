@@ -14,7 +14,7 @@ from weft.core.histogram import bin_values
 from weft.core.kinds import NOUNS
 from weft.core.media import RECORDINGS, Media
 from weft.core.ranges import COUNT, at_least, require
-from weft.data.formats import Dataset
+from weft.data.formats import Dataset, is_text_column
 from weft.data.prepare import captions as text
 from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.leakage import exact_listing, near_listing, shared_groups
@@ -95,7 +95,8 @@ def report_of(
     """Makes the report from rows that are already scanned; `dataset` gives the thumbnails."""
     corrupt = [Problem(-1, "", e.source, e.reason) for e in row_errors]
     corrupt += [Problem(n, f.id, f.source, f.error) for n, f in enumerate(facts) if f.error]
-    suspicious = list(_suspicious(facts, config.long_caption))
+    called = _called(facts)
+    suspicious = list(_suspicious(facts, config.long_caption, called))
     exact = exact_listing(facts, config.named)
     near = near_listing(facts, config.near, config.named, shown=progress)
     shared = shared_groups(facts)
@@ -126,8 +127,8 @@ def report_of(
         near=near,
         shared_groups=len(shared),
         shared_group_names=tuple(shared[: config.named]),
-        captions=_caption_facts(facts, config.long_caption),
-        histograms=_histograms(facts),
+        captions=_caption_facts(facts, config.long_caption, called),
+        histograms=_histograms(facts, called),
         metadata=metadata_of(facts),
         recordings=recordings_of(facts),
         shown=tuple(shown),
@@ -170,7 +171,7 @@ def _columns(facts: Sequence[RowFacts]) -> dict[str, Column]:
     return {name: Column(found.total(), dict(found.most_common())) for name, found in kinds.items()}
 
 
-def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Problem]:
+def _suspicious(facts: Sequence[RowFacts], long_caption: int, called: str) -> Iterable[Problem]:
     ids: dict[str, str] = {}
     voiced = voiced_columns(facts)
     usual = _usual_captions(facts)
@@ -178,15 +179,15 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
         if (first := ids.setdefault(fact.id, fact.source)) != fact.source:
             yield Problem(row, fact.id, fact.source, f"id is already used at {first}")
         if fact.captions and not fact.all_captions:
-            yield Problem(row, fact.id, fact.source, "has no caption")
+            yield Problem(row, fact.id, fact.source, f"has no {called}")
         for column in sorted(usual - fact.captions.keys()) if fact.error is None else ():
             reason = f"has no '{column}', which most rows have"
             yield Problem(row, fact.id, fact.source, reason)
         for caption in fact.all_captions:
             if not text.words(caption):
-                yield Problem(row, fact.id, fact.source, f"caption without words: {caption!r:.40}")
+                yield Problem(row, fact.id, fact.source, f"{called} without words: {caption!r:.40}")
             elif len(caption) > long_caption:
-                yield Problem(row, fact.id, fact.source, f"caption of {len(caption):,} characters")
+                yield Problem(row, fact.id, fact.source, f"{called} of {len(caption):,} characters")
         for column, media in fact.media.items():
             if media.size is not None and media.look is None:
                 reason = f"{column}: picture is one flat colour"
@@ -196,13 +197,21 @@ def _suspicious(facts: Sequence[RowFacts], long_caption: int) -> Iterable[Proble
                     yield Problem(row, fact.id, fact.source, f"{column}: {reason}")
 
 
+def _called(facts: Sequence[RowFacts]) -> str:
+    """Returns the noun for the texts of these rows, after the names of their columns."""
+    names = {name for fact in facts for name in fact.captions}
+    if all(map(is_text_column, names)):
+        return "caption"
+    return "question" if all(name.startswith("question") for name in names) else "text"
+
+
 def _usual_captions(facts: Sequence[RowFacts]) -> set[str]:
     """Returns the caption columns that more than half of the rows have."""
     found = Counter(name for fact in facts for name in fact.captions)
     return {name for name, count in found.items() if 2 * count > len(facts)}
 
 
-def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts:
+def _caption_facts(facts: Sequence[RowFacts], long_caption: int, called: str) -> CaptionFacts:
     seen: dict[str, set[str | None]] = defaultdict(set)
     vocabulary: set[str] = set()
     languages: Counter[str] = Counter()
@@ -216,6 +225,7 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
     everything = [caption for fact in facts for caption in fact.all_captions]
     per_row = Counter(len(captions) for fact in facts for captions in fact.captions.values())
     return CaptionFacts(
+        called=called,
         total=len(everything),
         empty=folded.count(""),
         long=sum(len(caption) > long_caption for caption in everything),
@@ -227,7 +237,7 @@ def _caption_facts(facts: Sequence[RowFacts], long_caption: int) -> CaptionFacts
     )
 
 
-def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
+def _histograms(facts: Sequence[RowFacts], called: str) -> dict[str, Histogram]:
     groups = _by_split(facts)
     captions = {s: [c for row in rows for c in row.all_captions] for s, rows in groups.items()}
     media = {s: _distinct(rows).values() for s, rows in groups.items()}
@@ -241,8 +251,10 @@ def _histograms(facts: Sequence[RowFacts]) -> dict[str, Histogram]:
     }
     sizes = {s: [m.size for m in of if m.size] for s, of in pictures.items()}
     values: dict[str, dict[str, list[float]]] = {
-        "words a caption": {s: [len(text.words(c)) for c in all_] for s, all_ in captions.items()},
-        "characters a caption": {s: [len(c) for c in all_] for s, all_ in captions.items()},
+        f"words a {called}": {
+            s: [len(text.words(c)) for c in all_] for s, all_ in captions.items()
+        },
+        f"characters a {called}": {s: [len(c) for c in all_] for s, all_ in captions.items()},
         "shorter side, pixels": {s: [min(size) for size in all_] for s, all_ in sizes.items()},
         "width / height": {s: [w / h for w, h in all_] for s, all_ in sizes.items()},
         "kilobytes a picture": {s: [m.file_size / 1000 for m in of] for s, of in pictures.items()},

@@ -109,9 +109,10 @@ class CaptionFacts:
     """Summary of the captions.
 
     repeated: captions that occur earlier in the data. across_splits: captions that also occur in another split,
-    ignoring case, punctuation and spaces.
+    ignoring case, punctuation and spaces. called: the noun for one of them: caption, question or text.
     """
 
+    called: str = "caption"
     total: int = 0
     empty: int = 0
     long: int = 0
@@ -163,7 +164,12 @@ class DataReport:
         media = {
             f"{noun}s": of.media.get(k, 0) for k, noun in NOUNS.items() if k in self.total.media
         }
-        return {"rows": of.rows, **media, "captions": of.captions, "groups": of.groups}
+        return {
+            "rows": of.rows,
+            **media,
+            f"{self.captions.called}s": of.captions,
+            "groups": of.groups,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
