@@ -93,11 +93,14 @@ class ViViT(nn.Module):
 def filled_up(mask_BF: Tensor, tubelet: int) -> Tensor:
     """(B, F') frame indices: the real ones, then the last of them repeated, F' a multiple of `tubelet`."""
     frames = mask_BF.shape[1]
-    longest = -(-frames // tubelet) * tubelet
+    # Not of negative numbers: torch's exporter to ONNX rounds their quotient towards zero.
+    longest = (frames + tubelet - 1) // tubelet * tubelet
     # A video without frames uses its first position, which the mask of tubelets hides.
     last_B1 = (mask_BF.sum(1, keepdim=True) - 1).clamp_min(0)
     numbers_F = torch.arange(longest, device=mask_BF.device)
-    return (~mask_BF).long().argsort(dim=1, stable=True).gather(1, numbers_F.minimum(last_B1))
+    # Keys without ties, since ONNX has no stable sort: the real frames in their order, then the others.
+    keys_BF = numbers_F[:frames].where(mask_BF, numbers_F[:frames] + frames)
+    return keys_BF.argsort(dim=1).gather(1, numbers_F.minimum(last_B1))
 
 
 @dataclass(frozen=True)
