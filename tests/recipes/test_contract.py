@@ -144,6 +144,10 @@ def test_settings_are_flags(name: str) -> None:
         data=made.data.replace(streams=streams),
     )
     assert parse(Arguments, [], "weft train", default=Arguments(made)).recipe == made
+
+
+def test_a_misspelt_flag_gets_a_hint() -> None:
+    made = recipe(next(iter(recipes())))
     with pytest.raises(WeftError, match="--run.steps"):
         parse(Arguments, ["--run.step", "1"], "weft train", default=Arguments(made))
 
