@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from weft.core.errors import WeftError
 from weft.core.tensors import read_tensors
+from weft.evaluation.bootstrap import Estimate
+from weft.evaluation.metric import Metric
 from weft.training.config import RunConfig
 from weft.training.log import COST
 from weft.training.loop import fit
@@ -148,6 +150,49 @@ def test_a_player_stops_after_its_share_of_the_steps() -> None:
     assert rates[-1] < 0.2 * rates[0]
     assert not all(torch.equal(a, b) for a, b in zip(values[2], values[3], strict=True))
     assert all(torch.equal(a, b) for a, b in zip(values[3], values[-1], strict=True))
+
+
+def test_a_player_is_fixed_after_its_last_turn(tmp_path: Path) -> None:
+    """Also the statistics of its norms, which other players read, and after an evaluation; resumed to the same bits."""
+    players = {
+        "critic": pair.PLAYERS["critic"].replace(until=0.5),
+        "generator": pair.PLAYERS["generator"].replace(every=1),
+    }
+    run = pair.RUN.replace(checkpoint_every=1, evaluate_every=4, keep=6)
+
+    def train(folder: Path, stop: int = 6) -> None:
+        built = build_players(pair.step_of(), players, pair.OPTIM, run)
+        score = {"constant": Metric("constant").score(Estimate.alone(1.0))}
+        fit(
+            built, lambda start, _: pair.batches(start, stop), run, folder, lambda _: score, pair.OPTIM, resume=True,
+        )  # fmt: skip
+
+    train(tmp_path / "whole")
+    checkpoints = tmp_path / "whole" / "checkpoints"
+    second, *later = (
+        read_tensors(checkpoints / f"step-{step:08d}.safetensors")[0] for step in range(2, 7)
+    )
+    own = [name for name in second if name.startswith("step/") and "heads" not in name]
+    assert any("running_mean" in name for name in own)
+    for name in own:
+        assert not torch.equal(second[name], later[0][name]), name
+        assert all(torch.equal(later[0][name], other[name]) for other in later[1:]), name
+        average = later[0].get(name.replace("step/model.", "players/critic/average/"))
+        assert average is None or torch.equal(average, later[0][name]), name
+    assert not torch.equal(*(at[f"step/{GENERATOR}decoder.layers.0.weight"] for at in later[:2]))
+    for stop in (2, 3, 4):
+        cut = tmp_path / f"cut {stop}"
+        with pytest.raises(ValueError, match=f"batches ended after step {stop}"):
+            train(cut, stop)
+        train(cut)
+        last = "step-00000006.safetensors"
+        assert (cut / "checkpoints" / last).read_bytes() == (checkpoints / last).read_bytes()
+
+
+def test_a_player_without_a_turn_is_refused() -> None:
+    players = {**pair.PLAYERS, "generator": pair.PLAYERS["generator"].replace(until=0.2)}
+    with pytest.raises(WeftError, match="'generator' has no turn: every 2, until step 1 of 6"):
+        build_players(pair.step_of(), players, pair.OPTIM, pair.RUN)
 
 
 OPTIM = OptimConfig()

@@ -143,11 +143,19 @@ def _begin(
     newest = checkpoint.latest(folder)
     if newest is not None and not resume:
         raise WeftError(f"{folder}: already holds a run; resume it or choose another folder")
-    players[0].step.train()
     folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
         checkpoint.remove_leftovers(folder)
-    return TrainState() if newest is None else checkpoint.load(newest, players, origin)
+    state = TrainState() if newest is None else checkpoint.load(newest, players, origin)
+    _train_mode(players)
+    return state
+
+
+def _train_mode(players: Sequence[Player]) -> None:
+    """Puts the step in train mode, but in eval mode what belongs to players after their last turn."""
+    players[0].step.train()
+    for player in players:
+        player.settle()
 
 
 def _turns(players: Sequence[Player], batch: Batch, step: int, folder: Path) -> dict[str, float]:
@@ -206,7 +214,7 @@ def evaluation(players: Sequence[Player]) -> Iterator[None]:
         try:
             yield
         finally:
-            step.train()
+            _train_mode(players)
 
 
 def _evaluate(
@@ -233,7 +241,7 @@ def _evaluate(
     if run.evaluate_raw and any(player.ema is not None for player in players):
         players[0].step.eval()
         _, raw = _measured(players, validate, state.step)
-        players[0].step.train()
+        _train_mode(players)
         shown |= {f"validation/{RAW}/{name}": number for name, number in raw.items()}
     return shown, state
 

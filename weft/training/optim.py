@@ -83,6 +83,10 @@ class EMA:
         finally:
             self._copy_into_module(own)
 
+    def adopt(self) -> None:
+        """Replaces the module's own values by the averages."""
+        self._copy_into_module(self.averages)
+
     @torch.no_grad()
     def _copy_into_module(self, values: Mapping[str, Tensor]) -> None:
         torch._foreach_copy_(_locals(self._live), _locals(values))

@@ -1,6 +1,7 @@
 """One player: some of the parameters, the objectives that it minimises, and its optimizer."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,12 +43,19 @@ class TurnSettings:
         """Whether the player has a turn at every step of the run."""
         return self.every == 1 and self.last is None
 
+    @property
+    def most(self) -> float:
+        """Number of turns after which the player is fixed."""
+        return math.inf if self.last is None else self.last // self.every
+
 
 class Player:
     """Trains the parameters that its optimizer holds. `turn` runs forward, backward and one update on one batch.
 
     Ordinary training has one player with all parameters. A GAN has two players that share one step. The
-    parameters of other players get no gradient.
+    parameters of other players get no gradient. After its last turn a player is fixed: its parameters take
+    their averages, if it has any, so that others train with the weights that are evaluated and saved; and its
+    modules are in eval mode, so that statistics of norms stay too.
 
     A player wraps the step for several ranks itself, unless `sharding.shard` has sharded it. So first
     join the ranks, move `step` to its device and freeze its frozen parts; then build the player.
@@ -75,6 +83,7 @@ class Player:
             p for group in optimizer.param_groups for p in group["params"]
         ]
         own = set(self.parameters)
+        self._modules = [module for module in step.modules() if _trains_only(module, own)]
         self._others = [p for p in step.parameters() if p.requires_grad and p not in own]
         self._base_lr = [float(group["lr"]) for group in optimizer.param_groups]
         self._is_cut = sharding.holds_shards(step)
@@ -91,6 +100,12 @@ class Player:
         """Whether the player takes a turn at that step of the run. The first step is 1."""
         every, last = self.settings.every, self.settings.last
         return step % every == 0 and (last is None or step <= last)
+
+    def settle(self) -> None:
+        """Call it after `step.train()`: puts the player's own modules in eval mode if it had its last turn."""
+        if self.turns >= self.settings.most:
+            for module in self._modules:
+                module.eval()
 
     def turn(self, batch: Batch) -> Loss:
         """Makes one update. The returned loss and its terms are means over ranks.
@@ -111,6 +126,9 @@ class Player:
         self.turns += 1
         if self.ema is not None:
             self.ema.update()
+            if self.turns >= self.settings.most:
+                self.ema.adopt()
+        self.settle()
         averaged["lr"] = torch.tensor(self.optimizer.param_groups[0]["lr"])
         return Loss(averaged.pop("total"), averaged)
 
@@ -150,3 +168,9 @@ class Player:
             f"loss of player '{self.name}' is {loss.item():g}, its gradient's norm {norm.item():g}"
         )
         raise NonFiniteError(what, ids)
+
+
+def _trains_only(module: nn.Module, parameters: Container[Tensor]) -> bool:
+    """Whether the module has trainable parameters, and all of them are among these."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    return bool(trained) and all(p in parameters for p in trained)

@@ -32,7 +32,8 @@ class PlayerConfig(Settings):
     every: int = 1
     """Steps of the run from one turn to the next."""
     until: float = 1.0
-    """Share of the run's steps, from the first, in which it has turns. Afterwards its parameters do not change."""
+    """Share of the run's steps, from the first, in which it has turns. Afterwards its part of the model is fixed, with
+    the averages of its weights if it has any, and works as in evaluation."""
     rule: Config[GradientRule] | None = None
     """Rule for its gradient before the optimizer's step; None takes the recipe's rule."""
 
@@ -87,6 +88,10 @@ def _player(
     optim = config.optim
     assert optim is not None
     last = max(1, round(config.until * run.steps))
+    if last < config.every:
+        raise WeftError(
+            f"player '{name}' has no turn: every {config.every}, until step {last} of {run.steps}"
+        )
     default = AccumulateAndClip(run.accumulate, optim.clip_norm)
     own = frozenset(parameter for parameter, owner in owners.items() if owner == name)
     return Player(
