@@ -4,7 +4,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from every_task import CASES, ROWS, WIDTH, dataset, model_config
 from random_run import run_of
 
+from weft.commands._explaining import of_deletion, of_rows
 from weft.core.display import Display, Picture, Word
 from weft.core.errors import WeftError
 from weft.core.media import Alternatives, Media, media_of
@@ -35,6 +36,7 @@ from weft.runs.explaining import (
     explain_predictions,
     explain_rows,
     row_of,
+    similarities_of,
 )
 from weft.runs.run import Run
 
@@ -72,6 +74,30 @@ def test_the_answer_and_its_score_are_those_of_predict(head: str, models: int, v
     assert [answer for row, answer in enumerate(told) if row != 3] == [
         answer for row, answer in enumerate(left.said) if row != 3
     ]
+
+
+def test_rows_of_a_run_without_heads_are_explained_by_each_pair_of_their_streams(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = run_of(heads={})
+    rows = [
+        replace(row, items={**row.items, "answer": "red"}) for row in list(dataset("image", {3}))
+    ]
+    assert len(run.streams) == 3
+    assert similarities_of(run) == list(itertools.combinations(run.streams, 2))
+    sections = of_rows(run, rows, "occlusion", None)
+    assert len(sections) == 3
+    for pair, section in zip(similarities_of(run), sections, strict=True):
+        assert pair is not None
+        assert f"Similarity of {pair[0]} and {pair[1]}" in str(section)
+        assert str(section).count("similarity (") == len(rows) - ("image" in pair)
+    of_deletion(run, rows, "occlusion", None)
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if line.startswith("Similarity of")] == [
+        f"Similarity of {first} and {second}"
+        for first, second in itertools.combinations(run.streams, 2)
+    ]
+    assert similarities_of(run_of()) == [None]
 
 
 def test_a_picture_is_read_once_for_all_models_and_views(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from weft.commands._own_input import OwnInput, options
 from weft.core.errors import WeftError
 from weft.core.language import say
+from weft.core.naming import plain
 from weft.core.samples import Sample
 from weft.core.text import counted
 from weft.explain.decision import SimilarityDecision, decision_of
@@ -16,7 +17,7 @@ from weft.inference.given import given
 from weft.report import html
 from weft.report.explanations import Explained, explained_html, explained_legend
 from weft.runs.dialogs import ranks, streams_asked
-from weft.runs.explaining import deletion_of_rows, explain_rows
+from weft.runs.explaining import deletion_of_rows, explain_rows, rows_with, similarities_of
 from weft.runs.own_columns import on_new_files
 from weft.runs.parts import open_split
 from weft.runs.run import Run
@@ -63,22 +64,34 @@ def of_deletion(
     """The section about the deletion test on these rows; none without rows."""
     if not rows:
         return []
-    found = deletion_of_rows(run, rows, method, head)
-    for one in found:
-        print(said_of(one))
-    return [html.section("Deletion test", *(html.paragraph(said_of(one)) for one in found))]
+    lines = []
+    for pair in similarities_of(run, head):
+        if having := rows_with(run, rows, pair):
+            if len(run.streams) > 2 and pair is not None:
+                lines.append(say(_of_pair(pair)))
+            lines += map(said_of, deletion_of_rows(run, having, method, head, pair))
+    for line in lines:
+        print(line)
+    return [html.section("Deletion test", *map(html.paragraph, lines))]
 
 
 def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) -> list[html.Html]:
-    """The section about these rows; none without rows."""
-    if not rows:
-        return []
-    shown = explain_rows([run], rows, method, head)
-    parts = [
-        html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
-        for row, one in zip(rows, shown, strict=True)
-    ]
-    return [html.section("Random sample of the rows", explained_legend(shown), *parts)]
+    """The sections about these rows, one for each pair of streams of a run without heads; none without rows."""
+    sections: list[html.Html] = []
+    for pair in similarities_of(run, head):
+        if having := rows_with(run, rows, pair):
+            shown = explain_rows([run], having, method, head, pair)
+            parts = [
+                html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
+                for row, one in zip(having, shown, strict=True)
+            ]
+            title = _of_pair(pair) if pair and len(run.streams) > 2 else "Random sample of the rows"
+            sections.append(html.section(title, explained_legend(shown), *parts))
+    return sections
+
+
+def _of_pair(pair: tuple[str, str]) -> str:
+    return f"Similarity of {plain(pair[0])} and {plain(pair[1])}"
 
 
 def said_of(one: Deletion) -> str:

@@ -27,7 +27,7 @@ class Arguments(OwnInput, Trusting):
     """Run directory."""
     head: str | None = None
     """Head whose decision is explained. Default: the first head. In a model without heads, the similarity of the two
-    given streams is explained, or of the first two."""
+    given streams is explained, and for rows of a split that of every two streams."""
     method: Method = "auto"
     """Method of explanation. relevance: gradient x attention. rollout: attention only. occlusion: deletes parts one by
     one, works for any model. auto: relevance for streams read by attention, occlusion for the others."""

@@ -1,5 +1,6 @@
 """Explains decisions of runs: for new input, for rows, and for the predictions in a report."""
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -86,22 +87,44 @@ def row_of(prediction: Prediction, dataset: Dataset, modalities: Mapping[str, Mo
     return replace(first, items={**items, **prediction.given})
 
 
+def similarities_of(run: TrainedModel, head: str | None = None) -> list[tuple[str, str] | None]:
+    """Returns what is explained of rows, as `similarity` in `explain_rows`: every pair of the embedded streams for a
+    run without heads, [None] for other runs and for runs that rank."""
+    if head is not None or run.model.heads or ranks(run):
+        return [None]
+    return list(itertools.combinations(run.streams, 2)) or [None]
+
+
+def rows_with(
+    run: TrainedModel, rows: Sequence[Sample], pair: tuple[str, str] | None
+) -> list[Sample]:
+    """Returns the rows that have both streams; all rows for None."""
+    return [
+        row
+        for row in rows
+        if all(value_of(row, name, run.modalities.get(name)) is not None for name in pair or ())
+    ]
+
+
 def deletion_of_rows(
-    run: TrainedModel, rows: Sequence[Sample], method: Method = "auto", head: str | None = None
+    run: TrainedModel,
+    rows: Sequence[Sample],
+    method: Method = "auto",
+    head: str | None = None,
+    similarity: tuple[str, str] | None = None,
 ) -> list[Deletion]:
     """Tests for each stream whether deleting the marked parts lowers the score more than deleting random parts.
 
-    The test uses the plain view of the rows.
+    The test uses the plain view of the rows. See `decision_of` for head and similarity.
     """
-    similarity = None
-    if head is None and ranks(run):
+    if head is None and similarity is None and ranks(run):
         rows, similarity = with_best(run, rows)
     decision = decision_of(run.model, run.learned, head, similarity)
     found: dict[str, list[Batch]] = {}
     for start in range(0, len(rows), BATCH):
         for _, (part,) in by_presence([run.read(rows[start : start + BATCH])]):
             if _decided([decision], [part]):
-                for stream in part.inputs:
+                for stream in (s for s in part.inputs if s in decision.reads):
                     found.setdefault(stream, []).append(part)
     return [
         deletion_test(decision, batches, stream, method=method) for stream, batches in found.items()
