@@ -7,6 +7,7 @@ first ": " of an error is where it happened, and is said as it is.
 
 import ast
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -34,11 +35,17 @@ BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")
 """Functions of report/html.py that say their first argument."""
 
 
+@functools.lru_cache(maxsize=1)
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a module, which more than one function asks for in turn."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def said(
     path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *REFUSALS, *BLOCKS)
 ) -> Iterator[tuple[int, str]]:
     """Line and sentence of each call in the module that says one."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             place = int(name in REFUSALS)
@@ -51,7 +58,7 @@ def said(
 
 def refused_settings(path: Path) -> Iterator[tuple[int, str]]:
     """Line and sentence of each ValueError with which a config refuses its values; the command line says them."""
-    for post in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for post in _nodes(path):
         if isinstance(post, ast.FunctionDef) and post.name == "__post_init__":
             for node in ast.walk(post):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError":
