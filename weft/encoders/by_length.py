@@ -15,7 +15,7 @@ def by_length(field: Field, encode: Callable[[Tensor], Features], dim: int) -> F
     encode: takes values (R, T, ...) without padding. Raises ValueError in the padded mode, which has a single length.
     """
     if is_padded() and field.mask is not None:
-        raise ValueError("sounds are encoded by length, expected no mask in the padded mode")
+        raise ValueError("it reads sounds one length at a time; weft serve runs it without a file")
     if field.mask is None or not len(field):
         return encode(field.values)
     lengths_B = field.mask.sum(1)
