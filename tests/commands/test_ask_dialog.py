@@ -96,6 +96,10 @@ def test_column_names_with_typos_are_refused(tmp_path: Path) -> None:
         line = refused("train", "dialog", "--data", wrong, "--out", tmp_path / "run")
         expected = "dialog" if name == "Dialog ID" else name
         assert f"no column '{expected}', but '{typo}'; rename it to '{expected}'" in line
+    pictures = "".join(f"{n}.png,is it red?,yes\n" for n in range(20))
+    wrong.write_text(f"image,question_1,answer_1\n{pictures}")
+    line = refused("train", "dialog", "--data", wrong, "--out", tmp_path / "run")
+    assert "no column 'question'; a dialog is a list of turns" in line
     wrong.write_text("image,dialog,question,answer\n" + "0.png,,is it red?,yes\n" * 4)
     line = refused("train", "dialog", "--data", wrong, "--out", tmp_path / "run")
     assert line.count("\n") == 0

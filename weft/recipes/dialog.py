@@ -84,6 +84,6 @@ def _require_turns(schema: Schema, question: str, target: str) -> None:
 
 
 def _near(name: str, columns: Iterable[str]) -> str:
-    """The column whose name resembles `name`; empty if there is none."""
-    lower = {column.lower(): column for column in columns}
+    """The column whose name resembles `name`; empty if there is none. One of several numbered columns does not."""
+    lower = {column.lower(): column for column in columns if not column[-1:].isdigit()}
     return "".join(lower[n] for n in difflib.get_close_matches(name, lower, n=1, cutoff=0.7))
