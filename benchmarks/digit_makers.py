@@ -1,4 +1,4 @@
-"""What autoencoders make of digits: of streams of rows, and of samples of a prior, as judges say it."""
+"""What autoencoders make of digits: of streams of rows, and of samples of the latent, as judges say it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +15,7 @@ from weft.fusion.joint_posterior import JointPosterior, latent
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.output import Part
 from weft.runs.coherence import seen_classes
+from weft.runs.latents import mixture_samples, samples_like
 from weft.runs.run import Run
 
 STREAMS, PART = ("image", "audio", "text"), 100
@@ -60,8 +61,8 @@ class Eyes:
 
 
 @torch.no_grad()
-def of_run(run: Run, rows: Sequence[Sample], eyes: Eyes, samples: int) -> tuple[Made, Said]:
-    """What the run makes of streams of these rows, and of samples of its prior."""
+def of_run(run: Run, rows: Sequence[Sample], eyes: Eyes, samples: int) -> tuple[Made, Said, Said]:
+    """What the run makes of streams of these rows, of samples of its prior, and of a mixture fitted to the training rows."""
     batch, fusion = run.read(rows), run.model.fusion
     assert isinstance(fusion, JointPosterior)
     parts = [batch.rows(slice(n, n + PART)) for n in range(0, len(batch), PART)]
@@ -73,7 +74,8 @@ def of_run(run: Run, rows: Sequence[Sample], eyes: Eyes, samples: int) -> tuple[
         means = [fusion.joined(one, chosen_S1.expand_as(one.present)).mean for one in experts]
         return _said(run, torch.cat(means), eyes)
 
-    return made, _said(run, prior(samples, fusion.dim), eyes)
+    fitted = mixture_samples(run, fusion, samples)
+    return made, _said(run, prior(samples, fusion.dim), eyes), _said(run, fitted, eyes)
 
 
 def prior(samples: int, dim: int) -> Tensor:
@@ -97,11 +99,15 @@ def _said(run: Run, latent_NL: Tensor, eyes: Eyes) -> Said:
     return found
 
 
-def of_mvtcae(model: Any, arrays: Arrays, eyes: Eyes, samples: int, dim: int) -> tuple[Made, Said]:
-    """The same of the peer."""
+def of_mvtcae(
+    model: Any, arrays: Arrays, trained_on: Arrays, eyes: Eyes, samples: int
+) -> tuple[Made, Said, Said]:
+    """The same of the peer. trained_on: its training rows."""
+    fitted = samples_like(mvtcae.latents(model, trained_on), samples)
     return (
         lambda given: eyes.arrays(mvtcae.drawn(model, arrays, given)),
-        eyes.arrays(mvtcae.sampled(model, prior(samples, dim))),
+        eyes.arrays(mvtcae.sampled(model, prior(samples, model.latent_dim))),
+        eyes.arrays(mvtcae.sampled(model, fitted)),
     )
 
 

@@ -2,7 +2,8 @@
 
 Each stream (picture, sound, word) is made of each other one, and of the pair of the other two, on the rows of a split;
 judges that were trained on real values say which digit it is: cross coherence is how often it is the row's. Joint
-coherence is how often all that is made of one sample of the prior is the same digit. Beside them what the judges say of
+coherence is how often all that is made of one sample of the prior is the same digit; "mixture" is the same of samples
+of a mixture of normal distributions that is fitted to the latents of the training rows. Beside them what the judges say of
 the real values as the first run reads and shows them, sounds through the same log-mel frames and Griffin-Lim.
 
 Further runs, such as one that was trained with half of the modalities missing, are compared with the first. --peer
@@ -33,16 +34,18 @@ from weft.runs.parts import open_split
 from weft.runs.run import Run
 
 SHARE = 10
-JOINT = "joint"
+JOINT, MIXTURE = "joint", "mixture"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """name: of the system. cross: (given, made) -> (N,) 1 where the digit is the row's. joint: (M,) of samples of the prior."""
+    """name: of the system. cross: (given, made) -> (N,) 1 where the digit is the row's. joint, mixture: (M,) of samples of
+    the prior, and of the mixture that is fitted to the training rows."""
 
     name: str
     cross: dict[tuple[tuple[str, ...], str], Tensor]
     joint: Tensor
+    mixture: Tensor
 
     def means(self) -> dict[str, Tensor]:
         """(N,) of each row the mean over what is made of one stream, and over what is made of two."""
@@ -80,11 +83,11 @@ def hits(said: Sequence[str], true: Sequence[str]) -> Tensor:
     return torch.tensor([float(a == b) for a, b in zip(said, true, strict=True)])
 
 
-def judged(name: str, made: Made, sampled: Said, true: Sequence[str]) -> Judged:
+def judged(name: str, made: Made, sampled: Said, fitted: Said, true: Sequence[str]) -> Judged:
     """All ways of a system; each set of streams is read once."""
     by_given = {given: made(given) for given in dict.fromkeys(given for given, _ in ways())}
     cross = {(given, to): hits(by_given[given][to], true) for given, to in ways()}
-    return Judged(name, cross, coherent(sampled))
+    return Judged(name, cross, coherent(sampled), coherent(fitted))
 
 
 def table(systems: Sequence[Judged], groups: Tensor) -> list[str]:
@@ -105,8 +108,10 @@ def table(systems: Sequence[Judged], groups: Tensor) -> list[str]:
         )
     for name in first.means():
         lines.append(line(name, [s.means()[name] for s in systems], groups))
-    joint = [s.joint for s in systems]
-    return [*lines, line(JOINT, joint, torch.arange(len(first.joint)))]
+    of_samples = torch.arange(len(first.joint))
+    lines.append(line(JOINT, [s.joint for s in systems], of_samples))
+    lines.append(line(MIXTURE, [s.mixture for s in systems], of_samples))
+    return lines
 
 
 def _percent(one: Estimate) -> str:
@@ -128,9 +133,7 @@ def peer(run: Run, eyes: Eyes, file: Path, steps: int, samples: int) -> tuple[st
     true, scores = [str(row.items["digit"]) for row in held_out], {}
     for setting in SETTINGS:
         model = mvtcae.trained(run.recipe, setting, arrays, max(1, steps // SHARE))
-        found = judged(
-            str(setting), *of_mvtcae(model, validation, eyes, samples, model.latent_dim), true
-        )
+        found = judged(str(setting), *of_mvtcae(model, validation, arrays, eyes, samples), true)
         scores[setting] = found.score
         print(f"validation, {setting}: {100 * found.score:.1f}", flush=True)
     best = max(scores, key=lambda one: scores[one])
@@ -152,7 +155,7 @@ def main() -> None:
     given = parser.parse_args()
     runs, judges = [weft.load(one) for one in given.runs], [weft.load(one) for one in given.judge]
     rows = list(open_split(runs[0].recipe, given.split))
-    training = runs[0].recipe.data.source.open(runs[0].recipe.data.train)
+    training = list(open_split(runs[0].recipe, runs[0].recipe.data.train))
     words = {str(row.items["text"]): str(row.items["digit"]) for row in training}
     true = [str(row.items["digit"]) for row in rows]
     eyes, groups = (
@@ -171,9 +174,9 @@ def main() -> None:
     if given.peer is not None:
         steps = given.steps or runs[0].recipe.run.steps
         name, model = peer(runs[0], eyes, given.peer, steps, given.samples)
-        arrays = arrays_of(runs[0], rows, words)
+        arrays, trained_on = (arrays_of(runs[0], of, words) for of in (rows, training))
         systems.append(
-            judged(name, *of_mvtcae(model, arrays, eyes, given.samples, model.latent_dim), true)
+            judged(name, *of_mvtcae(model, arrays, trained_on, eyes, given.samples), true)
         )
         sizes[name] = model
     for name, model in sizes.items():

@@ -125,8 +125,16 @@ def drawn(model: Any, arrays: Arrays, given: tuple[str, ...]) -> dict[str, Tenso
 
 
 @torch.no_grad()
+def latents(model: Any, arrays: Arrays) -> Tensor:
+    """(N, L) one sample of each row's joint posterior."""
+    torch.manual_seed(0)
+    found: Tensor = model.encode(arrays.dataset()).z
+    return found
+
+
+@torch.no_grad()
 def sampled(model: Any, latent_NL: Tensor) -> dict[str, Tensor]:
-    """What it makes of samples of its prior, the standard normal distribution."""
+    """What it makes of samples of its latent."""
     return _decoded(model, latent_NL)
 
 

@@ -26,7 +26,7 @@ def made(right: float) -> Judged:
     true = [str(n % 10) for n in range(100)]
     said = [one if n < 100 * right else "" for n, one in enumerate(true)]
     of = dict.fromkeys(("image", "audio", "text"), said)
-    return judged(f"system {right}", lambda given: of, of, true)
+    return judged(f"system {right}", lambda given: of, of, dict.fromkeys(of, true), true)
 
 
 def test_systems_are_compared_row_by_row_with_the_first() -> None:
@@ -34,10 +34,11 @@ def test_systems_are_compared_row_by_row_with_the_first() -> None:
     assert first.score == pytest.approx(0.5)
     lines = table([first, other], torch.arange(100))
     assert lines[0].split(" | ")[1:] == ["system 0.5", "system 0.8"]
-    assert len(lines) == 1 + 9 + 2 + 1
+    assert len(lines) == 1 + 9 + 2 + 2
     by_name = {line.split(" | ")[0].strip(): line for line in lines}
     assert "50.0 [" in by_name["image + audio -> text"]
     assert "80.0 [" in by_name["joint"]
+    assert "100.0 [" in by_name["mixture"]
     assert "difference 30.0 [" in by_name["mean of two"]
 
 

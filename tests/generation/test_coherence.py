@@ -1,4 +1,4 @@
-"""Joint coherence of tiny autoencoders, told by what is made of samples of their priors."""
+"""Joint coherence of tiny autoencoders, by what is generated from samples of their latents."""
 
 from pathlib import Path
 
@@ -7,9 +7,12 @@ import tiny_drawings as tiny
 import torch
 from tiny_runs import done, refused
 
+from weft.core.errors import WeftError
+from weft.fusion.joint_posterior import JointPosterior
 from weft.heads.texts import TextOutput, TextValues
-from weft.runs import coherence
+from weft.runs import coherence, latents
 from weft.runs.coherence import OTHERS, same, with_joint_coherence
+from weft.runs.latents import mixture_samples, training_latents
 from weft.runs.measure import measure
 from weft.runs.run import load
 from weft.runs.train import train
@@ -53,20 +56,49 @@ def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
     )
     monkeypatch.setattr(coherence, "_classes_of_texts", lambda *_: {k: k[2:] for k in kinds})
     result = with_joint_coherence(found, [judge], SAMPLES).result
-    assert texts == [*range(SAMPLES)]
+    assert texts == [*range(SAMPLES)] * 2
     assert result.metrics["joint_coherence"].value == 100
+    assert result.metrics["mixture_coherence"].value == 100
     apart = [a == b for a, b in zip(kinds, kinds[1:] + kinds[:1], strict=True)]
     expected = 100 * torch.tensor(apart).double().mean()
     assert result.baselines[OTHERS]["joint_coherence"] == pytest.approx(float(expected))
-    assert result.protocol["samples of the prior"] == SAMPLES
+    assert result.protocol["samples of the latent"] == SAMPLES
+
+
+def test_the_mixture_follows_the_latents_of_the_training_rows(runs: Path) -> None:
+    """Its mean and covariance are those of the training rows, and it is the same each time."""
+    run = load(runs / "product")
+    fusion = run.model.fusion
+    assert isinstance(fusion, JointPosterior)
+    rows_RL = training_latents(run, fusion)
+    samples_NL = mixture_samples(run, fusion, 4000)
+    assert torch.equal(samples_NL, mixture_samples(run, fusion, 4000))
+    spread_L = rows_RL.std(0)
+    assert torch.allclose(samples_NL.mean(0), rows_RL.mean(0), atol=0.15 * float(spread_L.max()))
+    assert torch.allclose(samples_NL.std(0), spread_L, rtol=0.2, atol=0.05)
+
+
+def test_without_training_rows_there_is_no_mixture(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(runs / "product")
+    monkeypatch.setattr(latents, "training_rows", lambda run: None)
+    assert isinstance(run.model.fusion, JointPosterior)
+    with pytest.raises(WeftError, match="its training rows are not on this machine"):
+        mixture_samples(run, run.model.fusion, 10)
 
 
 def test_from_the_command_line(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "found.json"
     words = ("evaluate", runs / "product", "--judge", runs / "judge", "--joint", 10, "--json", out)
-    assert "joint_coherence" in done(*words)
-    said = refused("evaluate", runs / "mean", "--judge", runs / "judge", "--joint", 10)
-    assert "has no prior that could be sampled" in said
+    said = done(*words)
+    assert "joint_coherence" in said
+    assert "mixture_coherence" in said
+    said = done("evaluate", runs / "mean", "--judge", runs / "judge", "--joint", 10, "--json", out)
+    assert "joint_coherence" not in said  # a deterministic autoencoder has no prior
+    assert "mixture_coherence" in said
+    said = refused("evaluate", runs / "judge", "--judge", runs / "judge", "--joint", 10)
+    assert "has no latent that could be sampled, expected an autoencoder" in said
     line = refused("evaluate", runs / "product", "--joint", 10)
     assert "--joint is 10, but no judge is given, expected one or more runs" in line
     assert "0 to 100,000" in refused(

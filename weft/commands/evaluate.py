@@ -54,8 +54,8 @@ class Arguments(OwnData, Trusting):
     judge: tuple[Path, ...] = ()
     """Judge runs that were trained on real data. Their first task classifies what this run generates."""
     joint: int = 0
-    """Number of samples from the prior of an autoencoder. The result says how often the judges see the same content in
-    all streams generated from one sample."""
+    """Number of samples from the latent of an autoencoder: of its prior, and of a mixture fitted to the training rows. The
+    result says how often the judges see the same content in all streams generated from one sample."""
     audit: bool = True
     """If true, search the training rows for copies of the evaluated rows. Both are read once."""
 
@@ -119,7 +119,7 @@ def _judges(arguments: Arguments) -> "list[TrainedModel]":
 
 
 def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int) -> "Measurement":
-    """Adds the results of the judges, if there are any. samples: from the prior, for joint coherence."""
+    """Adds the results of the judges, if there are any. samples: from the latent, for joint coherence."""
     if not judges:
         return found
     from weft.runs.coherence import with_joint_coherence

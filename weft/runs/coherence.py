@@ -1,4 +1,4 @@
-"""Joint coherence: whether all streams generated from one sample of an autoencoder's prior show the same class, as
+"""Joint coherence: whether all streams generated from one sample of an autoencoder's latent show the same class, as
 judges classify them."""
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from weft.core.draws import normal
 from weft.core.errors import WeftError
 from weft.core.samples import Sample
 from weft.evaluation.bootstrap import Bootstrap
@@ -20,6 +19,7 @@ from weft.heads.output import Part, Values
 from weft.heads.texts import TextOutput
 from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import predict
+from weft.runs.latents import mixture_samples, prior_samples
 from weft.runs.measure import Measurement, training_rows
 from weft.runs.trained import TrainedModel
 
@@ -28,44 +28,56 @@ JOINT_COHERENCE = Metric(
     headline=True,
     said="samples of the prior whose streams all show the same class",
 )
+MIXTURE_COHERENCE = Metric(
+    "mixture_coherence",
+    headline=True,
+    said="samples of a mixture fitted to the training latents whose streams all show the same class",
+)
 OTHERS = "streams of different samples"
-SEED = 0
 
 
 @torch.no_grad()
 def with_joint_coherence(
     found: Measurement, judges: Sequence[TrainedModel], samples: int
 ) -> Measurement:
-    """Extends the measurement with the share of coherent ones among `samples` of the prior.
+    """Extends the measurement with the share of coherent ones among `samples` of the latent.
 
-    Each judge classifies the stream that it reads. A text has the class of the training rows with this text, in the
-    column of the first judge's target. Baseline: streams taken from different samples, which agree only by chance.
-    Raises WeftError if the run has no prior, or fewer than two streams are judged.
+    joint_coherence: of the prior, which a deterministic autoencoder lacks. mixture_coherence: of a mixture fitted to the
+    latents of the training rows (see `mixture_samples`). Each judge classifies the stream that it reads. A text has the
+    class of the training rows with this text, in the column of the first judge's target. Baseline: streams taken from
+    different samples, which agree only by chance. Raises WeftError if the run is no autoencoder, its training rows are
+    not on this machine, or fewer than two streams are judged.
     """
     run = found.runs[0]
     fusion = run.model.fusion
-    if not isinstance(fusion, JointPosterior) or fusion.config.joining == "mean":
+    if not isinstance(fusion, JointPosterior):
         raise WeftError(
-            f"{run.folder}: has no prior that could be sampled, expected a variational autoencoder"
+            f"{run.folder}: has no latent that could be sampled, expected an autoencoder"
         )
     seeds_N = torch.arange(samples, device=run.device)
-    latents_NL = normal(seeds_N, f"prior {SEED}", fusion.dim)
-    classes = [
-        of_stream
-        for name in run.model.heads
-        if (of_stream := _classes(run, name, latents_NL, seeds_N, judges)) is not None
-    ]
-    if len(classes) < 2:
-        raise WeftError(
-            f"judges read {len(classes)} of the streams that {run.folder} generates, expected two or more"
-        )
+    latents = {MIXTURE_COHERENCE: mixture_samples(run, fusion, samples)}
+    if fusion.config.joining != "mean":
+        latents = {JOINT_COHERENCE: prior_samples(fusion, seeds_N), **latents}
     groups = seeds_N.cpu()
-    score: Score = mean_score(JOINT_COHERENCE, 100 * same(classes), groups, Bootstrap(groups))
-    apart = [one[number:] + one[:number] for number, one in enumerate(classes)]
-    by_chance = {JOINT_COHERENCE.name: 100 * float(same(apart).mean())}
+    metrics: dict[str, Score] = {}
+    by_chance: dict[str, float] = {}
+    for metric, latents_NL in latents.items():
+        classes = [
+            of_stream
+            for name in run.model.heads
+            if (of_stream := _classes(run, name, latents_NL, seeds_N, judges)) is not None
+        ]
+        if len(classes) < 2:
+            raise WeftError(
+                f"judges read {len(classes)} of the streams that {run.folder} generates, expected two or more"
+            )
+        coherent_N = 100 * same(classes)
+        metrics[metric.name] = mean_score(metric, coherent_N, groups, Bootstrap(groups))
+        apart = [one[number:] + one[:number] for number, one in enumerate(classes)]
+        by_chance[metric.name] = 100 * float(same(apart).mean())
     result = found.result.extended(
-        protocol={"samples of the prior": samples},
-        metrics={JOINT_COHERENCE.name: score},
+        protocol={"samples of the latent": samples},
+        metrics=metrics,
         baselines={OTHERS: by_chance},
     )
     return replace(found, result=result)

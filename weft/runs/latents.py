@@ -1,0 +1,65 @@
+"""Samples of the latent of a multimodal autoencoder: of its prior, and of a mixture that is fitted after training."""
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+from torch import Tensor
+
+from weft.core.draws import normal
+from weft.core.errors import WeftError
+from weft.fusion.joint_posterior import JointPosterior
+from weft.inference.config import BATCH, InferenceConfig
+from weft.inference.encoded import encode_rows, evaluating_all
+from weft.inference.rows import Reading
+from weft.runs.measure import training_rows
+from weft.runs.trained import TrainedModel
+
+SEED = 0
+COMPONENTS = 10
+LEAST_VARIANCE = 1e-3
+"""Is added to the variances of the mixture, so that parts of the latent that hardly vary have a density."""
+
+
+def prior_samples(fusion: JointPosterior, seeds_N: Tensor) -> Tensor:
+    """(N, L) samples of the prior, the standard normal distribution."""
+    return normal(seeds_N, f"prior {SEED}", fusion.dim)
+
+
+def mixture_samples(run: TrainedModel, fusion: JointPosterior, samples: int) -> Tensor:
+    """(samples, L) of a mixture that is fitted to one sample of the joint posterior of each training row.
+
+    It follows the latents that the decoders were trained on, which the prior does not (ex-post density estimation: Ghosh
+    et al. 2020, arXiv:1903.12436, section 4). Raises WeftError if the training rows are not on this machine.
+    """
+    return samples_like(training_latents(run, fusion), samples)
+
+
+def samples_like(latents_RL: Tensor, samples: int) -> Tensor:
+    """(samples, L) of a mixture of `COMPONENTS` normal distributions with full covariances, fitted to the latents."""
+    latents = latents_RL.double().cpu().numpy()
+    components = min(COMPONENTS, len(latents))
+    mixture = GaussianMixture(components, reg_covar=LEAST_VARIANCE, random_state=SEED).fit(latents)
+    found_NL, _ = mixture.sample(samples)
+    shuffled_NL = np.random.default_rng(SEED).permutation(found_NL)  # they are sorted by component
+    return torch.from_numpy(shuffled_NL).to(latents_RL)
+
+
+def training_latents(run: TrainedModel, fusion: JointPosterior) -> Tensor:
+    """(R, L) one sample of the joint posterior of each training row that has a stream."""
+    rows = training_rows(run)
+    if rows is None:
+        raise WeftError(
+            f"{run.folder}: its training rows are not on this machine; the mixture is fitted to their latents"
+        )
+    member, config = run.reading(rows), InferenceConfig(batch_size=BATCH)
+    reader = (member, Reading.of(member, rows, run.model.fused_streams))
+    found: list[Tensor] = []
+    with evaluating_all([member], config, run.device):
+        for one in encode_rows([reader], rows, config, device=run.device, what="encoding"):
+            experts = fusion.experts(one.streams[0])
+            posterior = fusion.joined(experts, experts.present)
+            numbers_B = torch.tensor(one.numbers, device=run.device)
+            noise_BL = normal(numbers_B, f"posterior {SEED}", fusion.dim)
+            sampled_BL = posterior.mean + noise_BL * (posterior.log_variance / 2).exp()
+            found.append(sampled_BL[experts.present.any(dim=0)])
+    return torch.cat(found)
