@@ -165,7 +165,15 @@ def test_a_film_is_read_as_a_sound_as_well(tmp_path: Path) -> None:
     assert row.items["audio"].kind == "audio"
     assert sound_facts(row.items["audio"]).seconds == pytest.approx(3.0, abs=0.2)
     assert np.abs(read_sound(row.items["audio"], RATE)).max() > 0.1
-    assert infer(open_dataset(path, said=Said({"audio": "clip"}))).of("video") == ("clip",)
+    schema = infer(open_dataset(path, said=Said({"audio": "clip"})), {"audio": "clip"})
+    assert (schema.of("video"), schema.of("audio")) == (("clip",), ("audio",))
+    for columns in ({"video": "clip", "audio": "clip"}, {"audio": "clip", "video": "clip"}):
+        rows = open_dataset(path, said=Said(columns))
+        assert {n: row.items[n].kind for row in rows for n in ("audio", "video")} == {
+            "audio": "audio",
+            "video": "video",
+        }
+        assert {*infer(rows, columns).of("video", "audio")} == {"video", "audio"}
 
 
 def test_a_part_of_a_part_is_none(tmp_path: Path) -> None:

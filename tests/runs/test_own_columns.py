@@ -42,6 +42,21 @@ def test_the_only_column_of_a_kind_is_found(
     assert [row.items["text"] for row in made.data.source.open(None)] == TEXTS
 
 
+def test_one_column_of_videos_is_both_what_is_seen_and_what_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    path = tmp_path / "t.csv"
+    path.write_text("clip,spoken\na.mp4,good morning\n")
+    made = on_files(recipe("grid_any_to_any"), path, Said({"audio": "clip", "text": "spoken"}))
+    assert isinstance(made.data.source, FilesConfig)
+    assert made.data.source.columns == {"audio": "clip", "text": "spoken", "video": "clip"}
+    rows = made.data.source.open(None)
+    require_streams(made, rows)
+    assert {"audio", "video", "text"} <= rows[0].items.keys()
+    silent = on_files(recipe("grid_any_to_any"), path, Said({"text": "spoken"}))
+    with pytest.raises(WeftError, match="--columns audio=video reads its sound tracks"):
+        require_streams(silent, silent.data.source.open(None))
+
+
 def test_of_several_columns_one_must_be_named(tmp_path: Path) -> None:
     path = table(tmp_path, "Befund", "Anamnese")
     made = on_files(recipe("clip"), path)

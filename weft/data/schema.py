@@ -16,7 +16,7 @@ from weft.core.missing import is_missing
 from weft.core.tables import TableColumn, TextTable
 from weft.core.text import counted, folded
 from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
-from weft.data.formats import ROLES, Dataset, columns_of
+from weft.data.formats import MEANINGS, ROLES, Dataset, columns_of
 
 __all__ = ["Column", "ColumnKind", "Schema", "infer", "require_pictures", "target_column"]
 
@@ -187,7 +187,8 @@ def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str,
         kind, column = (key, value) if key in KINDS else (value, key)
         if kind not in KINDS:
             continue
-        name = kind if column not in names and kind in names else column
+        renamed = key in MEANINGS or column not in names
+        name = kind if renamed and kind in names else column
         if name not in names:
             raise unknown_name("column", column, names)
         found[name] = kind

@@ -156,6 +156,9 @@ def _not_found(stream: str, where: str, schema: Schema) -> DataError:
         for note in column.notes
         if stream == "image" and "--images-dir" in note
     ]
+    if stream == "audio":
+        videos = schema.of("video")[:1]
+        notes += [f"; --columns audio={name} reads its sound tracks" for name in videos]
     return DataError(
         f"stream '{stream}' needs a column '{stream}', the rows have {has}; name one with {flag}{''.join(notes)}",
         source=where,

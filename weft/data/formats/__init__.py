@@ -28,11 +28,12 @@ from weft.data.formats._rows import (
     spread,
     spread_rows,
 )
-from weft.data.formats._said import KINDS, NOTHING_SAID, ROLES, Said, SaidRows
+from weft.data.formats._said import KINDS, MEANINGS, NOTHING_SAID, ROLES, Said, SaidRows
 from weft.data.formats._table_samples import table_samples
 
 __all__ = [
     "KINDS",
+    "MEANINGS",
     "NOTHING_SAID",
     "ROLES",
     "Chained",

@@ -152,7 +152,7 @@ class Columns:
 
     def known_as(self, name: str) -> str:
         """Returns the column's name in the file."""
-        return next((c for c, to in self._said.renames.items() if to == name), name)
+        return next((c for c, new in self._said.renames.items() if name in new), name)
 
     def known(
         self, sought: Mapping[str, Path], notes: Mapping[str, str], forms: Mapping[str, str]

@@ -21,6 +21,8 @@ ROLES = ("id", "group", "match", "split")
 MEANINGS = ("image", "text", "audio", "video", "label", *ROLES)
 """`image=Bild` makes the column Bild the item `image`. Other names make a column the row's id, group, match or split."""
 VALUES = ("images", "number", "category", "tags", "date")
+FILM = {"video", "audio"}
+"""Meanings that one column may have together: a video and its sound track."""
 FIRST_ROWS = 100
 """Number of rows whose columns are looked at if the data do not list their columns."""
 KINDS = (*MEANINGS, *VALUES, "array", "file", *FORMS)
@@ -54,13 +56,19 @@ class Said:
                     f"--columns {key}={value}: {_unknown_kind(key, value)}; write KIND=COLUMN or COLUMN=KIND, such "
                     "as image=Bild"
                 )
-        if twice := {name for name in self.mentioned if self.mentioned.count(name) > 1}:
+        names = self.mentioned
+        twice = {n for n in names if names.count(n) > 1 and {*self.renames.get(n, ())} != FILM}
+        if twice:
             raise WeftError(f"columns: '{min(twice)}' is named twice, expected one meaning or kind")
 
     @property
-    def renames(self) -> dict[str, str]:
-        """Maps columns to their new names: `image`, `group`, ..."""
-        return {c: meaning for meaning, c in self.columns.items() if meaning in MEANINGS}
+    def renames(self) -> dict[str, tuple[str, ...]]:
+        """Maps columns to their new names: `image`, `group`, ... A column of videos may have two, `video` and `audio`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for meaning, column in self.columns.items():
+            if meaning in MEANINGS:
+                found[column] = (*found.get(column, ()), meaning)
+        return found
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -94,7 +102,7 @@ class Said:
                 error = unknown_name(what, name, known)
                 raise DataError(f"--columns {key}={value}: {error}", source=source)
         renames = self.renames
-        for name, meaning in renames.items():
+        for name, meaning in ((name, new) for name, every in renames.items() for new in every):
             taken = meaning != name and meaning in names and meaning not in renames
             if taken and meaning not in ROLES:
                 raise DataError(
@@ -106,13 +114,16 @@ class Said:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the row with its columns under their declared names.
 
-        Videos declared as sounds (`audio=clip`) also stay videos: the sound is their sound track.
+        Videos declared as sounds (`audio=clip`) also stay videos: the sound is their sound track. They keep the name of
+        their column, or are called `video` if `video=clip` is declared too.
         """
         renames = self.renames
         if not renames:
             return dict(row)
-        videos = {n: row[n] for n, to in renames.items() if to == "audio" and _is_video(row.get(n))}
-        return videos | {renames.get(name, name): value for name, value in row.items()}
+        sounds = (name for name, new in renames.items() if new == ("audio",))
+        videos = {name: row[name] for name in sounds if _is_video(row.get(name))}
+        named = ((new, v) for name, v in row.items() for new in renames.get(name, (name,)))
+        return videos | dict(named)
 
 
 NOTHING_SAID = Said()
@@ -148,8 +159,8 @@ class SaidRows(Sequence[Sample]):
         first = [dataset[row].items for row in range(min(FIRST_ROWS, len(dataset)))]
         said.require(list(dict.fromkeys([*known.items, *itertools.chain(*first)])), str(folder))
         renames = said.renames
-        items = tuple(renames.get(name, name) for name in known.items)
-        meanings = {meaning: column for column, meaning in renames.items()}
+        items = tuple(new for name in known.items for new in renames.get(name, (name,)))
+        meanings = {new: column for column, every in renames.items() for new in every}
         self.known_columns = KnownColumns(items, {**known.meanings, **meanings})
 
     def __len__(self) -> int:
