@@ -90,7 +90,7 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     found = counts(out)
     assert found["cannot be used"] == "1"
     assert f"{folder / 'captions.jsonl'}:3: image: picture is truncated" in out
-    assert found["exact duplicates"] == "1 pairs"
+    assert found["exact duplicates"] == "1 pair"
     assert found["leaks between splits"] == "1"
 
 

@@ -66,6 +66,7 @@ def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFi
         (["--silence", "-1"], "--silence is -1, expected 0 to 600 minutes"),
         (["--silence", "601"], "--silence is 601, expected 0 to 600 minutes"),
         (["{}/empty"], "empty: holds no audio and no video file"),
+        (["{}/none.wav"], "^[^:]*/none.wav: no such file or folder$"),
     ],
 )
 def test_what_cannot_be(words: list[str], said: str, run: Path) -> None:

@@ -209,10 +209,10 @@ def test_every_column_of_pictures_and_sounds_is_checked(tmp_path: Path) -> None:
     assert set(report.thumbnails) == {(n, side) for n in range(4) for side in ("left", "right")}
     page = write_card(report, tmp_path / "card").read_text()
     assert "4 rows, 8 pictures, 3 sounds, 4 captions" in page
-    assert "1 rows or values cannot be read" in page
+    assert "1 row or value cannot be read" in page
     assert "The splits share rows (leaks: 4)" in page
     assert "left and right" in page
-    assert "1 rows cannot be read, and were not compared" in page
+    assert "Not compared, since they cannot be read: 1 row." in page
 
 
 def test_upright_size_is_that_of_the_file_and_not_of_the_fast_decoding() -> None:

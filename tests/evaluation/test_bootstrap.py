@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from weft.core.language import speaking
 from weft.evaluation.bootstrap import Bootstrap, Estimate, expanded_tail, t_quantile
 from weft.evaluation.comparison import compare
 
@@ -182,6 +183,8 @@ def test_an_interval_of_very_few_groups_says_so():
 
     assert of(5).interval() == f"{of(5).low:.1f} – {of(5).high:.1f}"
     assert of(4).interval().endswith("; 4 groups: interval too narrow")
+    with speaking("zh"):
+        assert of(4).interval().endswith("；4 组：过窄")
     assert of(1).interval() == "1 group: no interval"
     assert of(1).to_json() == {"value": of(1).value, "low": None, "high": None, "groups": 1}
     assert not compare([0.0, 0.0], [1.0, 2.0], [3, 3]).clear

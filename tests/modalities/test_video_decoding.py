@@ -69,7 +69,7 @@ def test_arrays_of_frames() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not a video"),
+        (b"", r"^video is empty \(0 bytes\)$"),
         (b"no film at all, only words", "not a video"),
         (sound_file(tone(0.1)), "no video track, it holds: audio"),
         (film(5)[:400], "not a video|cannot be decoded|holds: nothing"),

@@ -11,6 +11,7 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import audit
 from weft.evaluation.metric import Metric, Score
 from weft.inference.results import TaskResult
+from weft.tasks._accuracy import Expected
 from weft.tasks.printing import print_result
 from weft.tasks.retrieval import RetrievalConfig
 
@@ -66,3 +67,24 @@ def test_names_of_metrics_are_whole_beside_many_baselines() -> None:
     print_result(result, Console(file=out, width=80))
     assert metric.name in out.getvalue()
     assert out.getvalue().count("1.5") == 4
+
+
+def test_intervals_of_few_groups_leave_room_for_a_table() -> None:
+    metrics = [Metric(f"class/{name}/accuracy") for name in ("clock_tick", "rooster")]
+    estimates = Estimate(100.0, 29.2, 100.0, 3), Estimate(50.0, 20.0, 80.0, 30)
+    scores = {m.name: Score(m, one) for m, one in zip(metrics, estimates, strict=True)}
+    baselines = {"chance": {}, "majority": {metrics[0].name: 10.0}}
+    out = io.StringIO()
+    print_result(TaskResult("classification", {}, scores, baselines), Console(file=out, width=80))
+    few, many, note = out.getvalue().splitlines()[-3:]
+    assert "29.2 – 100.0 *" in few
+    assert "20.0 – 80.0 " in many
+    assert "*" not in many
+    assert note == "* fewer than 5 groups of rows: the interval is too narrow"
+
+
+def test_a_constant_guess_has_no_accuracy_of_a_class() -> None:
+    labels = ["dog", "dog", "rain"]
+    of_classes = Expected(answers=labels, kinds=labels, kind="class")
+    assert of_classes.means(["dog"] * 3) == {"accuracy": pytest.approx(200 / 3)}
+    assert len(Expected(answers=labels, kinds=["a", "b", "b"]).means(["dog"] * 3)) == 3

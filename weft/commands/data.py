@@ -199,8 +199,9 @@ def _summary(report: DataReport) -> None:
         )
     if report.metadata:
         print(f"  {say(f'metadata of pictures: {_kinds(report.metadata)}')}")
-    print(f"  {say(f'exact duplicates: {report.exact.total:,} pairs')}")
-    print(f"  {say(f'near duplicates: {report.near.total:,} pairs')}")
+    exact, near = (counted(found.total, "pair") for found in (report.exact, report.near))
+    print(f"  {say(f'exact duplicates: {exact}')}")
+    print(f"  {say(f'near duplicates: {near}')}")
     print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
 
 

@@ -102,6 +102,8 @@ def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
     wanted = ("video",) if "video" in kinds else ("audio", "video")
     found: list[Path] = []
     for path in paths:
+        if not path.exists():
+            raise WeftError(f"{path}: no such file or folder")
         if not path.is_dir():
             found.append(path)
             continue

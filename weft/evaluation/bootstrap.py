@@ -19,6 +19,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from weft.core.language import say
+
 Floats = NDArray[np.float64]
 
 CHUNK_ELEMENTS = 2**22
@@ -64,10 +66,13 @@ class Estimate:
         )
 
     def interval(self, digits: int = 1) -> str:
-        """Formats the interval with its warning."""
+        """Formats the interval with its warning, in the reader's language."""
+        return say("; ".join(part for part in (self.bounds(digits), self.warning) if part))
+
+    def bounds(self, digits: int = 1) -> str:
+        """Formats the interval without its warning; an empty string if there is none."""
         known = math.isfinite(self.low) and math.isfinite(self.high)
-        bounds = f"{self.low:z.{digits}f} – {self.high:z.{digits}f}" if known else ""
-        return "; ".join(part for part in (bounds, self.warning) if part)
+        return f"{self.low:z.{digits}f} – {self.high:z.{digits}f}" if known else ""
 
     def to_json(self) -> dict[str, float | int | None]:
         bounds = {"low": self.low, "high": self.high}

@@ -9,7 +9,7 @@ from torch import Tensor
 from weft.core.display import Display
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
-from weft.evaluation.bootstrap import Floats
+from weft.evaluation.bootstrap import FEW_GROUPS, Floats
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Score
 from weft.heads.drawn import DrawnValues
@@ -18,6 +18,8 @@ from weft.inference.member import Entry
 
 LOWER = " ↓"
 """Follows the unit if lower is better."""
+FEW = " *"
+"""Follows an interval of too few groups."""
 NOTEBOOK = 100
 """Width of a table in a notebook, in characters."""
 
@@ -191,7 +193,9 @@ class TaskResult:
         ]
         rows = [
             [
-                *(name, score.shown, score.interval),
+                *(name, score.shown),
+                score.estimate.bounds(score.metric.digits)
+                + (FEW if score.estimate.warning else ""),
                 say(score.metric.unit) + (LOWER if score.metric.better == "lower" else ""),
                 *(
                     score.metric.shown(values[name]) if name in values else ""
@@ -200,9 +204,13 @@ class TaskResult:
             ]
             for name, score in scores
         ]
-        lower = any(score.metric.better == "lower" for _, score in scores)
-        note = f"{LOWER.strip()} {say('lower is better')}" if lower else ""
-        return TextTable(columns, rows, note=note)
+        notes = []
+        if any(score.metric.better == "lower" for _, score in scores):
+            notes.append(f"{LOWER.strip()} {say('lower is better')}")
+        if any(score.estimate.warning for _, score in scores):
+            said = say(f"fewer than {FEW_GROUPS} groups of rows: the interval is too narrow")
+            notes.append(f"{FEW.strip()} {said}")
+        return TextTable(columns, rows, note="\n".join(notes))
 
     def to_json(self) -> dict[str, Any]:
         """{task, protocol, metrics, baselines, leakage, diagnostics}; leakage is null if there was no audit."""

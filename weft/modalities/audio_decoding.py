@@ -264,8 +264,6 @@ def _sound_file(file: BinaryIO) -> Any:
     """Opens the file with soundfile; None if PyAV must read it. Raises WeftError if neither can."""
     head = file.read(16)
     file.seek(0)
-    if not head:
-        raise WeftError("sound is empty (0 bytes)")
     if not head.startswith(_SIGNATURES):
         return None
     require("soundfile", "reading sound")

@@ -32,6 +32,9 @@ def opened_container(file: BinaryIO, noun: str, extra: str) -> Iterator[Any]:
 
     Any exception of PyAV inside becomes one WeftError.
     """
+    if not file.read(1):
+        raise WeftError(f"{noun} is empty (0 bytes)")
+    file.seek(0)
     if importlib.util.find_spec("av") is None:
         raise MissingExtraError("av", extra=extra, purpose=f"reading this {noun}")
     import av

@@ -6,6 +6,7 @@ from pathlib import Path
 from weft.core.files import write_text
 from weft.core.kinds import NOUNS, Kind
 from weft.core.language import say
+from weft.core.text import counted
 from weft.data.prepare.report import (
     DataReport,
     Histogram,
@@ -64,14 +65,7 @@ def _lead(report: DataReport) -> html.Html:
     rows = ", ".join(f"{name} {counted.rows:,}" for name, counted in report.splits.items())
     splits = f", in the splits: {rows}" if len(report.splits) > 1 else ", not divided into splits"
     holds = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    state = [
-        *(
-            [f"{report.corrupt_total:,} rows or values cannot be read"]
-            if report.corrupt_total
-            else []
-        ),
-        *([f"{report.suspicious_total:,} look wrong"] if report.suspicious_total else []),
-    ]
+    state = [phrase for phrase, _ in _bad(report)]
     careful = _cautions(report)
     return html.lead(
         [
@@ -133,18 +127,23 @@ def _overview(report: DataReport) -> html.Html:
     return html.section("Overview", tiles, html.row(counts, columns))
 
 
+def _bad(report: DataReport) -> list[tuple[str, html.Html]]:
+    """Of what cannot be read and of what looks wrong, if there is any: how many, and their table."""
+    found = []
+    if total := report.corrupt_total:
+        what = counted(total, "row or value", "rows or values")
+        found.append((f"{what} cannot be read", _problems(report.corrupt, total)))
+    if total := report.suspicious_total:
+        what = counted(total, "row or value looks", "rows or values look")
+        found.append((f"{what} wrong", _problems(report.suspicious, total)))
+    return found
+
+
 def _health(report: DataReport) -> html.Html:
-    if not report.corrupt_total and not report.suspicious_total:
-        return html.section("Health", html.notice(SOUND))
     parts: list[html.Html] = []
-    for what, total, problems in (
-        ("cannot be read", report.corrupt_total, report.corrupt),
-        ("look wrong", report.suspicious_total, report.suspicious),
-    ):
-        if total:
-            parts.append(html.notice(f"{total:,} rows or values {what}.", warning=True))
-            parts.append(_problems(problems, total))
-    return html.section("Health", *parts)
+    for phrase, problems in _bad(report):
+        parts += [html.notice(f"{phrase}.", warning=True), problems]
+    return html.section("Health", *(parts or [html.notice(SOUND)]))
 
 
 def _leakage(report: DataReport) -> html.Html:
@@ -163,7 +162,7 @@ def _leakage(report: DataReport) -> html.Html:
     else:
         parts.append(html.notice(f"No groups and no {_media(report)} are in two splits."))
     if report.corrupt_total and len(report.splits) > 1:
-        line = f"{report.corrupt_total:,} rows cannot be read, and were not compared."
+        line = f"Not compared, since they cannot be read: {counted(report.corrupt_total, 'row')}."
         parts.append(html.notice(line, warning=True))
     if report.shared_groups:
         names = "\n".join(report.shared_group_names[:SHOWN_ROWS])
@@ -186,7 +185,7 @@ def _pairs(title: str, listing: Listing, report: DataReport) -> list[html.Html]:
     first, rest = figures[:OPEN_PAIRS], figures[OPEN_PAIRS:]
     parts = [html.heading(f"{title}: {listing.total:,}"), html.grid(first, width=250)]
     if rest:
-        parts.append(html.details(f"{len(rest)} more pairs", html.grid(rest, width=250)))
+        parts.append(html.details(counted(len(rest), "more pair"), html.grid(rest, width=250)))
     if listing.total > len(shown):
         rows: list[list[html.Cell]] = [
             [*pair.ids, *pair.splits, pair.similarity] for pair in listing.pairs[:1000]

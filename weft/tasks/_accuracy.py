@@ -82,11 +82,14 @@ class Expected:
         return [] if self.kinds is None else [Kinds.of(self.kind, self.kinds)]
 
     def means(self, said: Sequence[str]) -> dict[str, float]:
-        """Metric -> its value over all rows and over each kind, for a baseline."""
+        """Metric -> its value over all rows and over each kind, for a baseline.
+
+        Not over kinds that are the answers themselves: there a constant guess is right in all rows, or in none.
+        """
         found = {}
         for metric, values in self.values(said).items():
             found[metric.name] = metric.scale * float(values.mean())
-            for kinds in self.by_kinds:
+            for kinds in self.by_kinds if self.kinds is not self.answers else ():
                 found |= kinds.means(metric, values)
         return found
 
