@@ -32,6 +32,23 @@ def test_of_a_folder_every_sound_and_words_a_minute(
     assert capsys.readouterr().out.splitlines() == [lines[1]]
 
 
+def test_files_that_cannot_be_read_are_named_and_left_out(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad, empty = run / "sounds" / "deeper" / "1.wav", tmp_path / "a.wav", tmp_path / "b.wav"
+    bad.write_bytes(b"no sound")
+    empty.write_bytes(b"")
+    main([str(run / "run"), str(bad), str(good), "--words"])
+    said = capfd.readouterr()
+    assert said.out.split("\t")[0] == str(good)
+    assert "a.wav: is not a sound" in caplog.text
+    assert "1 of 2 files transcribed, the others are left out" in said.err
+    with pytest.raises(WeftError, match="^[^;]*a.wav: is not a sound"):
+        main([str(run / "run"), str(bad)])
+    with pytest.raises(WeftError, match="none of the 2 rows can be used"):
+        main([str(run / "run"), str(bad), str(empty)])
+
+
 def test_of_each_word_its_times_and_the_weights_of_the_streams(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

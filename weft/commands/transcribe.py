@@ -3,6 +3,7 @@
 weft transcribe RUN FILE [FILE ...]
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from weft.core.media import Media
     from weft.core.tables import TextTable
     from weft.heads.output import Values
+    from weft.inference.predict import Predictions
     from weft.runs.run import Run
 
 MOST_MINUTES = 600
@@ -46,7 +48,8 @@ class Arguments(Trusting):
 def main(words: list[str]) -> None:
     """Prints one line for each file: its name, a tab and the transcript; with --words, a table of its words below.
 
-    For folders and for noise it also prints the number of words per minute.
+    For folders and for noise it also prints the number of words per minute. Of several files, those that cannot be
+    read are named and left out.
     """
     arguments = parse(Arguments, words, "weft transcribe")
     if not arguments.files and not arguments.silence:
@@ -66,18 +69,33 @@ def main(words: list[str]) -> None:
         from weft.core.media import Media
 
         recordings = {s: [Media.file(file, kind) for file in files] for s, kind in kinds.items()}
-        found = run.predict(head=head, **recordings)
+        found = _predicted(run, head, recordings)
         said = found.said
-        for number, (file, text) in enumerate(zip(files, said, strict=True)):
-            print(f"{file}\t{text}")
+        for number, (file, text) in enumerate(zip(found.rows, said, strict=True)):
+            print(f"{files[file]}\t{text}")
             if arguments.words and text:
-                of_file = {stream: some[number] for stream, some in recordings.items()}
+                of_file = {stream: some[file] for stream, some in recordings.items()}
                 print(_word_table(run, found.values, number, of_file).text())
         if any(file.is_dir() for file in arguments.files):
             first = next(iter(recordings.values()))
-            _print_rate("recordings", said, [_seconds(one) for one in first])
+            _print_rate("recordings", said, [_seconds(first[file]) for file in found.rows])
+        if len(found) < len(files):
+            line = say(
+                f"{len(found):,} of {len(files):,} files transcribed, the others are left out"
+            )
+            print(line, file=sys.stderr)
     if arguments.silence:
         _transcribe_noise(run, head, kinds, arguments.silence)
+
+
+def _predicted(run: "Run", head: str, recordings: "dict[str, list[Media]]") -> "Predictions":
+    """The transcripts of the recordings that can be read. Raises WeftError if there is none."""
+    from weft.data.policy import ErrorPolicy
+
+    member, rows = run.values(**recordings)
+    # The error of a single recording says it all: there are no others to go on with.
+    errors = ErrorPolicy("raise" if len(rows) == 1 else "skip", limit=1.0)
+    return run.predict_rows(member, rows, head, errors)
 
 
 def _kinds(run: "Run", head: str) -> "dict[str, Kind]":

@@ -18,6 +18,7 @@ from weft.data.columns import ModalitySource
 from weft.data.formats import Dataset, Said
 from weft.data.learned import Learned
 from weft.data.memory import dataset_of, is_table, rows_of_table
+from weft.data.policy import ErrorPolicy
 from weft.heads.output import Output
 from weft.index import Hit, Index, Where
 from weft.inference.config import BATCH, InferenceConfig
@@ -146,10 +147,16 @@ class TrainedModel:
         return self.predict_rows(member, dataset, self.head(head, given=streams))
 
     def predict_rows(
-        self, member: Member, rows: Dataset | Sequence[Sample], head: str
+        self,
+        member: Member,
+        rows: Dataset | Sequence[Sample],
+        head: str,
+        errors: ErrorPolicy | None = None,
     ) -> Predictions:
-        """Returns the head's predictions for these rows, as the member reads them."""
-        config = InferenceConfig(batch_size=BATCH, workers=0)
+        """Returns the head's predictions for these rows, as the member reads them. errors: by default, the first
+        row that cannot be read raises its DataError.
+        """
+        config = InferenceConfig(batch_size=BATCH, workers=0, errors=errors or ErrorPolicy())
         return predict([member], rows, head, config, device=self.device)
 
     def head(
