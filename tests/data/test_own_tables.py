@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from weft.core.samples import Sample
 from weft.data.formats import Dataset, Said, columns_of, open_dataset
 from weft.data.formats._tar_writer import members_of
 from weft.data.formats._values import form_of
-from weft.data.schema import infer
+from weft.data.schema import infer, require_files
 from weft.data.sources import FilesConfig
 from weft.modalities.image import ImageConfig
 
@@ -152,7 +153,9 @@ def test_what_is_said_must_be_true(tmp_path: Path, said: dict[str, str], expecte
 
 
 def test_a_folder_of_pictures_that_is_not_there() -> None:
-    with pytest.raises(WeftError, match=r"nowhere: no such folder of pictures \(images_dir\)"):
+    with pytest.raises(
+        WeftError, match=r"nowhere: no such folder of pictures, sounds or videos \(images_dir\)"
+    ):
         Said(images_dir=Path("nowhere"))
 
 
@@ -346,6 +349,21 @@ def test_pictures_that_are_nowhere_are_noted(tmp_path: Path) -> None:
     assert schema.columns["Bild"].notes == (
         f"names pictures, none of which is in {tmp_path}/images or {tmp_path} (--images-dir)",
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "what"), [(["a.mp4", "b, c.MOV"], "videos"), (["a.wav", "b.wav"], "sounds")]
+)
+def test_sounds_and_videos_that_are_nowhere_are_refused(
+    names: list[str], what: str, tmp_path: Path
+) -> None:
+    rows = [{"clip": name, "said": f"word {name}"} for name in names]
+    table = write(tmp_path, "csv", rows)
+    said = f"column 'clip' names {what}, none of which is in {tmp_path}/images or {tmp_path}"
+    with pytest.raises(WeftError, match=re.escape(said)):
+        require_files(infer(open_dataset(table)), table)
+    (tmp_path / names[1]).write_bytes(b"")
+    assert not infer(open_dataset(table)).columns["clip"].notes
 
 
 def test_a_thousand_classes_and_empty_columns(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ OWN_DATA = [
         "--columns image=Bild,text=Befund",
         "Meaning of columns with other names, also Preis=number or group=Patient.",
     ),
-    ("--images-dir FOLDER", "Folder of the pictures that a table names."),
+    ("--images-dir FOLDER", "Folder of the pictures, sounds or videos that a table names."),
     ("--encoding NAME", "Text encoding of a table, such as cp1252 or gbk."),
     ("--merge-labels case,blanks", "Merges labels that differ only in capital letters or spaces."),
 ]

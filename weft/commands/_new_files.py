@@ -40,7 +40,7 @@ OWN = """
 SAID = {
     "data.path": "Your rows: a folder of pictures with a .txt of captions beside each, a table, or another format.",
     "data.columns": "Meaning of the columns: a meaning and its column (image: Bild), or a column and its kind (Preis: number).",
-    "data.images_dir": "Folder of the pictures that the table names.",
+    "data.images_dir": "Folder of the pictures, sounds or videos that the table names.",
     "data.encoding": "Text encoding of the table.",
 }
 """Setting of the rows -> its description."""

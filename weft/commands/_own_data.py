@@ -17,8 +17,8 @@ class OwnData:
     """Meaning of the columns, separated by commas. Write MEANING=COLUMN (image=Bild,text=Befund,group=Patient) or
     COLUMN=KIND (Preis=number)."""
     images_dir: Path | None = None
-    """Folder of the pictures that the table names. If not given: images/ beside the table, or else the table's own
-    folder."""
+    """Folder of the pictures, sounds or videos that the table names. If not given: images/, or folders such as clips/ and
+    audio/, beside the table, or else the table's own folder."""
     encoding: str | None = None
     """Text encoding of the table, such as cp1252 or gbk. If not given: the encoding of its byte-order mark, or else
     UTF-8."""

@@ -27,7 +27,7 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport, Problem, SplitCounts, split_words
-from weft.data.schema import infer, require_pictures
+from weft.data.schema import infer, require_files
 from weft.report.card import RATES, lengths, write_card
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _check(words: list[str]) -> None:
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
-    require_pictures(schema, arguments.path)
+    require_files(schema, arguments.path)
 
 
 def _mismatches(run: "Run", arguments: CheckArguments, said: Said, out: Path) -> None:

@@ -18,7 +18,7 @@ from weft.core.text import counted, folded
 from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import MEANINGS, ROLES, Dataset, columns_of
 
-__all__ = ["Column", "ColumnKind", "Schema", "infer", "require_pictures", "target_column"]
+__all__ = ["Column", "ColumnKind", "Schema", "infer", "require_files", "target_column"]
 
 PROBED_ROWS = 5000
 """Maximum number of rows whose values are looked at, evenly spread over the data set."""
@@ -133,8 +133,8 @@ def infer(
     return Schema(columns, group, match, split, len(dataset), first, tuple(merge), names_rows)
 
 
-def require_pictures(schema: Schema, data: Path | str) -> None:
-    """Raises DataError if a column names pictures, none of them exists, and the user did not declare the column."""
+def require_files(schema: Schema, data: Path | str) -> None:
+    """Raises DataError if a column names files, none of them exists, and the user did not declare the column."""
     for name, column in schema.columns.items():
         note = next((note for note in column.notes if "--images-dir" in note), None)
         if note is not None and not column.said:

@@ -118,7 +118,8 @@ class FilesConfig(DataSource):
     """Declarations about columns: a meaning and its column (image: Bild, text: Befund, group: Patient), or a column
     and its kind (Preis: number)."""
     images_dir: Path | None = None
-    """Folder to which picture names are relative; None: images/ beside the table, or its folder."""
+    """Folder to which the names of pictures, sounds and videos are relative; None: images/ or a folder such as clips/
+    beside the table, or its folder."""
     encoding: str | None = None
     """Encoding of the table's text, such as cp1252 or gbk; None: from the byte-order mark, else UTF-8."""
     forms: dict[str, str] = field(default_factory=dict)

@@ -62,7 +62,7 @@ def fit(
     which is 10.
     out: folder of the run; default: runs/fit-NAME. Several targets get one folder each below it.
     columns: meaning of columns, such as {"image": "Bild", "group": "Patient"}.
-    images_dir: folder to which names of pictures are relative.
+    images_dir: folder to which names of pictures, sounds and videos are relative.
     settings: all other settings.
 
     Raises WeftError if the data cannot be used or a column cannot be predicted.

@@ -8,7 +8,7 @@ from weft.core.errors import DataError, WeftError, unknown_name
 from weft.core.text import counted
 from weft.data.column_kinds import MEDIA
 from weft.data.formats import NOTHING_SAID, Said, open_dataset
-from weft.data.schema import Schema, infer, require_pictures
+from weft.data.schema import Schema, infer, require_files
 from weft.data.sources import DataSource, FilesConfig
 from weft.fitting.table import Table, read_table
 
@@ -40,7 +40,7 @@ def open_table(data: Path | str, said: Said = NOTHING_SAID, named: Sequence[str]
     for name in named:
         if name not in schema.columns:
             raise unknown_name("column", name, schema.columns)
-    require_pictures(schema, source.path)
+    require_files(schema, source.path)
     return Opened(source.with_forms(dataset), schema, read_table(dataset, bad))
 
 

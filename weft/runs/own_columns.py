@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.kinds import COLUMN_KINDS
 from weft.core.needs import Needing
 from weft.data.column_kinds import ColumnKind
 from weft.data.formats import NOTHING_SAID, ROLES, Dataset, Said, columns_of, open_dataset
 from weft.data.policy import ErrorPolicy
 from weft.data.prepare.split import TRAIN
-from weft.data.schema import Schema, infer, require_pictures
+from weft.data.schema import Schema, infer, require_files
 from weft.data.sources import FilesConfig
 from weft.runs.recipe import DataConfig, Recipe
 
@@ -103,7 +104,7 @@ def schema_of(data: Path | str, said: Said = NOTHING_SAID) -> Schema:
     if not len(source.open_every()):
         raise WeftError(f"{data}: has no row that can be read")
     schema = infer(source.open(TRAIN, ErrorPolicy("skip", limit=1.0)), columns, said.merge)
-    require_pictures(schema, data)
+    require_files(schema, data)
     return schema
 
 
@@ -154,7 +155,7 @@ def _not_found(stream: str, where: str, schema: Schema) -> DataError:
         f"; column '{column.name}' {note}"
         for column in schema.columns.values()
         for note in column.notes
-        if stream == "image" and "--images-dir" in note
+        if stream in COLUMN_KINDS and "--images-dir" in note
     ]
     if stream == "audio":
         videos = schema.of("video")[:1]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from weft.core.errors import DataError
-from weft.core.kinds import COLUMN_KINDS, Kind, kind_of
+from weft.core.kinds import COLUMN_KINDS, NOUNS, Kind, kind_of
 from weft.core.media import RECORDINGS, Alternatives, Media
 from weft.core.missing import is_missing
 from weft.core.names import present
@@ -74,13 +74,15 @@ class Columns:
         self.kinds |= self._recordings
         self.notes: dict[str, str] = {}
         for name in counts.keys() - self.kinds.keys() - self._texts - values - _USUAL:
-            probed = [row.get(name) for row in rows[:PROBED_ROWS]]
-            kind = _kind_of_files(probed, folders)
-            if kind is not None:
+            kind, named = _files([row.get(name) for row in rows[:PROBED_ROWS]])
+            if kind is None:
+                continue
+            if any(isinstance(file, Media) or _is_in(folders, file) for file in named):
                 self.kinds[name] = kind
-            elif folders and _names_pictures(probed):
+            elif folders:
                 places = " or ".join(str(folder) for folder in folders)
-                self.notes[name] = f"names pictures, none of which is in {places} (--images-dir)"
+                what = f"{NOUNS[kind]}s"
+                self.notes[name] = f"names {what}, none of which is in {places} (--images-dir)"
 
         recorded = any(kind in RECORDINGS for kind in self.kinds.values())
         self.parts = PartColumns.of(rows) if recorded else PartColumns(None, None)
@@ -204,26 +206,24 @@ def is_text_column(name: str) -> bool:
     return name in TEXT_COLUMNS or name.startswith(_TEXT_PREFIXES)
 
 
-def _kind_of_files(values: Sequence[Any], folders: Sequence[Path]) -> Kind | None:
-    """Returns the kind of file that all values are, or name if one of the files exists."""
+def _files(values: Sequence[Any]) -> tuple[Kind | None, Sequence[Media | str]]:
+    """Returns the kind of file that all values are, or name, and these files; None if they are of no one kind."""
     given = [value for value in values if not is_missing(value)]
     media = [m for v in given for m in (v if isinstance(v, list) else [v]) if isinstance(m, Media)]
     if media and len({m.kind for m in media}) == 1:
-        return media[0].kind
+        return media[0].kind, media
     lists = [several(value) or [value] for value in given]
     names = [name for each in lists for name in each]
     if not names or not all(isinstance(name, str) and "\0" not in name for name in names):
-        return None
+        return None, ()
     kinds = {kind_of(name) for name in names}
     if len(kinds) > 1 or kinds == {"file"}:
-        return None
-    there = any(os.path.isfile(present(folder / name)) for folder in folders for name in names)
-    return kinds.pop() if there else None
+        return None, ()
+    return kinds.pop(), names
 
 
-def _names_pictures(values: Sequence[Any]) -> bool:
-    given = [value for value in values if not is_missing(value)]
-    return bool(given) and all(several(value) is not None for value in given)
+def _is_in(folders: Sequence[Path], name: str) -> bool:
+    return any(os.path.isfile(present(folder / name)) for folder in folders)
 
 
 def usual_names(row: dict[str, Any]) -> dict[str, Any]:

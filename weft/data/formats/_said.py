@@ -1,4 +1,4 @@
-"""The user's declarations about a table: the columns, the folder of its pictures, the encoding."""
+"""The user's declarations about a table: the columns, the folder of its files, the encoding."""
 
 import difflib
 import itertools
@@ -49,7 +49,9 @@ class Said:
         if self.encoding is not None:
             known_encoding(self.encoding)
         if self.images_dir is not None and not self.images_dir.is_dir():
-            raise WeftError(f"{self.images_dir}: no such folder of pictures (images_dir)")
+            raise WeftError(
+                f"{self.images_dir}: no such folder of pictures, sounds or videos (images_dir)"
+            )
         for key, value in self.columns.items():
             if key not in KINDS and value not in KINDS:
                 raise WeftError(
