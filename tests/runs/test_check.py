@@ -9,6 +9,7 @@ from weft.core.interfaces import JOINT
 from weft.core.samples import Sample
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
+from weft.data.policy import ErrorPolicy
 from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
@@ -18,6 +19,7 @@ from weft.objectives.word_prediction import WordPredictionConfig
 from weft.recipes import recipe
 from weft.runs.check import check_columns, check_names, default_tasks
 from weft.runs.recipe import Recipe
+from weft.tasks.base import TaskConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig as MatchingTask
 from weft.tasks.mismatch import MismatchConfig
@@ -177,6 +179,14 @@ def test_what_objectives_and_tasks_need_is_there(message: str) -> None:
     run = made.run.replace(monitor=None)
     with pytest.raises(WeftError, match=message):
         check_names(made.replace(data=data, model=model, run=run, **changes))
+
+
+def test_default_tasks_treat_unreadable_rows_as_training_does() -> None:
+    made = recipe("clips")
+    lenient = made.replace(data=made.data.replace(errors=ErrorPolicy("skip", limit=0.2)))
+    for settings in default_tasks(lenient).values():
+        if isinstance(settings, TaskConfig):
+            assert settings.inference.errors == lenient.data.errors
 
 
 def test_the_first_two_compared_streams_are_exchanged() -> None:

@@ -14,7 +14,7 @@ from weft.core.interfaces import Learner, Modality, Target
 from weft.core.media import small_value
 from weft.core.samples import Sample
 from weft.data.columns import value_of
-from weft.data.formats import Dataset
+from weft.data.formats import MEANINGS, Dataset
 
 MODALITIES = "modalities.json"
 """The file of a run directory with the learned state."""
@@ -118,14 +118,15 @@ def _learn(name: str, learner: Learner, dataset: Dataset) -> None:
     kind, column = ("target", learner.column) if isinstance(learner, Target) else ("stream", name)
     try:
         learner.fit(_raws(dataset, column, learner))
-    except WeftError as error:
+    except WeftError:
         if next(_raws(dataset, column, learner), None) is not None:
             raise
         readable = _readable(dataset)
         found = f"the first has: {', '.join(readable.items)}" if readable else "none can be read"
         where = f"{readable.source}: " if readable else ""
+        flag = f"; name one with --columns {column}=COLUMN" if column in MEANINGS else ""
         raise WeftError(
-            f"{where}no training row has '{column}', which {kind} '{name}' learns from; {found} ({error})"
+            f"{where}no training row has '{column}', which {kind} '{name}' learns from; {found}{flag}"
         ) from None
 
 
