@@ -345,8 +345,8 @@ def test_a_decoder_learns_to_write_answers(asked) -> None:
 def test_names_of_classes_stay_as_they_are() -> None:
     """Also those that hold a slash, or the word that kinds of questions have."""
     names = ["prototype/a", "type/b", "n/a"]
-    expected = Expected(answers=names, kinds=names, kind="class")
-    found = expected.means(["prototype/a", "n/a", "n/a"])
+    expected = Expected(answers=["yes", "no", "yes"], kinds=names, kind="class")
+    found = expected.means(["yes", "yes", "yes"])
     assert {k: round(v) for k, v in found.items()} == {
         "accuracy": 67,
         "class/prototype/a/accuracy": 100,

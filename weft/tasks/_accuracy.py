@@ -89,7 +89,7 @@ class Expected:
         found = {}
         for metric, values in self.values(said).items():
             found[metric.name] = metric.scale * float(values.mean())
-            for kinds in self.by_kinds if self.kinds is not self.answers else ():
+            for kinds in self.by_kinds if self.kinds != self.answers else ():
                 found |= kinds.means(metric, values)
         return found
 
