@@ -49,7 +49,7 @@ def clips_events() -> Recipe:
         objectives={FIRST: ClassificationConfig(FIRST)},
         tasks={"classification": ClassificationTaskConfig(FIRST)},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
-        run=run(200).replace(monitor="classification/accuracy"),
+        run=run(800).replace(monitor="classification/accuracy"),
     )
 
 
