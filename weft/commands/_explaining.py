@@ -22,6 +22,8 @@ from weft.runs.own_columns import on_new_files
 from weft.runs.parts import open_split
 from weft.runs.run import Run
 
+Pair = tuple[str, str]
+
 
 def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> list[html.Html]:
     """The section about the input that the user gives in options."""
@@ -64,10 +66,11 @@ def of_deletion(
     """The section about the deletion test on these rows; none without rows."""
     if not rows:
         return []
-    lines = []
-    for pair in similarities_of(run, head):
-        if having := rows_with(run, rows, pair):
-            if len(run.streams) > 2 and pair is not None:
+    lines: list[str] = []
+    pairs = similarities_of(run, head)
+    for pair in pairs:
+        if having := _shown(run, rows, pair, pairs):
+            if pair and len(pairs) > 1:
                 lines.append(say(_of_pair(pair)))
             lines += map(said_of, deletion_of_rows(run, having, method, head, pair))
     for line in lines:
@@ -78,19 +81,27 @@ def of_deletion(
 def of_rows(run: Run, rows: Sequence[Sample], method: Method, head: str | None) -> list[html.Html]:
     """The sections about these rows, one for each pair of streams of a run without heads; none without rows."""
     sections: list[html.Html] = []
-    for pair in similarities_of(run, head):
-        if having := rows_with(run, rows, pair):
+    pairs = similarities_of(run, head)
+    for pair in pairs:
+        if having := _shown(run, rows, pair, pairs):
             shown = explain_rows([run], having, method, head, pair)
             parts = [
                 html.join(html.heading(f"{one.title}, {row.id}"), explained_html(one))
                 for row, one in zip(having, shown, strict=True)
             ]
-            title = _of_pair(pair) if pair and len(run.streams) > 2 else "Random sample of the rows"
+            title = _of_pair(pair) if pair and len(pairs) > 1 else "Random sample of the rows"
             sections.append(html.section(title, explained_legend(shown), *parts))
     return sections
 
 
-def _of_pair(pair: tuple[str, str]) -> str:
+def _shown(
+    run: Run, rows: Sequence[Sample], pair: Pair | None, pairs: Sequence[Pair | None]
+) -> Sequence[Sample]:
+    """The rows that have both streams of the pair. If there is no other pair, all rows, so that none is left out."""
+    return rows_with(run, rows, pair) if len(pairs) > 1 else rows
+
+
+def _of_pair(pair: Pair) -> str:
     return f"Similarity of {plain(pair[0])} and {plain(pair[1])}"
 
 
