@@ -8,12 +8,14 @@ import torch
 from tiny_runs import done, refused
 
 from weft.core.errors import WeftError
+from weft.data.formats import Subset
 from weft.fusion.joint_posterior import JointPosterior
 from weft.heads.texts import TextOutput, TextValues
 from weft.runs import coherence, latents
 from weft.runs.coherence import OTHERS, same, with_joint_coherence
 from weft.runs.latents import mixture_samples, training_latents
 from weft.runs.measure import measure
+from weft.runs.parts import open_split
 from weft.runs.run import load
 from weft.runs.train import train
 
@@ -85,6 +87,10 @@ def test_without_training_rows_there_is_no_mixture(
     monkeypatch.setattr(latents, "training_rows", lambda run: None)
     assert isinstance(run.model.fusion, JointPosterior)
     with pytest.raises(WeftError, match="its training rows are not on this machine"):
+        mixture_samples(run, run.model.fusion, 10)
+    one = Subset(open_split(run.recipe, "train"), [0])
+    monkeypatch.setattr(latents, "training_rows", lambda run: one)
+    with pytest.raises(WeftError, match="1 training rows have a stream, expected two or more"):
         mixture_samples(run, run.model.fusion, 10)
 
 

@@ -27,8 +27,8 @@ def encoded_once(
 ) -> Member:
     """A member that reads the stored Features of these streams, for each row and evaluation view.
 
-    rows: numbers of the rows that will be read; None: all. The Features are in temporary files that are deleted with the member. Fusion, projections and decoders still run
-    in every measurement.
+    rows: numbers of the rows that will be read; None: all. The Features are in temporary files that are deleted with the
+    member. Fusion, projections and decoders still run in every measurement.
     """
     wanted = range(len(dataset)) if rows is None else rows
     found = {

@@ -17,7 +17,7 @@ from weft.runs.trained import TrainedModel
 SEED = 0
 COMPONENTS = 10
 LEAST_VARIANCE = 1e-3
-"""Is added to the variances of the mixture, so that parts of the latent that hardly vary have a density."""
+"""Added to each variance of the mixture, so that its covariances stay invertible where the latent hardly varies."""
 
 
 def prior_samples(fusion: JointPosterior, seeds_N: Tensor) -> Tensor:
@@ -29,9 +29,15 @@ def mixture_samples(run: TrainedModel, fusion: JointPosterior, samples: int) -> 
     """(samples, L) of a mixture that is fitted to one sample of the joint posterior of each training row.
 
     It follows the latents that the decoders were trained on, which the prior does not (ex-post density estimation: Ghosh
-    et al. 2020, arXiv:1903.12436, section 4). Raises WeftError if the training rows are not on this machine.
+    et al. 2020, arXiv:1903.12436, section 4). Raises WeftError if the training rows are not on this machine, or fewer
+    than two can be read.
     """
-    return samples_like(training_latents(run, fusion), samples)
+    latents_RL = training_latents(run, fusion)
+    if len(latents_RL) < 2:
+        raise WeftError(
+            f"{run.folder}: {len(latents_RL)} training rows have a stream, expected two or more for a mixture"
+        )
+    return samples_like(latents_RL, samples)
 
 
 def samples_like(latents_RL: Tensor, samples: int) -> Tensor:
@@ -45,13 +51,15 @@ def samples_like(latents_RL: Tensor, samples: int) -> Tensor:
 
 
 def training_latents(run: TrainedModel, fusion: JointPosterior) -> Tensor:
-    """(R, L) one sample of the joint posterior of each training row that has a stream."""
+    """(R, L) one sample of the joint posterior of each training row that has a stream. Unreadable rows are treated as in
+    training. Raises WeftError if the training rows are not on this machine."""
     rows = training_rows(run)
     if rows is None:
         raise WeftError(
             f"{run.folder}: its training rows are not on this machine; the mixture is fitted to their latents"
         )
-    member, config = run.reading(rows), InferenceConfig(batch_size=BATCH)
+    member = run.reading(rows)
+    config = InferenceConfig(batch_size=BATCH, errors=run.recipe.data.errors)
     reader = (member, Reading.of(member, rows, run.model.fused_streams))
     found: list[Tensor] = []
     with evaluating_all([member], config, run.device):
