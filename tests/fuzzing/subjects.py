@@ -17,7 +17,7 @@ from made_media import bursts, film, sound_file
 from PIL import Image
 from tiny_runs import caption, done, picture, picture_folder, scenes_flags, write_rows
 
-from weft.core.media import digest_of
+from weft.core.places import digest_of
 from weft.index import Index
 
 RECIPE_YAML = """recipe: scenes

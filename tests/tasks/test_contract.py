@@ -31,8 +31,9 @@ import weft.tasks
 from weft.core.config import Config, from_json, to_json
 from weft.core.errors import DataError, WeftError
 from weft.core.interfaces import JOINT
-from weft.core.media import Media, Memory
+from weft.core.media import Media
 from weft.core.needs import Needing, Needs
+from weft.core.places import Memory
 from weft.core.samples import Sample
 from weft.data.policy import ErrorPolicy
 from weft.data.sources import FilesConfig

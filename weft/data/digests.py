@@ -9,7 +9,8 @@ from typing import Any
 
 from weft.core.errors import WeftError
 from weft.core.files import read_file, write_text
-from weft.core.media import Media, digest_of
+from weft.core.media import Media
+from weft.core.places import digest_of
 
 YOUNG_NS = 2_000_000_000
 """Nanoseconds after a change within which a file may change again unnoticed, in the same tick of its clock."""

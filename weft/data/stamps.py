@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from weft.core.errors import DataError
-from weft.core.media import Media, digest_of
+from weft.core.media import Media
+from weft.core.places import digest_of
 from weft.core.text import utf8
 from weft.data.formats import Dataset
 

@@ -10,7 +10,7 @@ from weft.core.documents import read_mapping
 from weft.core.errors import DataError, WeftError
 from weft.core.files import check_writable
 from weft.core.lock import locked
-from weft.core.media import digest_of
+from weft.core.places import digest_of
 from weft.evaluation.metric import Score
 from weft.fitting.importance import Importance
 from weft.fitting.leaderboard import Leaderboard

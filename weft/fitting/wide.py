@@ -8,7 +8,7 @@ import numpy as np
 
 from weft.core.documents import read_mapping, write_checked
 from weft.core.errors import WeftError
-from weft.core.media import digest_of
+from weft.core.places import digest_of
 from weft.fitting.budget import SLOW
 from weft.fitting.choice import source_of
 from weft.fitting.features import compute

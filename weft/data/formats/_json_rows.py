@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from weft.core.errors import DataError, WeftError
-from weft.core.media import Alternatives, FilePlace, Media, Memory, Place
+from weft.core.media import Alternatives, Media
+from weft.core.places import FilePlace, Memory, Place
 from weft.core.samples import Sample
 from weft.data.formats._parquet_cells import ParquetCell
 from weft.data.formats._remote import RemoteFile, remote_file

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import LARGEST_FILE, cache_folder, open_file, read_file, write_text
-from weft.core.media import digest_of, file_changed, file_stamp
+from weft.core.places import digest_of, file_changed, file_stamp
 from weft.core.progress import progress
 from weft.core.recent import RecentBytes
 

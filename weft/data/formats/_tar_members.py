@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from weft.core.errors import DataError
 from weft.core.files import LARGEST_FILE, open_file
-from weft.core.media import file_changed, file_stamp
+from weft.core.places import file_changed, file_stamp
 from weft.data.formats._remote import RemoteFile
 
 BLOCK = tarfile.BLOCKSIZE

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 
 from weft.core.errors import WeftError
 from weft.core.files import open_file
-from weft.core.media import file_changed, file_stamp
+from weft.core.places import file_changed, file_stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import simplejpeg
 from weft.core.arrays import decode_array
 from weft.core.errors import WeftError
 from weft.core.kinds import Kind
-from weft.core.media import RECORDINGS, Media, digest_of
+from weft.core.media import RECORDINGS, Media
+from weft.core.places import digest_of
 from weft.data.prepare.fingerprints import SIDE, fingerprint
 from weft.data.prepare.recordings import RecordingFacts, sound_recording, video_recording
 from weft.modalities.image_decoding import read_image

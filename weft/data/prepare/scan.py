@@ -12,7 +12,8 @@ import numpy as np
 
 from weft.core.errors import DataError, WeftError
 from weft.core.files import read_file, write_bytes
-from weft.core.media import Alternatives, FilePlace, Media, digest_of
+from weft.core.media import Alternatives, Media
+from weft.core.places import FilePlace, digest_of
 from weft.core.progress import progress as core_progress
 from weft.core.samples import Sample
 from weft.data.formats import Dataset
