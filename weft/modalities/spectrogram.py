@@ -18,8 +18,10 @@ Bands = Literal["hertz", "area", "mel"]
 PRE_EMPHASIS = 0.97
 DECIBELS = 10 / math.log(10)
 """Decibels in one unit of the natural logarithm of energies."""
-AT_ONCE = 128
+AT_ONCE = 256
 """Number of frames whose Fourier transforms are in memory at once: they fit into the processor's cache."""
+BANDS_AT_ONCE = 16
+"""Number of neighbouring mel bands that are computed by one product, which reads only the frequencies of these bands."""
 
 
 class Spectrogram:
@@ -50,7 +52,7 @@ class Spectrogram:
             rate, self.fft, config.mels, config.low, high, config.scale, config.bands
         )
         self.bands = bands_FM
-        self._bands_PM = (bands_FM / self._sum**2).repeat_interleave(2, dim=0)
+        self._bands = _neighbours((bands_FM / self._sum**2).repeat_interleave(2, dim=0))
         self._window = window
         self.width = config.cepstra or config.mels
         self._dct_MC = cosines(config.mels, config.cepstra) if config.cepstra else None
@@ -58,7 +60,10 @@ class Spectrogram:
     def __call__(self, samples_S: Tensor) -> Tensor:
         """(T, M) float32 natural logarithms; silence is `floor` dB below full scale."""
         frames_TW = self._frames(samples_S)
-        mel_TM = torch.cat([self._energies(part) for part in torch.split(frames_TW, AT_ONCE)])
+        # The transform pads shorter frames with zeros by another copy, which this one copy saves.
+        room_TN = frames_TW.new_zeros(min(AT_ONCE, len(frames_TW)), self.fft)
+        parts = torch.split(frames_TW, AT_ONCE)
+        mel_TM = torch.cat([self._energies(part, room_TN[: len(part)]) for part in parts])
         mel_TM = mel_TM.clamp_min_(10 ** (-self.config.floor / 10)).log_()
         if self.config.range is not None:
             mel_TM = mel_TM.clamp_min(float(mel_TM.max()) - self.config.range / DECIBELS)
@@ -80,16 +85,17 @@ class Spectrogram:
         begin_S, end_S = samples_S[1 : before + 1].flip(0), samples_S[-after - 1 : -1].flip(0)
         return torch.cat([begin_S, samples_S, end_S]).unfold(0, self.window, self.hop)[:count]
 
-    def _energies(self, frames_TW: Tensor) -> Tensor:
-        """(T, M) energy of each frame and band."""
+    def _energies(self, frames_TW: Tensor, room_TN: Tensor) -> Tensor:
+        """(T, M) energy of each frame and band. room_TN: zeros; its first values are overwritten."""
         if self.config.method == "kaldi":
             frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
             before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)
             frames_TW = frames_TW - PRE_EMPHASIS * before_TW
-        spectrum_TF = torch.fft.rfft(frames_TW * self._window, self.fft)
+        torch.mul(frames_TW, self._window, out=room_TN[:, : self.window])
         # Real and imaginary parts alternate. The product with the bands, each repeated twice, adds
         # their squares.
-        return torch.view_as_real(spectrum_TF).flatten(1).square_() @ self._bands_PM
+        squares_TP = torch.view_as_real(torch.fft.rfft(room_TN)).flatten(1).square_()
+        return torch.cat([squares_TP[:, at] @ bands_PM for at, bands_PM in self._bands], dim=1)
 
     def frames(self, samples: int) -> int:
         """Returns the number of frames of a sound with this many samples."""
@@ -147,6 +153,16 @@ class SpectrogramConfig(Settings):
         )  # fmt: skip
         if self.cepstra > self.mels:
             raise ValueError(f"cepstra is {self.cepstra}, expected at most mels = {self.mels}")
+
+
+def _neighbours(bands_PM: Tensor) -> list[tuple[slice, Tensor]]:
+    """Groups of neighbouring bands, each with the rows of `bands_PM` outside of which the group is zero."""
+    found = []
+    for group_PM in torch.split(bands_PM, BANDS_AT_ONCE, dim=1):
+        rows = group_PM.any(1).nonzero()[:, 0].tolist() or [0]
+        at = slice(rows[0], rows[-1] + 1)
+        found.append((at, group_PM[at].contiguous()))
+    return found
 
 
 @functools.lru_cache(maxsize=16)
