@@ -14,7 +14,7 @@ from made_media import RATE, film, sound_file, tone
 from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.modalities.audio import AudioConfig
-from weft.modalities.audio_decoding import read_sound, resampled, sound_facts
+from weft.modalities.audio_decoding import _source, read_sound, resampled, sound_facts
 from weft.modalities.audio_transforms import SoundChangesConfig
 
 ENCODINGS = {
@@ -62,6 +62,19 @@ def test_a_part_is_that_of_the_whole(name: str) -> None:
         np.testing.assert_allclose(part[:count], expected[:count], atol=2e-3)
     inner = read_sound(media.part(1.0, 2.0), RATE, offset=0.25, seconds=0.5)
     np.testing.assert_allclose(inner, whole[20_000:28_000], atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["16 bit", "flac", "ogg", "mp3"])
+def test_parts_of_an_open_file_in_any_order(name: str) -> None:
+    """The reader goes on from where it is, and seeks for any other place."""
+    media = encoded(name, tone(3.0))
+    whole = read_sound(media, RATE)
+    with _source(media) as source:
+        for start in (0.0, 0.5, 1.0, 0.25, 2.0, 0.0):
+            part = source.read(start, 0.5)[:, 0]
+            first = round(start * RATE)
+            np.testing.assert_allclose(part, whole[first : first + len(part)], atol=2e-3)
+            assert len(part) == 0.5 * RATE
 
 
 def test_the_sound_track_of_a_film_and_its_parts() -> None:

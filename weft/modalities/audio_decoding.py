@@ -160,7 +160,7 @@ class _SoundFile:
 
     def __init__(self, file: Any, share: float) -> None:
         """share: the share of the bytes announced in the header that the file holds."""
-        self._file = file
+        self._file, self._place = file, 0
         self.rate, self.channels = file.samplerate, file.channels
         self.seconds = file.frames / file.samplerate
         self.lacking = self.seconds / share - self.seconds
@@ -174,11 +174,15 @@ class _SoundFile:
             raise WeftError(_refused(error)) from None
 
     def _read(self, start: float, seconds: float) -> Samples:
-        self._file.seek(min(round(start * self.rate), self._file.frames))
+        first = min(round(start * self.rate), self._file.frames)
+        if first != self._place:  # a seek decodes the block around its target
+            self._file.seek(first)
+        self._place = first
         left, pieces = round(seconds * self.rate), []
         while True:
             count = min(left, round(WINDOW * self.rate))
             pieces.append(self._file.read(count, dtype="float32", always_2d=True))
+            self._place += len(pieces[-1])
             left -= count
             if left <= 0 or len(pieces[-1]) < count:
                 return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
