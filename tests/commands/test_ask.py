@@ -125,8 +125,12 @@ def test_a_question_about_a_missing_picture(tmp_path: Path) -> None:
         (["what?", "red", "0"], "'image' holds '0', expected a int"),
     ],
 )
-def test_a_bad_row_is_named(run: Path, entry: list[Any], said: str, tmp_path: Path) -> None:
-    data = pictures(tmp_path / "data", [["what is the color?", "red", 0], entry])
-    line = refused("evaluate", run, "--data", data, after_steps=True)
-    assert said in line
-    assert f"{data}/test/questions.json:[1]" in line
+def test_a_bad_row_is_named(
+    run: Path, entry: list[Any], said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = [["what is the color?", "red", 0]] * 10
+    data = pictures(tmp_path / "data", [*good, entry])
+    done("evaluate", run, "--data", data)
+    assert f"left out: {data}/test/questions.json:[10]" in caplog.text
+    assert said in caplog.text
+    assert done("evaluate", run, "--data", pictures(tmp_path / "good", good))

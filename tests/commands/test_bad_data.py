@@ -1,5 +1,6 @@
 """Bad pictures, captions, tables and shards: one clear line with its place, exit code 2, no traceback, nothing lost."""
 
+import json
 import struct
 import zlib
 from collections.abc import Callable
@@ -21,12 +22,14 @@ from tiny_runs import (
 
 
 def train_refused(data: Path, *words: object) -> str:
-    """Trains on `data` long enough to see every row, which must be refused with the data as it was."""
+    """Trains on `data` long enough to see every row, which must be refused with the data as it was, if bad rows are
+    not left out."""
     folder = data if data.is_dir() else data.parent
     run = folder.parent / "refused"
     with unchanged(folder):
         line = refused(
-            "train", "scenes", "--data", data, *flags(run__steps=8), *words, "--out", run
+            *("train", "scenes", "--data", data, "--data.errors.mode", "raise"),
+            *(*flags(run__steps=8), *words, "--out", run),
         )
     assert not (run / "model.safetensors").exists()
     return line
@@ -63,16 +66,34 @@ def test_a_bad_picture(kind: str, tmp_path: Path) -> None:
     assert reason in line
 
 
-def test_a_bad_picture_is_left_out_where_asked(tmp_path: Path) -> None:
+def test_a_bad_picture_in_own_data_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also by a recipe that has data of its own, and by its tasks."""
     table = caption_table(tmp_path / "mine")
     (table.parent / "p03.png").write_bytes(b"")
-    words = [*flags(run__steps=8), "--data.errors.mode", "skip", "--out", tmp_path / "run"]
+    words = [*flags(run__steps=8), "--out", tmp_path / "run"]
     said = weft("train", "scenes", "--data", table, *words)
     assert said.code == 0, said.err
+    assert f"left out: {table}:4: picture is empty (0 bytes)" in caplog.text
+    assert "left out: 1 training row, named above with the reasons" in said.out
     line = refused(
         "train", "scenes", "--data", table, *words[:-1], tmp_path / "b", "--data.errors.limit", 0
     )
     assert "more than the limit of 0.0%" in line
+
+
+def test_own_data_with_bad_pictures_are_measured_and_indexed(
+    scenes_run: Path, tmp_path: Path
+) -> None:
+    table = caption_table(tmp_path / "mine")
+    (table.parent / "p03.png").write_bytes(b"")
+    own = ("--data", table, "--split", "train")
+    done("evaluate", scenes_run, *own, "--audit", False, "--json", tmp_path / "found.json")
+    protocol = json.loads((tmp_path / "found.json").read_text())["protocol"]
+    assert protocol["left_out_unreadable"] == 2  # the picture and its caption
+    out = done("index", "build", scenes_run, *own, "--cutoff", False, "--out", tmp_path / "index")
+    assert out.startswith("19 entries of stream 'image' indexed")
 
 
 def test_cmyk_works(tmp_path: Path) -> None:
@@ -156,7 +177,8 @@ def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:
     (tar,) = shards.rglob("train*.tar")
     tar.write_bytes(tar.read_bytes()[: tar.stat().st_size // 2])
     before = tar.read_bytes()
-    line = refused("train", "scenes", "--data", shards, *flags(), "--out", tmp_path / "run")
+    raising = ("--data.errors.mode", "raise", *flags(), "--out", tmp_path / "run")
+    line = refused("train", "scenes", "--data", shards, *raising)
     assert tar.read_bytes() == before
     assert f"{tar}:" in line
     assert "cut off" in line

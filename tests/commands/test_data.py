@@ -115,7 +115,8 @@ def test_a_row_without_its_caption_is_named(tmp_path: Path) -> None:
     assert counts(out)["suspicious"] == "1"
     assert "rows.csv:4: has no 'text', which most rows have" in out
     an_epoch = ("--run.steps", 4, "--run.batch-size", 8)
-    line = refused("train", "clip", "--data", table, "--out", tmp_path / "run", *an_epoch)
+    raising = ("--data.errors.mode", "raise", *an_epoch)
+    line = refused("train", "clip", "--data", table, "--out", tmp_path / "run", *raising)
     assert "rows.csv:4: has no 'text'" in line
     assert "--data.errors.mode skip leaves such rows out" in line
 

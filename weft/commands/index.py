@@ -119,6 +119,7 @@ def _build(words: list[str]) -> None:
         stream=arguments.stream,
         kind=cast("Kind | None", arguments.kind),
         metadata=arguments.metadata or None,
+        errors=recipe.data.errors,
     ) as index:
         print(said_of(index))
         if arguments.cutoff:

@@ -153,8 +153,9 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
         from weft.runs.own_columns import on_new_files
         from weft.runs.parts import open_split
 
-        rows = open_split(on_new_files(run.recipe, arguments.data), None)
-        with index_rows(run, rows, place) as made:
+        recipe = on_new_files(run.recipe, arguments.data)
+        rows = open_split(recipe, None)
+        with index_rows(run, rows, place, errors=recipe.data.errors) as made:
             for line in calibrate(run, made):
                 print(line)
         there = True

@@ -20,7 +20,6 @@ from weft.core.needs import Needing, Needs
 from weft.core.records import Field
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
-from weft.data.policy import ErrorPolicy
 from weft.encoders.hugging_face import HuggingFaceTower
 from weft.encoders.hugging_face_media import SoundTower, VideoTower
 from weft.encoders.vit import ViT
@@ -33,7 +32,7 @@ from weft.runs.check_rows import check_rows, check_there
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.tasks import tasks
-from weft.tasks.base import SlicedConfig, Task, TaskConfig
+from weft.tasks.base import SlicedConfig, Task, reading_with
 from weft.tasks.mismatch import MismatchConfig
 from weft.tasks.slicing import require_columns
 from weft.tasks.zero_shot import SOUND_TEMPLATES, ZeroShotConfig
@@ -234,7 +233,7 @@ def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
     stream.
     """
     found = {
-        name: _with_policy(settings, recipe.data.errors)
+        name: reading_with(settings, recipe.data.errors)
         for name, settings in {**tasks(), "mismatch": _mismatch(recipe)}.items()
     }
     others = [stream for stream in recipe.model.projections if stream != "text"]
@@ -242,12 +241,6 @@ def default_tasks(recipe: Recipe) -> dict[str, Config[Task]]:
         return found
     sounds = isinstance(recipe.data.streams.get(others[0]), AudioConfig)
     return {name: _of_stream(settings, others[0], sounds) for name, settings in found.items()}
-
-
-def _with_policy(settings: Config[Task], errors: ErrorPolicy) -> Config[Task]:
-    if not isinstance(settings, TaskConfig):
-        return settings
-    return settings.replace(inference=settings.inference.replace(errors=errors))
 
 
 def _mismatch(recipe: Recipe) -> MismatchConfig:

@@ -9,10 +9,12 @@ from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.core.tensors import checksum_of
 from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
 from weft.index import Changed, Index, Kind, build_index
 from weft.index.build import embedded
 from weft.index.database import FILE
 from weft.index.metadata import taken_columns
+from weft.inference.config import InferenceConfig
 from weft.modalities.stream_kinds import kind_of_stream
 from weft.runs.parts import RECIPE, WEIGHTS
 from weft.runs.searching import INDEX
@@ -48,8 +50,12 @@ def index_rows(
     stream: str | None = None,
     kind: Kind | None = None,
     metadata: Sequence[str] | None = None,
+    errors: ErrorPolicy | None = None,
 ) -> Index:
-    """Embeds the rows and writes the index into the folder, RUN/index if not given. See `build_index`."""
+    """Embeds the rows and writes the index into the folder, RUN/index if not given. See `build_index`.
+
+    errors: policy for unreadable rows; that of the run's training if not given.
+    """
     return build_index(
         folder or run.folder / INDEX,
         run.member(dataset),
@@ -58,6 +64,7 @@ def index_rows(
         weights=checksum_of(run.folder / WEIGHTS),
         kind=kind,
         metadata=metadata,
+        config=InferenceConfig(errors=errors or run.recipe.data.errors),
         device=run.device,
     )
 

@@ -16,7 +16,7 @@ from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
 from weft.runs.against import Against
 from weft.runs.check import check_task, default_tasks, fitting_tasks
-from weft.runs.own_columns import on_new_files
+from weft.runs.own_columns import leaving_out, on_new_files
 from weft.runs.parts import ALL, open_split
 from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
@@ -64,7 +64,8 @@ def measure(
     rows for the audit (None: one for each core).
     """
     first = runs[0]
-    settings = task_config(first.recipe, task)
+    recipe = first.recipe if data is None else leaving_out(first.recipe)
+    settings = task_config(recipe, task)
     if slices:
         settings = sliced(settings, task, slices)
     name, dataset = measured_rows(first, data=data, said=said, split=split, slices=slices)

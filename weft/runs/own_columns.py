@@ -15,6 +15,7 @@ from weft.data.prepare.split import TRAIN
 from weft.data.schema import Schema, infer, require_files
 from weft.data.sources import FilesConfig
 from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks.base import reading_with
 
 log = logging.getLogger("weft.data")
 KINDS: dict[str, tuple[ColumnKind, ...]] = {
@@ -32,7 +33,8 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
     said: the user's declarations about the table. If the recipe already reads files, its declarations and encoding
     remain unless others are given; without `data` its files do too. A stream `text` or `image` without a column of
     its name reads the only column of its kind. Rows without a split are divided as in training, so the same files
-    have the same test rows. Raises WeftError if a stream finds no column.
+    have the same test rows. Unreadable rows of `data` are left out, see `leaving_out`. Raises WeftError if a stream
+    finds no column.
     """
     before = recipe.data.source.files
     if before is not None:
@@ -57,7 +59,21 @@ def on_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID)
         shuffled={} if other else kept.shuffled,
     ).absolute()
     source = with_columns_found(source, recipe.data)
-    return recipe.replace(data=replace(recipe.data, source=source))
+    recipe = recipe.replace(data=replace(recipe.data, source=source))
+    return leaving_out(recipe) if other else recipe
+
+
+def leaving_out(recipe: Recipe) -> Recipe:
+    """Returns the recipe with unreadable rows left out, named and counted, instead of being stopped by them.
+
+    Data sets that come with recipes have no such rows, so one means that something is broken. The user's own tables
+    often have some.
+    """
+    if recipe.data.errors.mode != "raise":
+        return recipe
+    errors = ErrorPolicy("skip")
+    tasks = {name: reading_with(task, errors) for name, task in recipe.tasks.items()}
+    return recipe.replace(data=replace(recipe.data, errors=errors), tasks=tasks)
 
 
 def on_new_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_SAID) -> Recipe:

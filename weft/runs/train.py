@@ -75,11 +75,15 @@ MANY = 10 * FEW
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A trained run: its folder, the course of training, and its validation results."""
+    """A trained run: its folder, the course of training, and its validation results.
+
+    left_out: number of training rows that this process met and could not use.
+    """
 
     folder: Path
     fit: FitResult
     metrics: Sequence[Metric] = ()
+    left_out: int = 0
 
     def __repr__(self) -> str:
         """Shows the training time, the main validation metrics, and the folder."""
@@ -99,6 +103,9 @@ class TrainResult:
                 if metric is not None and metric.headline:
                     shown = metric.with_unit(value)
                     lines.append(f"  {say(f'validation {name}: {shown}')}")
+        if self.left_out:
+            rows = counted(self.left_out, "training row")
+            lines.append(f"  {say(f'left out: {rows}, named above with the reasons')}")
         return "\n".join([*lines, say(f"run directory: {self.folder}")])
 
 
@@ -196,7 +203,7 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
         chosen = thresholds(recipe, model.eval(), learned, device)
     if rank() == 0:
         write_thresholds(chosen, folder)
-    return TrainResult(folder, fitted, validation_metrics(recipe))
+    return TrainResult(folder, fitted, validation_metrics(recipe), len(loader.bad))
 
 
 def _changes(recipe: Recipe, learned: Learned, rows: int) -> RowChanges:

@@ -10,6 +10,7 @@ from torch import Tensor
 from weft.core.config import Config, Settings
 from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset
+from weft.data.policy import ErrorPolicy
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import Metric
@@ -102,6 +103,13 @@ class TaskConfig(Config[Task]):
             "left_out_unreadable": len(asked) - len(found),
             "interval": f"95% bootstrap over {over}, {self.resamples} resamples",
         }
+
+
+def reading_with(settings: Config[Task], errors: ErrorPolicy) -> Config[Task]:
+    """Returns the task with that policy for unreadable rows, if it has these settings."""
+    if not isinstance(settings, TaskConfig):
+        return settings
+    return settings.replace(inference=settings.inference.replace(errors=errors))
 
 
 @dataclass(frozen=True, kw_only=True)
