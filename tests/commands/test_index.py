@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,8 @@ def test_files_are_added_and_removed(run: Path, tmp_path: Path) -> None:
     assert done("index", "add", run, new) == f"1 added, 0 replaced: {run / 'index'}\n"
     assert done("index", "add", run, new) == f"0 added, 1 replaced: {run / 'index'}\n"
     best = done("search", run, "--image", new, "--k", 1).splitlines()[1]
-    assert best.startswith(f"1.000  {new}")
-    out = done("index", "remove", run, str(new), "row3", "nothing")
+    assert best.startswith("1.000  new picture.png")
+    out = done("index", "remove", run, "new picture.png", "row3", "nothing")
     assert out == f"2 removed, 1 not there: {run / 'index'}\n"
     assert found(run) == {f"row{n}" for n in range(24)} - {"row3"}
     assert done("index", "verify", run).splitlines() == [
@@ -100,6 +101,28 @@ def test_files_are_added_and_removed(run: Path, tmp_path: Path) -> None:
         "0 lost, 0 without an entry, 0 damaged",
     ]
     assert done("index", "verify", run / "index").startswith("23 entries")
+
+
+def test_a_file_is_in_the_index_once(
+    run: Path, trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However its path is typed, and also if it was there from the build."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    picture(77).save("new.png")
+    for typed in (["new.png", Path("new.png").absolute()], ["./new.png"], ["../here/new.png"]):
+        done("index", "add", run, *typed)
+    built = trained[1].parent / "p3.png"
+    assert done("index", "add", run, built) == f"0 added, 1 replaced: {run / 'index'}\n"
+    picture(78).save(tmp_path / "new.png")  # another file of the same name
+    done("index", "add", run, tmp_path / "new.png")
+    with Index.open(run / "index") as index:
+        rows = {f"row{n}" for n in range(24)}
+        assert set(index.ids()) - rows == {"new.png", "new.png (2)"}
+        assert index.entry("row3").metadata["colour"] == "blue"
+        index.add([replace(index.entry("new.png"), id="sent.png", item="sent.png", source="")])
+    picture(79).save("sent.png")
+    assert "0 added, 1 replaced" in done("index", "add", run, "sent.png")
 
 
 def test_rows_are_added_with_their_metadata(run: Path, tmp_path: Path) -> None:

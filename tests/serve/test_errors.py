@@ -24,6 +24,7 @@ from weft.modalities.video import VideoConfig
 from weft.runs.run import Run
 from weft.runs.searching import open_index
 from weft.serve import requests
+from weft.serve.indexed import told
 from weft.serve.log import Log
 from weft.serve.reading import EXPECTED, OF_FIELDS, said_of
 from weft.serve.refusals import RefusedError
@@ -208,6 +209,22 @@ def test_no_folder_of_the_server_is_told(service: Service, runs: Path) -> None:
     assert str(runs) not in found.error
     found = post(service, "/search", {"like": [{"id": "no such"}]})
     assert str(runs) not in found.error
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/srv/mine/a.png",
+        "mine/a.png",
+        "../mine/a.png",
+        r"C:\mine\a.png",
+        "s3://mine/a.png",
+        "a.png",
+    ],
+)
+def test_sources_have_no_folders(source: str) -> None:
+    assert told(source) == "a.png"
+    assert told(f"{source}:12") == "a.png:12"
 
 
 def test_a_fault_of_the_server_is_no_secret_told(

@@ -22,7 +22,6 @@ from weft.core.language import say
 from weft.core.text import counted
 
 if TYPE_CHECKING:
-    from weft.data.formats import Dataset
     from weft.index import Index, Kind
 
 
@@ -57,7 +56,7 @@ class AddArguments(Trusting):
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory."""
     files: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
-    """Files to add. The file name is the id. A file whose id is already in the index replaces the old entry."""
+    """Files to add. The file name is the id. Of a file that the index already holds, only the vector is replaced."""
     data: Path | None = None
     """Rows with metadata to add, instead of files."""
     metadata: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -135,7 +134,7 @@ def said_of(index: "Index") -> str:
 
 def _add(words: list[str]) -> None:
     arguments = parse(AddArguments, words, "weft index add")
-    from weft.runs.indexing import add_rows, as_rows
+    from weft.runs.indexing import add_files, add_rows
     from weft.runs.new_rows import rows_like
     from weft.runs.run import load
     from weft.runs.searching import INDEX, open_index
@@ -144,12 +143,11 @@ def _add(words: list[str]) -> None:
         raise WeftError("got neither files nor --data PATH, or both, expected one of them")
     run = load(arguments.run, trust=arguments.trust)
     with open_index(run, arguments.index or arguments.run / INDEX) as index:
-        rows: Dataset = (
-            as_rows(run, index.stream, arguments.files)
-            if arguments.data is None
-            else rows_like(run.recipe, arguments.data)
-        )
-        changed = add_rows(run, index, rows, arguments.metadata or None)
+        if arguments.data is None:
+            changed = add_files(run, index, arguments.files)
+        else:
+            rows = rows_like(run.recipe, arguments.data)
+            changed = add_rows(run, index, rows, arguments.metadata or None)
         index.refresh()
         print(say(f"{changed.added} added, {changed.replaced} replaced: {index.folder}"))
 

@@ -120,12 +120,12 @@ def shown_entry(
         display = modality.show(raw)
         preview = preview_of(display)
     return Entry(
-        id=_storable(name),
+        id=storable(name),
         vector=vector,
-        item=_storable(item),
-        source=_storable(source),
+        item=storable(item),
+        source=storable(source),
         metadata=metadata or {},
-        text=None if display.drawn else _storable(raw if isinstance(raw, str) else display.text),
+        text=None if display.drawn else storable(raw if isinstance(raw, str) else display.text),
         preview=preview,
     )
 
@@ -135,6 +135,6 @@ def _where(raw: Any, source: str) -> str:
     return str(raw.path) if isinstance(raw, Media) and raw.path is not None else source
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text with half surrogate pairs, as in a file's name that is not Unicode, escaped as in JSON."""
     return text.encode(errors="backslashreplace").decode()

@@ -182,6 +182,13 @@ class Index:
             found = read(connection, row[:1])[row[0]]
             return replace(found, vector=vector, preview=read_preview(connection, row[0]))
 
+    def entries_from(self, sources: Sequence[str]) -> list[Entry]:
+        """The entries with one of these sources, without their vectors and previews."""
+        with self._database.reading() as connection:
+            query = "SELECT number FROM entries"
+            numbers = [row[0] for row in rows_of(connection, query, sources, "source")]
+            return list(read(connection, numbers).values())
+
     def preview(self, name: str) -> Preview | None:
         """The preview of the entry with that id; None if it has none or does not exist."""
         with self._database.reading() as connection:

@@ -1,6 +1,9 @@
 """Builds the index of a run from rows, and adds rows to it."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from weft.core.errors import WeftError
@@ -10,8 +13,8 @@ from weft.core.samples import Sample
 from weft.core.tensors import checksum_of
 from weft.data.formats import Dataset
 from weft.data.policy import ErrorPolicy
-from weft.index import Changed, Index, Kind, build_index
-from weft.index.build import embedded
+from weft.index import Changed, Entry, Index, Kind, build_index
+from weft.index.build import embedded, storable
 from weft.index.database import FILE
 from weft.index.metadata import taken_columns
 from weft.inference.config import InferenceConfig
@@ -69,8 +72,38 @@ def index_rows(
     )
 
 
-def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sample]:
-    """Makes a row for each file, with its path as its id. Raises WeftError for a path that is no file."""
+def add_files(run: TrainedModel, index: Index, files: Sequence[Path]) -> Changed:
+    """Embeds the files and adds them, all or none.
+
+    A file that the index already holds keeps its ids and metadata, and its vector is replaced. It is recognised by its
+    path, however that is typed, or by its name if the index knows no path. A new file gets its name as its id. Raises
+    WeftError for a path that is no file.
+    """
+    typed = {os.path.realpath(path): path for path in files}
+    rows = _rows_of_files(run, index.stream, [*typed.values()])
+    entries: dict[str, Entry] = {}
+    for place, made in zip(
+        typed, embedded(run.reading(rows), rows, index.stream, device=run.device), strict=True
+    ):
+        paths = {storable(path) for path in (place, str(typed[place]), made.source)}
+        named = index.entry(made.id)
+        known = index.entries_from([*paths]) or ([named] if named and not named.source else [])
+        for old in known:
+            found = replace(made, id=old.id, item=old.item, source=old.source)
+            entries[old.id] = replace(found, metadata=old.metadata)
+        if not known:
+            name = _free(typed[place].name, index, entries)
+            entries[name] = replace(made, id=name, item=name)
+    return index.add(entries.values())
+
+
+def _free(name: str, index: Index, taken: Container[str]) -> str:
+    """Returns the name as an id, with a number if another file of that name has it."""
+    names = (storable(f"{name} ({n})" if n > 1 else name) for n in count(1))
+    return next(one for one in names if one not in taken and index.entry(one) is None)
+
+
+def _rows_of_files(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sample]:
     modality = run.modalities[stream]
     if not isinstance(modality, ReadsMedia):
         raise WeftError(
@@ -79,11 +112,10 @@ def as_rows(run: TrainedModel, stream: str, files: Sequence[Path]) -> list[Sampl
     for path in files:
         if not path.is_file():
             raise WeftError(f"{path}: no such file")
+    places = [Path(os.path.abspath(path)) for path in files]
     return [
-        Sample(
-            path.as_posix(), path.as_posix(), {stream: Media.file(path, modality.media)}, str(path)
-        )
-        for path in files
+        Sample(path.name, str(path), {stream: Media.file(path, modality.media)}, str(path))
+        for path in places
     ]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -98,7 +98,7 @@ class ServedIndex:
             raise RefusedError(404, f"the index holds no item '{name[:80]}'")
         return {
             "id": entry.id,
-            "source": _told(entry.source),
+            "source": told(entry.source),
             "metadata": dict(entry.metadata),
             "text": entry.text,
             "preview": self._preview_at(entry.id) if entry.preview is not None else None,
@@ -178,7 +178,7 @@ class ServedIndex:
         return {
             "id": hit.id,
             "score": hit.score,
-            "source": _told(hit.source),
+            "source": told(hit.source),
             "metadata": dict(hit.metadata),
             "text": hit.text,
             "preview": self._preview_at(hit.id) if hit.text is None else None,
@@ -188,9 +188,9 @@ class ServedIndex:
         return f"/previews/{quote(name, safe='')}?run={quote(self.run.name, safe='')}"
 
 
-def _told(source: str) -> str:
-    """Returns the source of an item without the folders of this machine."""
-    return os.path.basename(source) if os.path.isabs(source) else source
+def told(source: str) -> str:
+    """Returns the source of an item without folders, of an absolute or relative path or an address."""
+    return re.split(r"[/\\]", source.rstrip("/\\"))[-1]
 
 
 def _alone(asked: requests.Search) -> str | None:
