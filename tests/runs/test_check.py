@@ -1,12 +1,14 @@
 """Mistakes in a recipe that are found before anything is read."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.samples import Sample
+from weft.core.tensors import write_tensors
 from weft.data.features import CacheConfig
 from weft.data.mixing import MixConfig
 from weft.data.policy import ErrorPolicy
@@ -14,11 +16,14 @@ from weft.data.splicing import SpliceConfig
 from weft.data.targets.transcript import TranscriptConfig
 from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.video import VideoConfig
+from weft.objectives.latent_codec import LatentCodecConfig
 from weft.objectives.masked import MaskedLanguageConfig
 from weft.objectives.word_prediction import WordPredictionConfig
 from weft.recipes import recipe
 from weft.runs.check import check_columns, check_names, default_tasks
+from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe
+from weft.runs.train import starting_model
 from weft.tasks.base import TaskConfig
 from weft.tasks.captioning import CaptioningTaskConfig
 from weft.tasks.matching import MatchingConfig as MatchingTask
@@ -179,6 +184,41 @@ def test_what_objectives_and_tasks_need_is_there(message: str) -> None:
     run = made.run.replace(monitor=None)
     with pytest.raises(WeftError, match=message):
         check_names(made.replace(data=data, model=model, run=run, **changes))
+
+
+def without_codec_objective(**changes: object) -> Recipe:
+    made = recipe("scenes_flow")
+    objectives = {name: one for name, one in made.objectives.items() if name != "codec"}
+    return made.replace(objectives=objectives, players={}, **changes)
+
+
+def test_a_flow_over_latents_needs_an_objective_that_trains_its_codec() -> None:
+    check_names(recipe("scenes_flow"))
+    random = r"model\.heads\.picture\.decoder\.codec is trained by no objective"
+    with pytest.raises(WeftError, match=random):
+        check_names(without_codec_objective())
+    with pytest.raises(WeftError, match=random):
+        check_names(recipe("scenes_flow").replace(weights={"codec": 0.0}))
+    flow = recipe("easy_vqa_flow")
+    check_names(flow)
+    with pytest.raises(
+        WeftError, match=r"objectives\.codec trains the codec of head 'picture', but"
+    ):
+        check_names(flow.replace(objectives={**flow.objectives, "codec": LatentCodecConfig()}))
+
+
+def test_a_codec_may_come_from_another_run(tmp_path: Path) -> None:
+    whole = recipe("scenes_flow").model.build().state_dict()
+    made = without_codec_objective(init=tmp_path)
+    write_tensors(tmp_path / WEIGHTS, whole, {})
+    check_names(made)
+    codec = "heads.picture.decoder.codec.up.0.weight"
+    assert starting_model(made).state_dict()[codec].equal(whole[codec])
+    write_tensors(tmp_path / WEIGHTS, {k: v for k, v in whole.items() if k != codec}, {})
+    with pytest.raises(
+        WeftError, match=r"has no weights for model\.heads\.picture\.decoder\.codec"
+    ):
+        starting_model(made)
 
 
 def test_default_tasks_treat_unreadable_rows_as_training_does() -> None:

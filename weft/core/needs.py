@@ -13,6 +13,8 @@ class Needs:
     are encoded, so they cannot come from data.cache. embeddings: streams, or JOINT, with a projection. heads: head
     of the model -> the kind of its output. targets: in data.targets. columns: in every row. together: streams that
     must occur in the same row or, for a task, in rows that match each other. fusion: the model fuses its streams.
+    codecs: heads whose decoder has a codec, which the objective trains. latents: heads whose codec, if there is one,
+    some objective must train.
     """
 
     streams: tuple[str, ...] = ()
@@ -24,6 +26,8 @@ class Needs:
     columns: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
     fusion: bool = False
+    codecs: tuple[str, ...] = ()
+    latents: tuple[str, ...] = ()
 
 
 @runtime_checkable

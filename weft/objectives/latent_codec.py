@@ -68,14 +68,14 @@ class LatentCodecConfig(Config[Objective]):
     share: float = 1.0
     """Share of the rows that are reconstructed, a random choice, for speed."""
     pixel: Literal["squared", "absolute"] = "squared"
-    """The error of a number of the value."""
+    """Error of each pixel."""
 
     def __post_init__(self) -> None:
         require(self, noise=NOT_NEGATIVE, share=POSITIVE_SHARE)
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: DrawnOutput})
+        return Needs(heads={self.head: DrawnOutput}, codecs=(self.head,))
 
     def build(self) -> LatentCodec:
         return LatentCodec(self)

@@ -90,7 +90,7 @@ class RectifiedFlowConfig(Config[Objective]):
 
     @property
     def needs(self) -> Needs:
-        return Needs(heads={self.head: DrawnOutput})
+        return Needs(heads={self.head: DrawnOutput}, latents=(self.head,))
 
     def build(self) -> RectifiedFlow:
         return RectifiedFlow(self)

@@ -28,6 +28,7 @@ from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.image import Image
 from weft.modalities.text import Text
 from weft.modalities.video import Video
+from weft.runs.check_codecs import check_codecs
 from weft.runs.check_rows import check_rows, check_there
 from weft.runs.parts import WEIGHTS
 from weft.runs.recipe import Recipe, validation_metrics
@@ -64,6 +65,7 @@ def check_names(recipe: Recipe) -> None:
             raise WeftError(f"data.targets has '{name}', which is a stream too: rename one of them")
     for where, needs in _all_needs(recipe).items():
         _check_needs(recipe, where, needs)
+    check_codecs(recipe)
 
 
 def check_parts(recipe: Recipe, model: Model, learned: Learned) -> None:
@@ -300,7 +302,7 @@ def _check_needs(recipe: Recipe, where: str, needs: Needs) -> None:
     check_there(f"encoder of {where}", encoded, model.encoders)
     check_there(f"projection of {where}", needs.embeddings, model.projections)
     check_there(f"target of {where}", needs.targets, data.targets)
-    check_there(f"head of {where}", needs.heads, model.heads)
+    check_there(f"head of {where}", (*needs.heads, *needs.codecs, *needs.latents), model.heads)
     for name in needs.raw:
         if name in data.cache:
             raise WeftError(

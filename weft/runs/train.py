@@ -1,7 +1,7 @@
 """Trains a recipe into a run directory."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from weft.runs.check import (
     check_presence,
     check_slices,
 )
+from weft.runs.check_codecs import check_started
 from weft.runs.drawing_progress import keep_drawn
 from weft.runs.folder import begun, held
 from weft.runs.moved import with_moved_data
@@ -252,12 +253,12 @@ def starting_model(recipe: Recipe) -> Model:
     """Returns the model before the first step, with pretrained weights and those of `init`."""
     model = recipe.model.build()
     if recipe.init is not None:
-        _start_from(model, recipe.init)
+        check_started(recipe, model, _start_from(model, recipe.init))
     return model
 
 
-def _start_from(model: Model, run: Path) -> None:
-    """Copies the weights of `run` that have the same name and shape."""
+def _start_from(model: Model, run: Path) -> Iterable[str]:
+    """Copies the weights of `run` that have the same name and shape, and returns their names."""
     tensors, _ = read_tensors(run / WEIGHTS)
     own = model.state_dict()
     same = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
@@ -266,6 +267,7 @@ def _start_from(model: Model, run: Path) -> None:
     model.load_state_dict(same, strict=False)
     if rank() == 0:
         print(say(f"starting from {run}: {len(same)} of {len(own)} weights"))
+    return same
 
 
 def validation(
