@@ -175,9 +175,57 @@ def test_says_what_is_wrong(tmp_path: Path, turns: list[Any] | None, message: st
     assert len(bad) == 1
 
 
-def test_lists_of_questions_and_answers_have_one_length(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="jsonl:1: has 2 questions and 1 answers"):
-        open_dataset(lines(tmp_path, {"questions": QUESTIONS, "answers": ["yes"]}))
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"answers": ["yes"]}, "jsonl:2: has 2 questions and 1 answers"),
+        ({"answers": "yes"}, "jsonl:2: 'answer' is 'yes', expected a list"),
+        ({"candidates": [["no", "yes"]]}, "'candidates' has length 1, expected 2, one for each"),
+        ({"right": [1]}, "jsonl:2: 'right' has length 1, expected 2, one for each question"),
+    ],
+)
+def test_lists_of_a_dialog_have_one_length(
+    tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
+    good = {"questions": QUESTIONS, "answers": ANSWERS}
+    with pytest.raises(DataError, match=message):
+        open_dataset(lines(tmp_path, good, good | row))
+
+
+def test_candidates_of_all_questions_tell_missing_answers(tmp_path: Path) -> None:
+    lists = {"questions": QUESTIONS, "answers": [None, None], "right": [0, 1.0]}
+    first, second = open_dataset(lines(tmp_path, {**lists, "candidates": ["yes", "red"]}))
+    assert [row.items["answer"] for row in (first, second)] == ANSWERS
+    assert second.items["candidates"] == ["yes", "red"]
+    assert second.items["right"] == 1
+    assert isinstance(second.items["right"], int)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"right": 2}, "turn 1 of the dialog has 'right' 2, expected 0 to 1"),
+        ({"right": True}, "has 'right' 'True', expected 0 to 1"),
+        ({"right": 0}, "has the answer 'yes', but candidate 0, the right one, is 'no'"),
+        ({"relevance": [1]}, "turn 1 of the dialog has 2 candidates and 1 relevances"),
+    ],
+)
+def test_candidates_that_contradict_the_turn_are_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    turn = {**FIRST, "candidates": ["no", "Yes"], "right": 1, "relevance": [0, 1]}
+    assert len(open_dataset(lines(tmp_path, {"dialog": [turn]}))) == 1
+    with pytest.raises(DataError, match=message):
+        open_dataset(lines(tmp_path, {"dialog": [turn | change]}))
+
+
+def test_turns_after_a_bad_one_keep_their_number(tmp_path: Path) -> None:
+    rows = [("x", *FIRST.values()), ("x", "and?", ""), ("x", *SECOND.values())]
+    bad: list[DataError] = []
+    _, last = open_dataset(table(tmp_path, "dialog,question,answer", rows), on_error=bad.append)
+    assert last.items["round"] == 3
+    assert last.items["history"] == [FIRST]
+    assert "turns.csv:3: turn 2 of the dialog has no answer" in str(bad[0])
 
 
 def test_the_last_turn_may_lack_its_answer(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def turns_of(
 
     Only the last turn may lack the answer. If a dialog is one row and cannot be read, the whole dialog goes to
     `on_error`. If each turn is a row, they are ordered by the column of the round, or else as in the file, and only
-    the bad turn goes to `on_error`. kept: columns that also keep their own name.
+    the bad turn goes to `on_error`: later ones keep their number, and their history lacks it. kept: columns that also keep their own name.
     """
     table = [(source, columns.row(row, kept)) for source, row in rows]
     if columns.whole:
@@ -140,7 +140,7 @@ def _of_rows(name: str, rows: Sequence[Row], on_error: OnError) -> dict[str, dic
         except DataError as error:
             on_error(error)
             continue
-        found[source] = {**turn, DIALOG: name, ROUND: len(said) + 1}
+        found[source] = {**turn, DIALOG: name, ROUND: place}
         if said:
             found[source][HISTORY] = list(said)
         said.append(_said(turn))
@@ -154,9 +154,10 @@ def _said(turn: Mapping[str, Any]) -> dict[str, str]:
 def _round(row: Mapping[str, Any], source: str) -> int:
     try:
         number = float(row[ROUND])
+        whole = number % 1 == 0  # False for NaN and infinity, too
     except (KeyError, TypeError, ValueError):
-        number = 0.5
-    if number % 1:
+        whole = False
+    if not whole:
         raise DataError(
             f"the turn's number is {row.get(ROUND)!r:.60}, expected a whole number", source=source
         )

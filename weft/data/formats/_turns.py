@@ -61,17 +61,29 @@ def turns_in(held: Any, source: str) -> tuple[list[str], list[Turn]]:
 
 
 def pairs(row: Mapping[str, Any], source: str) -> tuple[list[str], list[Turn]]:
-    """Returns the turns of a row with a list of questions and a list of answers. Lists of candidates, relevances and
-    right ones with one value for each question belong to the turns, too."""
-    lists = {name: listed(row.get(name)) or [] for name in (QUESTION, ANSWER)}
-    asked, answered = lists.values()
-    if len(asked) != len(answered):
-        raise DataError(f"has {len(asked)} questions and {len(answered)} answers", source=source)
+    """Returns the turns of a row with a list of questions and a list of answers.
+
+    The right ones are a list with a number for each question. Candidates and relevances are one list for all
+    questions, or a list for each.
+    """
+    lists: dict[str, list[Any]] = {}
+    for name in (QUESTION, ANSWER):
+        found = listed(row.get(name))
+        if found is None:
+            raise DataError(f"'{name}' is {row.get(name)!r:.60}, expected a list", source=source)
+        lists[name] = found
+    count, answers = map(len, lists.values())
+    if count != answers:
+        raise DataError(f"has {count} questions and {answers} answers", source=source)
     for name in (CANDIDATES, RELEVANCE, RIGHT):
         found = listed(row.get(name))
-        each = found is not None and (name == RIGHT or all(isinstance(v, list) for v in found))
-        if found is not None and each and len(found) == len(asked):
-            lists[name] = found
+        if found is None:
+            continue
+        each = name == RIGHT or any(isinstance(value, list) for value in found)
+        if each and len(found) != count:
+            reason = f"'{name}' has length {len(found)}, expected {count}, one for each question"
+            raise DataError(reason, source=source)
+        lists[name] = found if each else [found] * count
     turns = [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
     return turns_in(turns, source)
 
@@ -121,13 +133,7 @@ def turn_of(turn: Any, number: int, source: str, *, answered: bool) -> Turn:
             source=source,
         )
     found: Turn = {_USUAL.get(str(name), str(name)): value for name, value in held.items()}
-    for name in (CANDIDATES, RELEVANCE):
-        found |= {} if (values := listed(found.get(name))) is None else {name: values}
-    right, options = found.get(RIGHT), listed(found.get(CANDIDATES)) or []
-    if isinstance(right, str) and right.strip().isdecimal():
-        found[RIGHT] = right = int(right)
-    if is_missing(found.get(ANSWER)) and isinstance(right, int) and 0 <= right < len(options):
-        found[ANSWER] = options[right]
+    _read_candidates(found, number, source)
     for name in (QUESTION, ANSWER):
         value = found.get(name)
         if isinstance(value, list | dict) or is_missing(value) or not str(value).strip():
@@ -138,3 +144,42 @@ def turn_of(turn: Any, number: int, source: str, *, answered: bool) -> Turn:
             raise DataError(reason, source=source)
         found[name] = str(value).strip()
     return found
+
+
+def _read_candidates(turn: Turn, number: int, source: str) -> None:
+    """Parses the candidates, their relevances and the number of the right one, which also tells a missing answer.
+
+    Raises DataError if they contradict each other.
+    """
+    options, relevance = listed(turn.get(CANDIDATES)), listed(turn.get(RELEVANCE))
+    turn |= {} if options is None else {CANDIDATES: options}
+    turn |= {} if relevance is None else {RELEVANCE: relevance}
+    reason = ""
+    if options is not None and relevance is not None and len(options) != len(relevance):
+        reason = f"turn {number} of the dialog has {len(options)} candidates and {len(relevance)} relevances"
+    if not is_missing(turn.get(RIGHT)):
+        right = turn[RIGHT] = _whole(turn[RIGHT])
+        if options is not None and right not in range(len(options)):
+            reason = f"turn {number} of the dialog has 'right' {right!r:.60}, expected 0 to {len(options) - 1}"
+        elif options is not None and is_missing(turn.get(ANSWER)):
+            turn[ANSWER] = options[right]
+        elif options is not None and _folded(turn[ANSWER]) != _folded(options[right]):
+            reason = (
+                f"turn {number} of the dialog has the answer {turn[ANSWER]!r:.60}, but candidate {right}, the right "
+                f"one, is {options[right]!r:.60}"
+            )
+    if reason:
+        raise DataError(reason, source=source)
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as an int; anything else as it is, but a bool as a text, since it is no number."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
+def _folded(value: Any) -> str:
+    return str(value).strip().casefold()
