@@ -312,6 +312,13 @@ def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
     assert page.count("said 0") == 2
     worst = max(example.rank for example in result.worst_examples["image_to_text"])
     assert f"right answer at rank {worst}" in page
+    right = [
+        dataclasses.replace(one, result=dataclasses.replace(result, worst_examples={}))
+        for one in several
+    ]
+    page = render(report_of(w, result, measured=right))
+    assert "Nearest training rows of the examples" in page
+    assert "worst errors" not in page
 
 
 def test_below_each_word_how_far_each_stream_was_believed(parts):

@@ -12,8 +12,8 @@ from weft.core.records import Field
 
 STRETCHES, BANDS = 16, 4
 """Maximum columns and rows of the grid of parts."""
-HEIGHT, MOST_WIDTH = 96, 480
-"""Size of a sound's picture in pixels."""
+HEIGHT, LEAST_WIDTH, MOST_WIDTH = 96, 192, 480
+"""Size of a sound's picture in pixels. Short sounds are widened, since pages show all pictures in the same width."""
 
 
 class SoundParts:
@@ -61,7 +61,7 @@ class SoundParts:
 def drawn(values_TM: Tensor) -> np.ndarray:
     """(H, W, 3) uint8: a spectrogram (T, M) with loud as bright, or a waveform (S, 1) as the range of its samples."""
     frames, bands = values_TM.shape
-    width = min(frames, MOST_WIDTH)
+    width = min(max(frames, LEAST_WIDTH), MOST_WIDTH)
     if bands > 1:
         low, high = values_TM.min(), values_TM.max()
         grey_MT = ((values_TM - low) / (high - low).clamp_min(1e-6)).T.flip(0)

@@ -126,7 +126,8 @@ def _examples(measured: Measured, *, all_open: bool) -> list[Html]:
         )
         note = html.paragraph(_searched(measured.searched, len(measured.training)))
         shown = [note, *folded(found, 1, "nearest training rows")]
-        blocks.insert(opened, ("Nearest training rows of the worst errors", shown))
+        of = "the worst errors" if worst else "the examples"
+        blocks.insert(opened, (f"Nearest training rows of {of}", shown))
         opened += 1
     return [
         html.details(title, *parts, unfolded=number < (opened if all_open else 1))
