@@ -176,6 +176,22 @@ def test_texts_of_every_column_are_compared():
     assert leakage.clean
 
 
+def test_labels_and_names_are_no_texts():
+    """Every class of the test rows is in training, which says nothing. A stream that reads them as text is compared."""
+
+    def rows(start, stop):
+        names = {"label": "golden retriever", "speaker": "Ann Lee"}
+        return [
+            sample(n, {"image": pixels(n), **names, "report": f"seen at mile {n}"})
+            for n in range(start, stop)
+        ]
+
+    train, evaluated = rows(0, 12), rows(20, 28)
+    assert audit_datasets(train, evaluated, workers=1).texts == Finding(0, 8)
+    found = audit_datasets(train, evaluated, workers=1, streams=["label"]).texts
+    assert (found.found, found.total) == (8, 16)
+
+
 def test_numbers_and_dates_are_no_texts(tmp_path):
     """The cells of a CSV table are strings: -0.25 has two words, and many rows share it."""
     for name, first in (("train", 0), ("test", 20)):

@@ -12,6 +12,7 @@ from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.leakage import Look, like_looks, looks_of
 from weft.data.prepare.near_duplicates import NOT_FOUND, NOT_FOUND_RECORDINGS, NearConfig
 from weft.data.prepare.scan import RowFacts, scan
+from weft.data.schema import infer
 
 EXAMPLES = 10
 
@@ -32,7 +33,7 @@ class Leakage:
     Every column is compared with every column:
     - identical: pictures, sounds, videos, arrays and files with the same content.
     - near_duplicates: pictures, sounds and videos with similar fingerprints.
-    - texts: captions and sentences, ignoring case, punctuation, width and blanks.
+    - texts: streams of texts and columns of free text, ignoring case, punctuation, width and blanks.
     - values: rows with none of these, by all their values together.
 
     The mappings have the kinds that occur in the evaluated rows. not_compared: messages about comparisons that were
@@ -153,14 +154,24 @@ def audit_datasets(
     near: NearConfig | None = None,
     workers: int | None = None,
     kept: Path | None = None,
+    streams: Sequence[str] = (),
 ) -> Leakage:
     """Reads every row of both once, with `workers` processes (None: one for each core), and audits them.
 
-    kept: a folder that stores the facts about training rows for later runs. Rows that have changed since are read
+    streams: columns that the model reads as text. They and the columns of free text are compared as texts; labels and
+    names, which many rows share, are not. kept: a folder that stores the facts about training rows for later runs. Rows that have changed since are read
     again.
     """
     engine = Processes(cores(workers))
-    return audit(scan(train, engine=engine, kept=kept), scan(evaluated, engine=engine), near=near)
+    known, measured = (
+        scan(dataset, engine=engine, kept=folder, texts=_text_columns(dataset, streams), only=True)
+        for dataset, folder in ((train, kept), (evaluated, None))
+    )
+    return audit(known, measured, near=near)
+
+
+def _text_columns(dataset: Dataset, streams: Sequence[str]) -> list[str]:
+    return sorted({*streams, *infer(dataset).of("text")})
 
 
 Keyed = Iterable[tuple[Hashable, str]]

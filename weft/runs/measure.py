@@ -14,6 +14,7 @@ from weft.data.formats import NOTHING_SAID, Dataset, Said
 from weft.evaluation.leakage import Leakage, audit_datasets
 from weft.inference.missing_table import MissingTable
 from weft.inference.results import TaskResult
+from weft.modalities.stream_kinds import kind_of_stream
 from weft.runs.against import Against
 from weft.runs.check import check_task, default_tasks, fitting_tasks
 from weft.runs.own_columns import leaving_out, on_new_files
@@ -217,7 +218,10 @@ def _audit(
         # Facts about the training rows are kept beside the run, under the name of the data. Rows
         # that have changed since are read again.
         kept = kept_folder(run.folder / "audit") / f"{group_key(described):016x}"
-        audits[described] = audit_datasets(training, dataset, kept=kept, workers=workers)
+        streams = [n for n, one in run.modalities.items() if kind_of_stream(one) == "text"]
+        audits[described] = audit_datasets(
+            training, dataset, kept=kept, workers=workers, streams=streams
+        )
     if not audits:
         return None
     worst = max(

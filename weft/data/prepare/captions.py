@@ -74,20 +74,23 @@ def as_captions(value: object) -> list[str]:
     return []
 
 
-def captions_of(items: Mapping[str, Any], texts: Container[str] = ()) -> dict[str, tuple[str, ...]]:
+def captions_of(
+    items: Mapping[str, Any], texts: Container[str] = (), *, only: bool = False
+) -> dict[str, tuple[str, ...]]:
     """Returns column -> captions of a row: alternatives of strings, and strings in columns with a caption's name.
 
-    texts: further columns that are known to hold texts.
+    texts: further columns that are known to hold texts. only: no other columns hold texts, whatever their names.
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, value in items.items():
-        called = is_text_column(name) or name in texts
+        called = name in texts or (not only and is_text_column(name))
+        several = isinstance(value, Alternatives) and (called or not only)
         if called and isinstance(value, str):
             found[name] = (value,)
-        elif isinstance(value, Alternatives) or (called and isinstance(value, list | tuple)):
+        elif several or (called and isinstance(value, list | tuple)):
             captions = tuple(as_captions(value))
             # An empty list means "no caption" only in a column that can hold nothing but captions.
-            empty = isinstance(value, Alternatives) or name in TEXT_COLUMNS
+            empty = several or name in TEXT_COLUMNS
             if len(captions) == len(value) and (captions or empty):
                 found[name] = captions
     return found

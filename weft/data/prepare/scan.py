@@ -82,14 +82,15 @@ def scan(
     kept: Path | None = None,
     outside: bool = True,
     texts: Sequence[str] = (),
+    only: bool = False,
 ) -> list[RowFacts]:
     """Returns the facts of every row, in order.
 
     kept: folder with finished units, so that an interrupted pass can continue. A unit is read again if one of its
     rows has changed. outside: also read files outside the data's folder; otherwise they are errors of their rows.
-    texts: columns whose strings count as captions.
+    texts: columns whose strings count as captions. only: no other strings count as texts, such as names of classes.
     """
-    shared = {"outside": outside, "texts": list(texts)}
+    shared = {"outside": outside, "texts": list(texts), "only": only}
     units = [
         range(start, min(start + UNIT_ROWS, len(dataset)))
         for start in range(0, len(dataset), UNIT_ROWS)
@@ -124,10 +125,11 @@ def scan_row(
     *,
     outside: bool = True,
     texts: Sequence[str] = (),
+    only: bool = False,
 ) -> RowFacts:
     """Returns the facts of the row that `read` returns. Any fault of the row becomes its `error`.
 
-    outside, texts: as in `scan`.
+    outside, texts, only: as in `scan`.
     """
     try:
         sample = read()
@@ -144,7 +146,8 @@ def scan_row(
             media[name] = reader.facts(name, value)
         except WeftError as error:
             errors.append(f"{name}: {error.reason if isinstance(error, DataError) else error}")
-    captions, sentences = captions_of(items, texts), sentences_of(items, texts)
+    captions = captions_of(items, texts, only=only)
+    sentences = () if only else sentences_of(items, texts)
     compared = errors or captions or sentences or any(m.digest for m in media.values())
     return RowFacts(
         sample.id,
