@@ -105,6 +105,19 @@ def test_rows_with_the_same_fault_are_one_line(tmp_path: Path) -> None:
     assert ", ...: " in found[0]
 
 
+def test_duplicates_with_different_labels_are_a_warning(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "mine", 12)
+    rows = [f"p{n:02d}.png,{['cat', 'dog'][n % 2]}" for n in range(12)]
+    table = folder / "rows.csv"
+    table.write_text("\n".join(["image,label", *rows, "p00.png,dog"]) + "\n")
+    out = done("data", "check", table, "--out", tmp_path / "card")
+    assert "WARNING: duplicates with different labels: 1 row\n" in out
+    assert f"{table}:14: the same content as {table}:2, but label 'dog' instead of 'cat'" in out
+    assert "1 duplicate has another label" in (tmp_path / "card" / "card.html").read_text()
+    table.write_text("\n".join(["image,label", *rows, "p00.png,cat"]) + "\n")
+    assert "different labels" not in done("data", "check", table, "--out", tmp_path / "card")
+
+
 def test_a_row_without_its_caption_is_named(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "mine", 12)
     names = sorted(path.name for path in folder.glob("*.png"))

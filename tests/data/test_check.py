@@ -107,6 +107,33 @@ def test_a_picture_with_several_captions_counts_once() -> None:
     assert sum(map(sum, found.histograms["kilobytes a picture"].counts.values())) == 2
 
 
+def test_duplicates_whose_labels_differ_are_named() -> None:
+    """Exact and near ones, of one group too; another question about a picture is no duplicate."""
+    same, small = encoded(picture(0), quality=95), encoded(picture(0).resize((60, 45)))
+    label, text = "golden retriever", "a dog"
+    rows = [
+        row(0, same, label=label, text=text),
+        row(1, same, label="cat", text="A dog.", group="group0"),
+        row(2, same, label="cat", text="what else?"),
+        row(3, small, label="cat", text=text),
+        row(4, same, label=None, text=text),
+        row(5, encoded(picture(5)), label="cat", text=text),
+    ]
+    found = check(rows, ONE, labels=["label"])
+    assert [(one.source, one.reason) for one in found.conflicts] == [
+        (
+            "rows.jsonl:2",
+            "the same content as rows.jsonl:1, but label 'cat' instead of 'golden retriever'",
+        ),
+        (
+            "rows.jsonl:4",
+            "nearly the same content as rows.jsonl:1, but label 'cat' instead of 'golden retriever'",
+        ),
+    ]
+    assert found.conflicts_total == 2
+    assert check(rows, ONE).conflicts_total == 0
+
+
 @pytest.mark.parametrize(
     ("column", "called"), [("question", "question"), ("Befund", "text"), ("caption_de", "caption")]
 )

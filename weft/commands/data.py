@@ -27,7 +27,7 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport, Problem, SplitCounts, split_words
-from weft.data.schema import infer, require_files
+from weft.data.schema import infer, labels_of, require_files
 from weft.report.card import RATES, lengths, write_card
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def _check(words: list[str]) -> None:
         arguments.config,
         name=path.name,
         texts=schema.of("text"),
+        labels=labels_of(schema),
         row_errors=bad,
         progress=True,
     )
@@ -202,6 +203,10 @@ def _summary(report: DataReport) -> None:
     exact, near = (counted(found.total, "pair") for found in (report.exact, report.near))
     print(f"  {say(f'exact duplicates: {exact}')}")
     print(f"  {say(f'near duplicates: {near}')}")
+    if report.conflicts_total:
+        rows = counted(report.conflicts_total, "row")
+        print(f"  {say(f'WARNING: duplicates with different labels: {rows}')}")
+        _list(report.conflicts)
     print(f"  {say(f'leaks between splits: {report.leaks:,}')}")
 
 

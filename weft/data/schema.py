@@ -15,10 +15,10 @@ from weft.core.media import Media
 from weft.core.missing import is_missing
 from weft.core.tables import TableColumn, TextTable
 from weft.core.text import counted, folded
-from weft.data.column_kinds import ColumnKind, identity, is_group_name, kind_of_column
+from weft.data.column_kinds import CLASS_NAMES, ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import MEANINGS, ROLES, Dataset, columns_of
 
-__all__ = ["Column", "ColumnKind", "Schema", "infer", "require_files", "target_column"]
+__all__ = ["Column", "ColumnKind", "Schema", "infer", "labels_of", "require_files", "target_column"]
 
 PROBED_ROWS = 5000
 """Maximum number of rows whose values are looked at, evenly spread over the data set."""
@@ -131,6 +131,13 @@ def infer(
     first = offered[0] if offered and group is None else None
     names_rows = said.get("id", given.get("id"))
     return Schema(columns, group, match, split, len(dataset), first, tuple(merge), names_rows)
+
+
+def labels_of(schema: Schema) -> tuple[str, ...]:
+    """Returns the columns of labels: the categories with a usual name of labels, or else the only category."""
+    categories = schema.of("category")
+    named = tuple(name for name in categories if name.lower() in CLASS_NAMES)
+    return named or (categories if len(categories) == 1 else ())
 
 
 def require_files(schema: Schema, data: Path | str) -> None:

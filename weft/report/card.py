@@ -136,6 +136,9 @@ def _bad(report: DataReport) -> list[tuple[str, html.Html]]:
     if total := report.suspicious_total:
         what = counted(total, "row or value looks", "rows or values look")
         found.append((f"{what} wrong", _problems(report.suspicious, total)))
+    if total := report.conflicts_total:
+        what = counted(total, "duplicate has", "duplicates have")
+        found.append((f"{what} another label", _problems(report.conflicts, total)))
     return found
 
 

@@ -16,6 +16,7 @@ from weft.core.media import RECORDINGS, Media
 from weft.core.ranges import COUNT, at_least, require
 from weft.data.formats import Dataset, is_text_column
 from weft.data.prepare import captions as text
+from weft.data.prepare.conflicts import conflicts
 from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.leakage import exact_listing, near_listing, shared_groups
 from weft.data.prepare.media_facts import MAX_PIXELS, MediaFacts, media_in
@@ -69,18 +70,26 @@ def check(
     *,
     name: str = "data",
     texts: Sequence[str] = (),
+    labels: Sequence[str] = (),
     row_errors: Sequence[DataError] = (),
     progress: bool = False,
 ) -> DataReport:
     """Reads every row once and reports.
 
-    texts: columns whose strings count as captions, besides those with a caption's name. row_errors: rows that the
+    texts: columns whose strings count as captions, besides those with a caption's name. labels: columns in which
+    duplicates should agree. row_errors: rows that the
     reader of the format left out; they are listed as corrupt.
     """
     config = config or CheckConfig()
     engine = Processes(cores(config.workers))
     facts = scan(dataset, engine=engine, progress=progress, texts=texts)
-    return report_of(facts, dataset, config, name=name, row_errors=row_errors, progress=progress)
+    return report_of(
+        *(facts, dataset, config),
+        name=name,
+        labels=labels,
+        row_errors=row_errors,
+        progress=progress,
+    )
 
 
 def report_of(
@@ -89,6 +98,7 @@ def report_of(
     config: CheckConfig,
     *,
     name: str = "data",
+    labels: Sequence[str] = (),
     row_errors: Sequence[DataError] = (),
     progress: bool = False,
 ) -> DataReport:
@@ -99,6 +109,7 @@ def report_of(
     suspicious = list(_suspicious(facts, config.long_caption, called))
     exact = exact_listing(facts, config.named)
     near = near_listing(facts, config.near, config.named, shown=progress)
+    conflicting = conflicts(facts, near.pairs, dataset, labels)
     shared = shared_groups(facts)
     pictures = [
         (row, name)
@@ -125,6 +136,8 @@ def report_of(
         suspicious=tuple(suspicious[: config.named]),
         exact=exact,
         near=near,
+        conflicts_total=len(conflicting),
+        conflicts=tuple(conflicting[: config.named]),
         shared_groups=len(shared),
         shared_group_names=tuple(shared[: config.named]),
         captions=_caption_facts(facts, config.long_caption, called),

@@ -149,6 +149,9 @@ class DataReport:
     """Kind of private metadata in picture files -> number of pictures with it."""
     recordings: dict[Kind, Recordings] = field(default_factory=dict)
     """Summaries of sounds and videos, if there are any."""
+    conflicts_total: int = 0
+    conflicts: tuple[Problem, ...] = ()
+    """Duplicates, also near ones among the named pairs, whose labels differ: one for each later row."""
     shown: tuple[tuple[int, str], ...] = ()
     thumbnails: Mapping[tuple[int, str], bytes] = field(
         default_factory=dict, repr=False, compare=False
