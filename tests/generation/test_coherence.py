@@ -1,18 +1,28 @@
 """Joint coherence of tiny autoencoders, by what is generated from samples of their latents."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_drawings as tiny
 import torch
 from tiny_runs import done, refused
 
-from weft.core.errors import WeftError
+from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives
+from weft.core.samples import Sample
 from weft.data.formats import Subset
 from weft.fusion.joint_posterior import JointPosterior
+from weft.heads.classes import ClassOutput
 from weft.heads.texts import TextOutput, TextValues
 from weft.runs import coherence, latents
-from weft.runs.coherence import OTHERS, same, with_joint_coherence
+from weft.runs.coherence import (
+    OTHERS,
+    classes_of_texts,
+    said_classes,
+    same,
+    with_joint_coherence,
+)
 from weft.runs.latents import mixture_samples, training_latents
 from weft.runs.measure import measure
 from weft.runs.parts import open_split
@@ -56,7 +66,7 @@ def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
     monkeypatch.setattr(
         coherence, "seen_classes", lambda judge, stream, drawn: [k[2:] for k in kinds]
     )
-    monkeypatch.setattr(coherence, "_classes_of_texts", lambda *_: {k: k[2:] for k in kinds})
+    monkeypatch.setattr(coherence, "classes_of_texts", lambda *_: {k: k[2:] for k in kinds})
     result = with_joint_coherence(found, [judge], SAMPLES).result
     assert texts == [*range(SAMPLES)] * 2
     assert result.metrics["joint_coherence"].value == 100
@@ -65,6 +75,44 @@ def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
     expected = 100 * torch.tensor(apart).double().mean()
     assert result.baselines[OTHERS]["joint_coherence"] == pytest.approx(float(expected))
     assert result.protocol["samples of the latent"] == SAMPLES
+    assert result.protocol["judged streams"] == "image, text"
+    with pytest.raises(WeftError, match="1 samples of the latent, expected 2 or more"):
+        with_joint_coherence(found, [judge], 1)
+
+
+def test_texts_have_the_class_of_the_training_rows_that_have_just_one(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, judge = load(runs / "product"), load(runs / "judge")
+    output = judge.model.head(judge.head()).output
+    assert isinstance(output, ClassOutput)
+    assert output.target is not None
+    column = judge.recipe.data.targets[output.target].build().column
+
+    def row(text: Any, value: Any) -> Sample:
+        return Sample("a", "a", {"text": text, column: value}, "a")
+
+    class Rows(list[Sample]):
+        def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+            found = super().__getitem__(index)
+            if found.items["text"] is None:
+                raise DataError("cannot be read", source="a")
+            return found
+
+    ambiguous = [row("both", "star"), row("both", "ring"), row("nothing", None), row(None, "star")]
+    clear = [
+        row("A Star", "star"),
+        row(Alternatives(["a star", "stars"]), "star"),
+        row("a ring", "ring"),
+    ]
+    monkeypatch.setattr(coherence, "training_rows", lambda _: Rows([*ambiguous, *clear]))
+    known = classes_of_texts(run, "text", judge)
+    assert known == {"a star": "star", "stars": "star", "a ring": "ring"}
+    said = TextValues(("a STAR", "both", "a ring", "nothing"))
+    assert said_classes(known, said) == ["star", "", "ring", ""]
+    monkeypatch.setattr(coherence, "training_rows", lambda _: Rows(ambiguous))
+    with pytest.raises(WeftError, match="no text 'text' of its training rows occurs with a single"):
+        classes_of_texts(run, "text", judge)
 
 
 def test_the_mixture_follows_the_latents_of_the_training_rows(runs: Path) -> None:

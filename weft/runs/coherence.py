@@ -1,15 +1,21 @@
 """Joint coherence: whether all streams generated from one sample of an autoencoder's latent show the same class, as
 judges classify them."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import cast
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from weft.core.errors import WeftError
+from weft.core.errors import DataError, WeftError
+from weft.core.media import Alternatives
+from weft.core.missing import is_missing
 from weft.core.samples import Sample
+from weft.core.text import normalised
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Metric, Score, mean_score
 from weft.fusion.joint_posterior import JointPosterior, latent
@@ -44,9 +50,10 @@ def with_joint_coherence(
 
     joint_coherence: of the prior, which a deterministic autoencoder lacks. mixture_coherence: of a mixture fitted to the
     latents of the training rows (see `mixture_samples`). Each judge classifies the stream that it reads. A text has the
-    class of the training rows with this text, in the column of the first judge's target. Baseline: streams taken from
-    different samples, which agree only by chance. Raises WeftError if the run is no autoencoder, its training rows are
-    not on this machine, or fewer than two streams are judged.
+    class of the training rows with this text, in the column of the first judge's target. Streams that nothing
+    classifies are left out; the protocol names the others. Baseline: streams taken from different samples, which agree
+    only by chance. Raises WeftError if the run is no autoencoder, its training rows are not on this machine, fewer than
+    two streams are judged, or there are fewer samples than these.
     """
     run = found.runs[0]
     fusion = run.model.fusion
@@ -55,28 +62,26 @@ def with_joint_coherence(
             f"{run.folder}: has no latent that could be sampled, expected an autoencoder"
         )
     seeds_N = torch.arange(samples, device=run.device)
-    latents = {MIXTURE_COHERENCE: mixture_samples(run, fusion, samples)}
-    if fusion.config.joining != "mean":
-        latents = {JOINT_COHERENCE: prior_samples(fusion, seeds_N), **latents}
+    judged = _judged_heads(run, judges)
+    if samples < len(judged):
+        raise WeftError(
+            f"{samples:,} samples of the latent, expected {len(judged)} or more, the number of judged streams"
+        )
     groups = seeds_N.cpu()
     metrics: dict[str, Score] = {}
     by_chance: dict[str, float] = {}
-    for metric, latents_NL in latents.items():
+    for metric, latents_NL in _latents(run, fusion, seeds_N).items():
         classes = [
-            of_stream
-            for name in run.model.heads
-            if (of_stream := _classes(run, name, latents_NL, seeds_N, judges)) is not None
+            _classes(run, head, classify, latents_NL, seeds_N)
+            for head, (_, classify) in judged.items()
         ]
-        if len(classes) < 2:
-            raise WeftError(
-                f"judges read {len(classes)} of the streams that {run.folder} generates, expected two or more"
-            )
         coherent_N = 100 * same(classes)
         metrics[metric.name] = mean_score(metric, coherent_N, groups, Bootstrap(groups))
         apart = [one[number:] + one[:number] for number, one in enumerate(classes)]
         by_chance[metric.name] = 100 * float(same(apart).mean())
+    streams = ", ".join(stream for stream, _ in judged.values())
     result = found.result.extended(
-        protocol={"samples of the latent": samples},
+        protocol={"samples of the latent": samples, "judged streams": streams},
         metrics=metrics,
         baselines={OTHERS: by_chance},
     )
@@ -89,36 +94,53 @@ def same(classes: Sequence[Sequence[str]]) -> Tensor:
     return torch.tensor([len({*row}) == 1 and row[0] != "" for row in rows]).double()
 
 
+def _latents(run: TrainedModel, fusion: JointPosterior, seeds_N: Tensor) -> dict[Metric, Tensor]:
+    """Maps each metric to its (N, L) samples."""
+    mixture = {MIXTURE_COHERENCE: mixture_samples(run, fusion, len(seeds_N))}
+    if fusion.config.joining == "mean":
+        return mixture
+    return {JOINT_COHERENCE: prior_samples(fusion, seeds_N), **mixture}
+
+
+Classes = Callable[[Any], list[str]]
+"""Returns the class of each of a head's generated values, "" for none."""
+
+
+def _judged_heads(
+    run: TrainedModel, judges: Sequence[TrainedModel]
+) -> dict[str, tuple[str, Classes]]:
+    """Maps the heads whose generated values can be classified to their stream and what classifies it. Raises WeftError
+    if there are fewer than two."""
+    found: dict[str, tuple[str, Classes]] = {}
+    for head in run.model.heads:
+        output = run.model.head(head).output
+        if isinstance(output, TextOutput):
+            of_text = classes_of_texts(run, output.stream, judges[0])
+            found[head] = output.stream, partial(said_classes, of_text)
+        elif isinstance(output, DrawnOutput):
+            reading = (judge for judge in judges if output.stream in judge.model.encoders)
+            if judge := next(reading, None):
+                found[head] = output.stream, partial(seen_classes, judge, output.stream)
+    if len(found) < 2:
+        raise WeftError(
+            f"judges read {len(found)} of the streams that {run.folder} generates, expected two or more"
+        )
+    return found
+
+
 def _classes(
-    run: TrainedModel,
-    head: str,
-    latents_NL: Tensor,
-    seeds_N: Tensor,
-    judges: Sequence[TrainedModel],
-) -> list[str] | None:
-    """Returns the class of the head's output for each latent, "" for none; None if nothing can classify it."""
+    run: TrainedModel, head: str, classify: Classes, latents_NL: Tensor, seeds_N: Tensor
+) -> list[str]:
+    """Returns the class of the head's output for each latent, "" for none."""
     part = run.model.head(head)
-    output = part.output
-    judge = _judge_of(output.stream, judges) if isinstance(output, DrawnOutput) else None
-    if judge is None and not isinstance(output, TextOutput):
-        return None
     made: list[Values] = []
     for start in range(0, len(seeds_N), BATCH):
         rows = slice(start, start + BATCH)
         there = torch.ones(len(seeds_N[rows]), dtype=torch.bool, device=run.device)
         context = latent(latents_NL[rows], there)
-        made.append(output.read([Part(part.decoder, context, run.learned, seeds=seeds_N[rows])]))
-    values = type(made[0]).join(made)
-    if isinstance(output, TextOutput):
-        of_text = _classes_of_texts(run, output.stream, judges)
-        return [of_text.get(values.said(row), "") for row in range(len(values))]
-    assert judge is not None
-    assert isinstance(output, DrawnOutput)
-    return seen_classes(judge, output.stream, cast(DrawnValues, values))
-
-
-def _judge_of(stream: str, judges: Sequence[TrainedModel]) -> TrainedModel | None:
-    return next((judge for judge in judges if stream in judge.model.encoders), None)
+        one = Part(part.decoder, context, run.learned, seeds=seeds_N[rows])
+        made.append(part.output.read([one]))
+    return classify(type(made[0]).join(made))
 
 
 def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[str]:
@@ -134,15 +156,39 @@ def seen_classes(judge: TrainedModel, stream: str, drawn: DrawnValues) -> list[s
     return found.said
 
 
-def _classes_of_texts(
-    run: TrainedModel, stream: str, judges: Sequence[TrainedModel]
-) -> Mapping[str, str]:
-    """Maps texts of the training rows to their values in the column that the first judge predicts."""
-    output = judges[0].model.head(judges[0].head()).output
-    rows = training_rows(run)
+def said_classes(of_text: Mapping[str, str], said: Values) -> list[str]:
+    """Returns the class of each text, "" for a text without one."""
+    return [of_text.get(_folded(said.said(row)), "") for row in range(len(said))]
+
+
+def classes_of_texts(run: TrainedModel, stream: str, judge: TrainedModel) -> dict[str, str]:
+    """Maps texts of the training rows, in lower case, to their value in the column that the judge predicts.
+
+    A text that occurs with several values has no class. Unreadable rows are left out. Raises WeftError if the rows or
+    the column are not available, or no text has a class.
+    """
+    output, rows = judge.model.head(judge.head()).output, training_rows(run)
     if rows is None or not isinstance(output, ClassOutput) or output.target is None:
         raise WeftError(
             "the classes of texts come from the training rows and a judge's target, which are not available"
         )
-    column = judges[0].recipe.data.targets[output.target].build().column
-    return {str(sample.items.get(stream)): str(sample.items.get(column)) for sample in rows}
+    column = judge.recipe.data.targets[output.target].build().column
+    values: dict[str, set[str]] = defaultdict(set)
+    for row in range(len(rows)):
+        with suppress(DataError):  # the evaluation names unreadable rows
+            items = rows[row].items
+            texts, value = items.get(stream), items.get(column)
+            if not is_missing(value):
+                for text in texts if isinstance(texts, Alternatives) else (texts,):
+                    values[_folded(str(text))].add(str(value))
+    found = {text: one.pop() for text, one in values.items() if len(one) == 1}
+    if not found:
+        raise WeftError(
+            f"{run.folder}: no text '{stream}' of its training rows occurs with a single value of column '{column}', "
+            "which gives texts their class"
+        )
+    return found
+
+
+def _folded(text: str) -> str:
+    return normalised(text).lower()
