@@ -180,7 +180,9 @@ MASKING = {
     "film": 2,
 }
 """How often the cases encode a stream anew, which they have altered or drawn."""
-every_objective = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
+every_objective = pytest.mark.parametrize(
+    "config", CASES.values(), ids=CASES.keys(), scope="module"
+)
 
 
 def config_classes() -> set[type[Config]]:
@@ -320,18 +322,33 @@ def built(config: Config) -> nn.Module:
     return objective
 
 
-def run(config: Config, rows: Batch, seed: int = 1):
-    """Loss, model and objective after a backward pass."""
-    reader, objective = model(config), built(config)
-    torch.manual_seed(seed)
-    loss = objective(reader, rows, Streams(reader, rows))
+Parts = tuple[Model, nn.Module]
+
+
+def fresh(config: Config) -> Parts:
+    return model(config), built(config)
+
+
+@pytest.fixture(scope="module")
+def parts(config: Config) -> Parts:
+    """Model and objective of all tests of a config: to build them takes as long as a training step."""
+    return fresh(config)
+
+
+def run(parts: Parts, rows: Batch, micro_batch: int = 0):
+    """Loss, model and objective after a backward pass; gradients of runs before are gone."""
+    reader, objective = parts
+    for part in parts:
+        part.zero_grad(set_to_none=True)
+    torch.manual_seed(1)
+    loss = objective(reader, rows, Streams(reader, rows, micro_batch))
     loss.total.backward()
     return loss, reader, objective
 
 
 @every_objective
-def test_finite_and_the_gradient_reaches_model_and_objective(config: Config) -> None:
-    loss, reader, objective = run(config, batch())
+def test_finite_and_the_gradient_reaches_model_and_objective(parts: Parts) -> None:
+    loss, reader, objective = run(parts, batch())
     assert isinstance(objective, Objective)
     assert loss.total.shape == ()
     assert loss.total.isfinite()
@@ -351,8 +368,8 @@ def test_finite_and_the_gradient_reaches_model_and_objective(config: Config) -> 
 
 @every_objective
 def test_the_seed_alone_decides(config: Config) -> None:
-    one, reader, _ = run(config, batch())
-    other, again, _ = run(config, batch())
+    one, reader, _ = run(fresh(config), batch())
+    other, again, _ = run(fresh(config), batch())
     assert torch.equal(one.total, other.total)
     for first, second in zip(reader.parameters(), again.parameters(), strict=True):
         assert (first.grad is None) == (second.grad is None)
@@ -376,8 +393,8 @@ def without(rows: Batch, *streams: str) -> Batch:
     return replace(rows, inputs=kept)
 
 
-def assert_finite(config: Config, rows: Batch) -> torch.Tensor:
-    loss, reader, objective = run(config, rows)
+def assert_finite(parts: Parts, rows: Batch) -> torch.Tensor:
+    loss, reader, objective = run(parts, rows)
     assert loss.total.isfinite()
     assert all(term.isfinite() for term in loss.terms.values())
     for parameter in (*reader.parameters(), *objective.parameters()):
@@ -387,31 +404,31 @@ def assert_finite(config: Config, rows: Batch) -> torch.Tensor:
 
 @every_objective
 @every_stream
-def test_a_row_may_lack_any_stream(config: Config, stream: str) -> None:
-    assert_finite(config, taken(batch(), [0, 2], stream))
+def test_a_row_may_lack_any_stream(parts: Parts, stream: str) -> None:
+    assert_finite(parts, taken(batch(), [0, 2], stream))
 
 
 @every_objective
 @every_stream
-def test_a_batch_may_lack_any_stream(config: Config, stream: str) -> None:
+def test_a_batch_may_lack_any_stream(parts: Parts, stream: str) -> None:
     """Whether no row has it or the batch does not know it."""
-    nobody = assert_finite(config, taken(batch(), [0, 1, 2, 3, 4, 5], stream))
-    unknown = assert_finite(config, without(batch(), stream))
+    nobody = assert_finite(parts, taken(batch(), [0, 1, 2, 3, 4, 5], stream))
+    unknown = assert_finite(parts, without(batch(), stream))
     torch.testing.assert_close(nobody, unknown, atol=1e-5, rtol=1e-5)
 
 
 @every_objective
-def test_a_batch_may_lack_everything(config: Config) -> None:
-    assert assert_finite(config, taken(batch(), [0, 1, 2, 3, 4, 5], *STREAMS)) == 0
-    assert assert_finite(config, without(batch(), *STREAMS)) == 0
+def test_a_batch_may_lack_everything(parts: Parts) -> None:
+    assert assert_finite(parts, taken(batch(), [0, 1, 2, 3, 4, 5], *STREAMS)) == 0
+    assert assert_finite(parts, without(batch(), *STREAMS)) == 0
 
 
 @every_objective
 def test_rows_without_any_stream_change_nothing(config: Config) -> None:
     """Pairs and targets are those of the rows that are there, as if the others were not in the batch."""
     kept = [1, 3, 4, 5]
-    found, reader, _ = run(config, taken(batch(), [0, 2], *STREAMS))
-    expected, alone, _ = run(config, batch().take(torch.tensor(kept)))
+    found, reader, _ = run(fresh(config), taken(batch(), [0, 2], *STREAMS))
+    expected, alone, _ = run(fresh(config), batch().take(torch.tensor(kept)))
     torch.testing.assert_close(found.total, expected.total, atol=1e-5, rtol=1e-5)
     for name, term in expected.terms.items():
         torch.testing.assert_close(found.terms[name], term, msg=name, atol=1e-5, rtol=1e-5)
@@ -451,11 +468,9 @@ def test_objectives_share_one_encoding_of_what_they_leave_as_it_is() -> None:
     assert {name.partition("/")[0] for name in loss.terms} == set(shared)
 
 
-def gradients(config: Config, rows: Batch, micro_batch: int = 0) -> dict[str, torch.Tensor]:
+def gradients(parts: Parts, rows: Batch, micro_batch: int = 0) -> dict[str, torch.Tensor]:
     """The loss, its terms, and its gradient by every parameter that it has one by."""
-    reader, objective = model(config), built(config)
-    loss = objective(reader, rows, Streams(reader, rows, micro_batch))
-    loss.total.backward()
+    loss, reader, objective = run(parts, rows, micro_batch)
     parameters = nn.ModuleDict({"model": reader, "objective": objective}).named_parameters()
     found = {name: p.grad for name, p in parameters if p.grad is not None}
     return {"total": loss.total.detach(), **dict(loss.terms), **found}
@@ -480,11 +495,11 @@ def assert_one(found: dict[str, torch.Tensor], whole: dict[str, torch.Tensor], w
 
 
 @every_objective
-def test_accumulation_has_the_gradient_of_the_whole_batch(config: Config) -> None:
+def test_accumulation_has_the_gradient_of_the_whole_batch(parts: Parts) -> None:
     rows = uneven()
-    whole = gradients(config, rows)
-    for parts in (2, 3):
-        assert_one(gradients(config, rows, 6 // parts), whole, f"{parts} micro-batches")
+    whole = gradients(parts, rows)
+    for count in (2, 3):
+        assert_one(gradients(parts, rows, 6 // count), whole, f"{count} micro-batches")
 
 
 @every_objective
@@ -515,7 +530,7 @@ RANKS = [slice(0, 2), slice(2, 6)]
 def on_rank(rank: int) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     for case, config in CASES.items():
-        own = gradients(config, uneven().rows(RANKS[rank]))
+        own = gradients(fresh(config), uneven().rows(RANKS[rank]))
         summed = torch.cat([value.flatten() for value in own.values()])
         dist.all_reduce(summed)
         parts = summed.split([value.numel() for value in own.values()])
@@ -532,7 +547,7 @@ def test_two_ranks_with_unequal_shares_are_as_one(tmp_path: Path) -> None:
             for name, value in found.items()
             if name.startswith(f"{case}/")
         }
-        assert_one(own, gradients(config, uneven()), case)
+        assert_one(own, gradients(fresh(config), uneven()), case)
 
 
 if __name__ == "__main__":
