@@ -94,6 +94,8 @@ def _with_values(cls: type, words: list[str]) -> list[str]:
 
 
 def _tyro(cls: type[T], words: list[str], prog: str, default: T | None) -> T:
+    if default is not None and not words:
+        return default  # tyro would take a fifth of a second for the settings of a recipe
     parsed: Any = tyro.cli(
         cls,
         args=words,
