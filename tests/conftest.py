@@ -17,6 +17,8 @@ settings.load_profile("weft")
 # Read when torch or scikit-learn is imported, so no file of this folder imports them before: on busy cores
 # their threads wait for each other, and trees take six times as long.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Where a test asks for two threads, the one that waits does not use up its core.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ["WEFT_LANGUAGE"] = "en"  # tests read messages, whatever the locale
 
 
