@@ -189,6 +189,24 @@ def test_a_player_is_fixed_after_its_last_turn(tmp_path: Path) -> None:
         assert (cut / "checkpoints" / last).read_bytes() == (checkpoints / last).read_bytes()
 
 
+def test_weights_of_an_unfinished_player_are_not_the_best(tmp_path: Path) -> None:
+    """Neither are they, nor does patience end while it trains."""
+    players = {
+        "critic": pair.PLAYERS["critic"].replace(until=0.5),
+        "generator": pair.PLAYERS["generator"].replace(every=1),
+    }
+    run = pair.RUN.replace(evaluate_every=1, patience=2)
+    scores = {1: 0.9, 2: 0.8, 3: 0.3, 4: 0.5, 5: 0.4, 6: 0.45}
+    result = fit(
+        build_players(pair.step_of(), players, pair.OPTIM, run),
+        pair.batches,
+        run,
+        tmp_path,
+        lambda step: {"recall": Metric("recall").score(Estimate.alone(scores[step]))},
+    )
+    assert (result.steps, result.best_step) == (6, 4)
+
+
 def test_a_player_without_a_turn_is_refused() -> None:
     players = {**pair.PLAYERS, "generator": pair.PLAYERS["generator"].replace(until=0.2)}
     with pytest.raises(WeftError, match="'generator' has no turn: every 2, until step 1 of 6"):

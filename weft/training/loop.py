@@ -224,19 +224,24 @@ def _evaluate(
     run: RunConfig,
     save: Callable[[], None],
 ) -> tuple[dict[str, float], TrainState]:
-    """Returns the validation metrics for the log and the new state. Saves the weights if they are the best so far."""
+    """Returns the validation metrics for the log and the new state. Saves the weights if they are the best so far.
+
+    Weights cannot be the best while a player that stops early still trains: they are an unfinished part of the model,
+    and the score of the others says little about it.
+    """
     with evaluation(players):
         found, metrics = _measured(players, validate, state.step)
         monitor = run.monitor or next(iter(metrics))
         if monitor not in metrics:
             raise unknown_name("validation metric to monitor", monitor, metrics)
         value = metrics[monitor]
-        better = state.best is None or found[monitor].metric.better_than(value, state.best)
-        if not math.isfinite(value) or not better:
-            state = replace(state, stale=state.stale + 1)
-        else:
-            state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)
-            save()
+        if not any(player.stops_after(state.step) for player in players):
+            better = state.best is None or found[monitor].metric.better_than(value, state.best)
+            if math.isfinite(value) and better:
+                state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)
+                save()
+            else:
+                state = replace(state, stale=state.stale + 1)
     shown = {f"validation/{name}": number for name, number in metrics.items()}
     if run.evaluate_raw and any(player.ema is not None for player in players):
         players[0].step.eval()

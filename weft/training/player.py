@@ -101,6 +101,10 @@ class Player:
         every, last = self.settings.every, self.settings.last
         return step % every == 0 and (last is None or step <= last)
 
+    def stops_after(self, step: int) -> bool:
+        """Whether the player has its last turn before the end of the run, and after that step."""
+        return self.settings.last is not None and step < self.settings.last
+
     def settle(self) -> None:
         """Call it after `step.train()`: puts the player's own modules in eval mode if it had its last turn."""
         if self.turns >= self.settings.most:

@@ -33,7 +33,7 @@ class PlayerConfig(Settings):
     """Steps of the run from one turn to the next."""
     until: float = 1.0
     """Share of the run's steps, from the first, in which it has turns. Afterwards its part of the model is fixed, with
-    the averages of its weights if it has any, and works as in evaluation."""
+    the averages of its weights if it has any, and works as in evaluation. Weights from before cannot be the best."""
     rule: Config[GradientRule] | None = None
     """Rule for its gradient before the optimizer's step; None takes the recipe's rule."""
 
