@@ -89,6 +89,24 @@ def test_marked_rows_stay_and_the_others_follow_their_group(
     assert caplog.text.count(line) == 1
 
 
+def test_a_split_that_a_few_groups_make_lopsided_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of three speakers has 80 of 100 rows, and is the test split; 200 speakers are divided well."""
+    speakers = ["jan"] * 80 + ["eva"] * 10 + ["tom"] * 10
+    path = tmp_path / "few.jsonl"
+    path.write_text("\n".join(json.dumps({"text": "hello", "group": one}) for one in speakers))
+    ids(FilesConfig(path))
+    line = (
+        f"{path}: 3 groups (jan 80%, eva 10%, tom 10%) stay whole, so the splits have other shares of the rows than "
+        "asked for (in brackets): train 10% (80%), validation 10% (10%), test 80% (10%)"
+    )
+    assert caplog.text.count(line) == 1
+    ids(FilesConfig(table(tmp_path / "many.jsonl", [None] * 600, rows_a_group=3)))
+    ids(FilesConfig(table(tmp_path / "single.jsonl", [None] * 5)))
+    assert caplog.text.count("stay whole") == 1
+
+
 @pytest.mark.parametrize("marked", ["train", "validation", "test"])
 def test_no_marked_row_is_in_another_split(tmp_path: Path, marked: str) -> None:
     path = table(tmp_path / "t.jsonl", [marked if n < 30 else None for n in range(120)])

@@ -41,6 +41,7 @@ from weft.data.prepare.split import (
     described,
     is_divided,
     leaking_rows,
+    lopsided,
 )
 
 log = logging.getLogger("weft.data")
@@ -212,8 +213,11 @@ class FilesConfig(DataSource):
         if self.division.drop_leaks:
             leaking = leaking_rows(assigned, clusters)
             chosen = [row for row in chosen if row not in leaking]
-        line = described(given, assigned, self.division)
-        if line is not None and rank() == 0:
+        found = (
+            described(given, assigned, self.division),
+            lopsided(groups, given, assigned, self.division),
+        )
+        for line in filter(None, found if rank() == 0 else ()):
             _say(f"{self.path}: {line}")
         return Subset(every, chosen, [assigned[row] for row in chosen])
 

@@ -26,7 +26,7 @@ from weft.data.prepare.engines import build_engine
 from weft.data.prepare.plan import Dropped, Plan, PrepareConfig, make_plan
 from weft.data.prepare.report import DataReport
 from weft.data.prepare.scan import scan
-from weft.data.prepare.split import described
+from weft.data.prepare.split import described, lopsided
 from weft.data.prepare.write import Job, Written, rows_by_split, shards_of, write_all
 from weft.data.stamps import stamp
 
@@ -85,16 +85,21 @@ def prepare(
     facts = scan(dataset, engine=engine, progress=progress, kept=out / WORK, outside=config.outside)
     plan = make_plan(facts, config, wrong)
     _require_rows(plan, out)
-    kept = [facts[one.row].split for one in plan.kept]
-    if (line := described(kept, [one.split for one in plan.kept], config.split)) is not None:
+    kept, assigned = [facts[one.row] for one in plan.kept], [one.split for one in plan.kept]
+    given, groups = [fact.split for fact in kept], [fact.group for fact in kept]
+    lines = (
+        described(given, assigned, config.split),
+        lopsided(groups, given, assigned, config.split),
+    )
+    for line in filter(None, lines):
         log.warning("%s: %s", out, line)
     shards = shards_of(plan, config.shard_rows)
     job = Job(dataset, facts, out, config, wrong)
     written = write_all(job, shards, engine, out / WORK, progress=progress)
     dropped = [Dropped(-1, "", e.source, "unreadable", e.reason) for e in row_errors]
     dropped += plan.dropped
-    lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in dropped)
-    write_text(out / QUARANTINE, "".join(lines))
+    left = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in dropped)
+    write_text(out / QUARANTINE, "".join(left))
     if card is not None:
         stored = [fact for shard in written for fact in shard.facts]
         check = CheckConfig(near=config.near, workers=config.workers)

@@ -16,6 +16,10 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
 """Priority of splits that claim the same picture. Splits with other names come after validation."""
 
+FAR = 0.1
+"""A share of the rows that differs by more from the share asked for is named."""
+NAMED_GROUPS = 3
+
 
 @dataclass(frozen=True)
 class SplitConfig(Settings):
@@ -148,6 +152,35 @@ def described(
             f"there is no validation split: {moved} of {train} training rows are used for it"
         )
     return "; ".join([*said, "whole groups by their hash"]) if said else None
+
+
+def lopsided(
+    groups: Sequence[str],
+    given: Sequence[str | None],
+    assigned: Sequence[str],
+    config: SplitConfig,
+) -> str | None:
+    """Describes a split whose share of the rows is far from the share asked for, since whole groups are few or of very
+    different sizes; None if no split is, if the data mark the splits, or if each row is a group of its own.
+
+    groups, given, assigned: of each row, the group, its split in the data, and the one that it got.
+    """
+    marked = not config.redo and any(split is not None for split in given)
+    if marked or len(set(groups)) == len(groups):
+        return None
+    asked = {VALIDATION: config.validation, TEST: config.test}
+    asked = {TRAIN: 1 - sum(asked.values()), **asked}
+    rows, sizes = Counter(assigned), Counter(groups)
+    got = {split: rows[split] / max(1, len(assigned)) for split in asked}
+    if all(abs(got[split] - share) <= FAR for split, share in asked.items()):
+        return None
+    named = [f"{name} {size / len(groups):.0%}" for name, size in sizes.most_common(NAMED_GROUPS)]
+    largest = ", ".join([*named, *(["..."] if len(sizes) > NAMED_GROUPS else [])])
+    shares = ", ".join(f"{split} {got[split]:.0%} ({share:.0%})" for split, share in asked.items())
+    return (
+        f"{len(sizes):,} groups ({largest}) stay whole, so the splits have other shares of the rows than asked for "
+        f"(in brackets): {shares}"
+    )
 
 
 def leaking_rows(splits: Sequence[str], clusters: NDArray[np.intp]) -> dict[int, str]:
