@@ -220,7 +220,7 @@ def shallow(config: Any) -> Any:
     changes: dict[str, Any] = {}
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     for name, value in values.items():
-        if name == "depth" and "heads" in values:
+        if name == "blocks" or (name == "depth" and "heads" in values):
             changes[name] = min(value, 1)
         elif isinstance(value, Config):
             changes[name] = shallow(value)

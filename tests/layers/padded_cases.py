@@ -8,7 +8,7 @@ import tiny_encoders
 import tiny_fusions
 import torch
 import torch.nn.functional as F
-from tiny_drawing import noise_for
+from tiny_drawing import VELOCITIES, noise_for
 from tiny_encoders import shallow
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from weft.core.interfaces import JOINT
 from weft.core.records import Features, Field
 from weft.decoders.classifier import ClassifierConfig
 from weft.decoders.drawing import DrawingConfig
+from weft.decoders.flow import FlowConfig
 from weft.encoders.pretrained import PretrainedConfig
 from weft.encoders.timesformer import TimeSformerConfig
 from weft.encoders.transformer_text import TextTransformerConfig
@@ -92,15 +93,16 @@ class Classifying(nn.Module):
 
 
 class Drawing(nn.Module):
-    """Tokens, mask and pooled vector of contexts, and noise where there is some -> what is drawn in two guided steps."""
+    """Tokens, mask and pooled vector of contexts, and noise where there is some -> what is drawn in guided steps."""
 
-    def __init__(self, part: nn.Module) -> None:
+    def __init__(self, part: nn.Module, steps: int) -> None:
         super().__init__()
         self.part = part
+        self.way = DrawingConfig(steps=steps, guidance=1.5)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         context, noise = Features(*tensors[:3]), tensors[3] if len(tensors) > 3 else None
-        return (self.part.draw(context, noise, DrawingConfig(steps=2, guidance=1.5)),)
+        return (self.part.draw(context, noise, self.way),)
 
 
 @dataclass(frozen=True)
@@ -189,13 +191,15 @@ def decoder(config: Config) -> Case:
 
 
 def drawer(config: Config) -> Case:
-    """The third context has no token."""
+    """The third context has no token. Flows take one step, since a graph repeats the network for each; the
+    one over patches takes two."""
     context, part = tiny_decoders.contexts(), tiny_decoders.built(shallow(config))
+    steps = 2 if config == FlowConfig(VELOCITIES["patches"]) else 1
     noise = noise_for(part.noise)
     tokens = context.tokens.masked_fill(~context.mask[..., None], torch.nan)
     own = () if noise is None else (noise,)
     return Case(
-        Drawing(part),
+        Drawing(part, steps),
         (tokens, context.mask, context.pooled, *own),
         ({1: "context"}, {1: "context"}, {}, *({} for _ in own)),
     )
