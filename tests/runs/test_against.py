@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from weft.core.errors import WeftError
+from weft.core.samples import Sample
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.metric import Metric, by_name
 from weft.inference.results import TaskResult, Values
-from weft.runs.against import held_against
+from weft.runs.against import check_same_rows, held_against
 
 ERRORS = Metric("WER", better="lower")
 
@@ -46,3 +47,18 @@ def test_other_rows_and_no_common_metric_are_refused() -> None:
     nothing = TaskResult("transcription", {}, {}, {})
     with pytest.raises(WeftError, match="runs/b: shares no metric of task 'transcription'"):
         held_against(one, nothing, "runs/b")
+
+
+def test_same_rows_in_other_groups_are_told_from_other_rows() -> None:
+    """A run that was trained with a column of groups, and one without."""
+
+    def rows(names: str, groups: str) -> list[Sample]:
+        return [Sample(name, of, {}, name) for name, of in zip(names, groups, strict=True)]
+
+    check_same_rows(rows("abcd", "xxyy"), rows("efgh", "xyxy"), "runs/b")
+    with pytest.raises(
+        WeftError, match="runs/b: its 4 rows are those of the first run, but in other"
+    ):
+        check_same_rows(rows("abcd", "abcd"), rows("abcd", "xxyy"), "runs/b")
+    with pytest.raises(WeftError, match=r"its 2 rows differ from the 4 rows .* 1 of 2\)"):
+        check_same_rows(rows("abcd", "xxyy"), rows("ab", "xx"), "runs/b")

@@ -84,7 +84,12 @@ class Against:
 
 def check_same_rows(rows: Dataset, other: Dataset, name: str) -> None:
     """Raises WeftError if the rows of the other run, called `name`, have other groups than `rows`: nothing can be paired."""
-    one, two = _groups(rows), _groups(other)
+    (one_ids, one), (two_ids, two) = _names(rows), _names(other)
+    if one != two and one_ids == two_ids:
+        raise WeftError(
+            f"{name}: its {len(other):,} rows are those of the first run, but in other groups, so they cannot be paired; "
+            "--columns group=COLUMN gives both runs the same groups"
+        )
     if one != two:
         raise WeftError(
             f"{name}: its {len(other):,} rows differ from the {len(rows):,} rows of the first run (shared groups: "
@@ -92,12 +97,15 @@ def check_same_rows(rows: Dataset, other: Dataset, name: str) -> None:
         )
 
 
-def _groups(rows: Dataset) -> set[str]:
-    found = set()
+def _names(rows: Dataset) -> tuple[set[str], set[str]]:
+    """Returns the ids of the readable rows, and their groups."""
+    ids, groups = set(), set()
     for row in range(len(rows)):
         with contextlib.suppress(DataError):  # the evaluation reports it
-            found.add(rows[row].group)
-    return found
+            sample = rows[row]
+            ids.add(sample.id)
+            groups.add(sample.group)
+    return ids, groups
 
 
 def held_against(result: TaskResult, other: TaskResult, name: str) -> Against:
