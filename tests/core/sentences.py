@@ -44,16 +44,37 @@ def _nodes(path: Path) -> tuple[ast.AST, ...]:
 def said(
     path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *REFUSALS, *BLOCKS)
 ) -> Iterator[tuple[int, str]]:
-    """Line and sentence of each call in the module that says one."""
+    """Line and sentence of each call in the module that says one, also by the name of a variable."""
     for node in _nodes(path):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             place = int(name in REFUSALS)
             if name in functions and place < len(node.args):
-                for written in _alternatives(node.args[place]):
+                for written in _written(path, node.args[place]):
                     sentence = renumbered(WHERE.sub("", _template(written)))
                     if re.search(r"[a-z]{2}", re.sub(r"\{\d+\}", "", sentence)):
                         yield node.lineno, sentence
+
+
+def _written(path: Path, spoken: ast.expr) -> Iterator[ast.expr]:
+    """The strings that are said: the expression itself, or what its function assigns to the variable."""
+    values = [spoken]
+    if isinstance(spoken, ast.Name) and spoken in _function_of(path):
+        values = [
+            node.value
+            for node in ast.walk(_function_of(path)[spoken])
+            if isinstance(node, ast.Assign)
+            and any(isinstance(t, ast.Name) and t.id == spoken.id for t in node.targets)
+        ]
+    for value in values:
+        yield from _alternatives(value)
+
+
+@functools.lru_cache(maxsize=1)
+def _function_of(path: Path) -> dict[ast.AST, ast.FunctionDef]:
+    """The innermost function that each node of a module is in."""
+    functions = [one for one in _nodes(path) if isinstance(one, ast.FunctionDef)]
+    return {node: one for one in functions for node in ast.walk(one)}  # outer ones come first
 
 
 def refused_settings(path: Path) -> Iterator[tuple[int, str]]:

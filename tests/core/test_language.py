@@ -37,6 +37,13 @@ def test_every_sentence_is_in_the_catalogue() -> None:
     assert not missing, "without a translation in language_zh.json:\n" + "\n".join(missing)
 
 
+def test_sentences_that_a_variable_holds_are_collected() -> None:
+    """`reason = f"..."`, and then an error with the reason."""
+    module = sentences.PACKAGE / "data" / "formats" / "_turns.py"
+    found = [sentence for _, sentence in sentences.said(module)]
+    assert "turn {0} of the dialog has no {1}: {2}" in found
+
+
 def test_translations_have_the_places_of_their_sentences() -> None:
     for entry in catalogue("zh"):
         places = [place[1] for place in PLACE.finditer(entry.english)]

@@ -115,7 +115,7 @@ def test_coco_instances_errors_name_the_row(tmp_path: Path) -> None:
     where = f"{file}:annotations"
     assert errors_of(file) == [
         f"{file}:images[2]: width and height are 0 and 3, expected pixels",
-        f"{where}[0]: the box [90, 0, 20, 5] {box} leaves {size}",
+        f"{where}[0]: the box [90, 0, 20, 5] {box} crosses the edge of {size}",
         f"{where}[1]: the box [10, 10, -4, 5] {box} is inverted, expected a width and height of 0 or more",
         f"{where}[2]: the box [120, 0, 5, 5] {box} lies outside {size}",
         f"{where}[3]: the box is [0, 0, 5], expected 4 numbers: x, y, width, height",

@@ -44,7 +44,7 @@ class Size:
         over = max(-x, -y, x + width - self.width, y + height - self.height)
         apart = x > self.width or y > self.height or x + width < 0 or y + height < 0
         if apart or (over > SLACK and not cut):
-            how = "lies outside" if apart else "leaves"
+            how = "lies outside" if apart else "crosses the edge of"
             reason = f"{where} {how} the picture of {self.width:g} x {self.height:g} pixels"
             raise DataError(reason, source=source)
         sides = (self.width, self.height) * 2
