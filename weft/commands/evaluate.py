@@ -15,6 +15,7 @@ from weft.core.files import check_writable
 from weft.core.language import say
 
 if TYPE_CHECKING:
+    from weft.runs.against import Against
     from weft.runs.measure import Measurement
     from weft.runs.trained import TrainedModel
 
@@ -105,6 +106,19 @@ def _check_comparable(
     check_same_rows(rows, others, str(arguments.against))
 
 
+def _against(
+    found: "Measurement", other: "TrainedModel", task: str, arguments: Arguments
+) -> "Against":
+    """Measures the other run on the same split, and prints its differences from the first run."""
+    from weft.runs.against import held_against
+
+    split = arguments.split or found.runs[0].recipe.data.test
+    result = _measured([other], task, replace(arguments, split=split)).result
+    against = held_against(found.result, result, str(arguments.against))
+    print(against.table().text())
+    return against
+
+
 def _judges(arguments: Arguments) -> "list[TrainedModel]":
     """Loads the judges before anything is measured. Raises WeftError for an invalid number of samples, and for samples
     without a judge."""
@@ -161,14 +175,7 @@ def main(words: list[str]) -> None:
     found = _measured(runs, task, arguments)
     found = _judged(found, judges, arguments.joint)
     print_result(found.result)
-    against = None
-    if other is not None:
-        from weft.runs.against import held_against
-
-        same = replace(arguments, split=arguments.split or runs[0].recipe.data.test)
-        result = _measured([other], task, same).result
-        against = held_against(found.result, result, str(arguments.against))
-        print(against.table().text())
+    against = None if other is None else _against(found, other, task, arguments)
     table = None
     by_itself = runs[0].recipe.data.modality_dropout and found.result.head is not None
     if arguments.missing or by_itself:

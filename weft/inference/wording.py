@@ -22,7 +22,7 @@ PROTOCOL = {
     "labels_not_known": "rows whose label the model cannot give",
     "questions_not_in_training": "questions that no training row asks",
     "answers_not_among_candidates": "questions whose answer is none of the candidates",
-    "questions_with_relevance": "questions with graded answers",
+    "questions_with_relevance": "questions with relevance judgments",
     "left_out_unreadable": "left out: cannot be read",
     "left_out_without_partner": "left out: nothing matches",
     "interval": "how intervals were computed",
