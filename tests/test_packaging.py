@@ -103,6 +103,9 @@ def test_the_image_is_made_of_what_is_there() -> None:
     assert (arguments.host, arguments.port) == ("0.0.0.0", 8000)
     assert arguments.token_file == Path("/run/secrets/token")
     assert int(service["stop_grace_period"].removesuffix("s")) > LONGEST_STOP
+    # Docker gives any other folder to root, with the mode that it has in the image.
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["init"]
 
 
 def _lines(name: str) -> list[str]:

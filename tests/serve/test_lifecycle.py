@@ -5,6 +5,8 @@ import http.client
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -142,6 +144,25 @@ def test_a_server_that_still_loads_ends_too(runs: Path, monkeypatch: pytest.Monk
         main(["serve", str(runs / "scenes"), "--port", "0"])
     assert ended.value.code == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+EARLY = """
+import signal, sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            signal.raise_signal(signal.SIGTERM)
+sys.meta_path.insert(0, Stop())
+from weft.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_server_that_still_imports_ends_too(runs: Path) -> None:
+    """The imports take seconds; a container that ignored the signal would wait for the end of its grace period."""
+    words = [sys.executable, "-c", EARLY, "serve", str(runs / "scenes"), "--port", "0"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 STUCK = """

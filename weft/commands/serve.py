@@ -12,6 +12,7 @@ import tyro
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import MissingExtraError, WeftError
 from weft.core.language import say
+from weft.serve.stopping import stoppable
 
 if TYPE_CHECKING:
     from weft.serve.service import Served
@@ -62,7 +63,11 @@ class Arguments(Trusting):
 
 def main(words: list[str]) -> None:
     """Prints the address, and serves until it is stopped (Ctrl-C, SIGTERM)."""
-    arguments = parse(Arguments, words, "weft serve")
+    with stoppable():  # before the slow imports, which take seconds
+        _serve(parse(Arguments, words, "weft serve"))
+
+
+def _serve(arguments: Arguments) -> None:
     _check(arguments)
     from weft.runs.whole import check_run
 
@@ -72,7 +77,7 @@ def main(words: list[str]) -> None:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra="serve", purpose="weft serve")
     from weft.serve.app import gate_of
-    from weft.serve.lifecycle import bound, serve, set_threads, stoppable
+    from weft.serve.lifecycle import bound, serve, set_threads
     from weft.serve.log import Log
     from weft.serve.security import Access, is_loopback, token_of
     from weft.serve.service import Service
@@ -86,7 +91,6 @@ def main(words: list[str]) -> None:
     limits = _limits(arguments)
     set_threads(arguments.threads)
     with (
-        stoppable(),
         bound(arguments.host, arguments.port) as at,
         contextlib.closing(Log(arguments.log)) as log,
     ):

@@ -1,15 +1,12 @@
 """Starts and stops the server: binds the address, and stops without losing an answer."""
 
-import contextlib
 import errno
 import gc
 import logging
 import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 
 import torch
@@ -66,26 +63,6 @@ def bound(host: str, port: int) -> socket.socket:
             ) from None
         raise WeftError(f"{host}:{port} cannot be used: {error.strerror}") from None
     return made
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Inside, SIGTERM ends the process with code 0, also before the server listens.
-
-    The kernel drops a signal without a handler if it is for the first process of a container.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # in Python only the main thread can set signal handlers
-        return
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise SystemExit(0)
 
 
 def serve(gate: Gate, at: socket.socket, log: Log, ready: Callable[[], None]) -> None:
