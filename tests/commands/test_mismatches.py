@@ -120,9 +120,15 @@ def test_what_cannot_be_is_one_line(
 def test_rates_that_cannot_be_are_one_line(
     found: tuple[Path, Path], tmp_path: Path, rate: str
 ) -> None:
-    words = ("--mismatches", found[0], "--false-alarms", rate, "--out", tmp_path)
-    message = refused("data", "check", found[1], *words, after_steps=True)
-    assert "expected a share between 0 and 1" in message or "too few" in message
+    """Before the data are read, also if nothing was fitted before."""
+    run, card = tmp_path / "run", tmp_path / "card"
+    shutil.copytree(found[0], run, ignore=shutil.ignore_patterns("detectors"))
+    for of in (run, found[0]):
+        words = ("--mismatches", of, "--false-alarms", rate, "--out", card)
+        message = refused("data", "check", found[1], *words, after_steps=True)
+        assert "expected a share between 0 and 1" in message or "too few" in message
+    assert not card.exists()
+    assert not (run / "detectors" / "mismatch.safetensors").exists()
 
 
 def test_a_file_that_names_no_captions_is_refused(found: tuple[Path, Path], tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from weft.data.schema import infer, labels_of, require_files
 from weft.report.card import RATES, lengths, write_card
 
 if TYPE_CHECKING:
-    from weft.runs.run import Run
+    from weft.runs.mismatches import Detector
 
 SHOWN = 10
 """Number of pairs that are printed."""
@@ -88,11 +88,13 @@ def _check(words: list[str]) -> None:
     share = arguments.false_alarms
     if share is not None and not 0 < share < 1:
         raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
-    run = None
-    if arguments.mismatches is not None:  # load first, since reading the data takes long
+    detector = None
+    if arguments.mismatches is not None:  # first, since reading the data takes long
+        from weft.runs.mismatches import detector_of
         from weft.runs.run import load
 
         run = load(arguments.mismatches, trust=arguments.trust)
+        detector = detector_of(run, arguments.false_alarms)
     said = arguments.said(arguments.path)
     path = arguments.path.resolve()  # the path "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
@@ -114,19 +116,19 @@ def _check(words: list[str]) -> None:
     )
     _summary(report)
     print(say(f"data card: {write_card(report, out)}"))
-    if run is not None:
-        _mismatches(run, arguments, said, out)
+    if detector is not None:
+        _mismatches(detector, arguments, said, out)
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
     require_files(schema, arguments.path)
 
 
-def _mismatches(run: "Run", arguments: CheckArguments, said: Said, out: Path) -> None:
+def _mismatches(detector: "Detector", arguments: CheckArguments, said: Said, out: Path) -> None:
     """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
     from weft.runs.mismatches import find_mismatches
 
-    found = find_mismatches(run, arguments.path, said, false_alarms=arguments.false_alarms)
+    found = find_mismatches(detector, arguments.path, said)
     first, second = found.streams
     alarms = found.alarms
     print(

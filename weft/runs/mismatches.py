@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
@@ -73,30 +74,47 @@ class Mismatches:
         write_text(path, text.getvalue())
 
 
-def find_mismatches(
-    run: TrainedModel, data: Path | str, said: Said, *, false_alarms: float | None = None
-) -> Mismatches:
-    """Scores all rows of the files at `data`, which are read like the run's own rows.
+@dataclass(frozen=True)
+class Detector:
+    """A fitted detector of a run, and the scores of the run's validation pairs. share: of right pairs that may become
+    alarms."""
+
+    run: TrainedModel
+    settings: MismatchConfig
+    scorer: PairScorer
+    calibration: Conformal
+    share: float
+
+
+def detector_of(run: TrainedModel, false_alarms: float | None = None) -> Detector:
+    """Returns the detector, fitted on the run's training rows unless that was done before.
 
     false_alarms: maximum share of right pairs that become alarms; by default from the run's task. Raises WeftError if
-    the run does not embed two streams, or if neither its rows nor the fitted detector exist.
+    the run does not embed two streams, if neither its rows nor the fitted detector exist, or if there are too few
+    validation pairs for the share. These are counted before anything is fitted.
     """
     settings = settings_of(run)
     share = settings.false_alarms if false_alarms is None else false_alarms
-    scorer, normal = _detector(run, settings)
+    scorer, normal = _detector(run, settings, share)
     calibration = Conformal(normal)
     calibration.threshold(share)  # raises if there are too few calibration rows
+    return Detector(run, settings, scorer, calibration, share)
+
+
+def find_mismatches(detector: Detector, data: Path | str, said: Said) -> Mismatches:
+    """Scores all rows of the files at `data`, which are read like the run's own rows."""
+    run, settings, share = detector.run, detector.settings, detector.share
     rows = open_split(on_new_files(run.recipe, data, said), ALL)
     pairs = _pairs(run, rows, settings)
-    scores_P = _scores(run, scorer, pairs, settings)
-    p_values = calibration.p_values(scores_P)
+    scores_P = _scores(run, detector.scorer, pairs, settings)
+    p_values = detector.calibration.p_values(scores_P)
     found = [
         _found(rows, pairs, place, float(score), float(p), bool(p <= share))
         for place, (score, p) in enumerate(zip(scores_P.tolist(), p_values, strict=True))
     ]
     found.sort(key=lambda pair: -pair.strangeness)
     streams = settings.first, settings.second
-    return Mismatches(streams, settings.score, share, len(calibration), found)
+    return Mismatches(streams, settings.score, share, len(detector.calibration), found)
 
 
 def settings_of(run: TrainedModel) -> MismatchConfig:
@@ -112,7 +130,9 @@ def settings_of(run: TrainedModel) -> MismatchConfig:
     return settings
 
 
-def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, Tensor]:
+def _detector(
+    run: TrainedModel, settings: MismatchConfig, share: float
+) -> tuple[PairScorer, Tensor]:
     """Returns the detector fitted on the training rows, and the scores of the validation rows' own pairs. Both are
     kept beside the run."""
     path = kept_folder(run.folder / DETECTORS) / "mismatch.safetensors"
@@ -137,13 +157,15 @@ def _detector(run: TrainedModel, settings: MismatchConfig) -> tuple[PairScorer, 
             f"{run.folder}: its {lacking} rows are not available, but mismatch detection is fitted on them; run "
             "this once where they are available, and the result is saved beside the run"
         )
+    held_out = _pairs(run, validation, settings)
+    Conformal(torch.zeros(len(held_out.own))).threshold(share)
     scorer = PairScorer.fit(
         _pairs(run, training, settings, FITTED),
         predicting=True,
         head=settings.head or None,
         seed=settings.seed,
     )
-    normal = _scores(run, scorer, _pairs(run, validation, settings), settings)
+    normal = _scores(run, scorer, held_out, settings)
     write_tensors(path, {**scorer.tensors(), "normal": normal}, of)
     return scorer, normal
 
