@@ -31,6 +31,17 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "x.txt", "text")
 
 
+def test_of_many_names_only_the_nearest_are_shown() -> None:
+    many = ["flickr8k", *(f"other{n}" for n in range(30))]
+    error = unknown_name("recipe", "flikr8k", many)
+    assert str(error) == (
+        "unknown recipe 'flikr8k': did you mean flickr8k? 31 are known; weft list recipes lists them"
+    )
+    assert str(unknown_name("class", "zzz", many)) == "unknown class 'zzz': 31 are known"
+    assert "weft data check PATH" in str(unknown_name("column of slices", "zzz", many))
+    assert "other29" in str(unknown_name("recipe", "zzz", many[1:]))
+
+
 def test_unknown_names_show_the_nearest() -> None:
     error = unknown_name("recipe", "clip_scene", ["flickr8k", "clip_scenes"])
     assert str(error) == (

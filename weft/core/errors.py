@@ -44,6 +44,15 @@ class MissingExtraError(WeftError):
         )
 
 
+MOST_NAMES = 30
+"""An error lists at most this many known names."""
+LISTED = {
+    "recipe": "weft list recipes",
+    "task": "weft list tasks",
+    "format": "weft list formats",
+    "column": "weft data check PATH",
+}
+"""Kind of name -> the command that lists all names of this kind."""
 SHOWN = 80
 """Characters of a wrong value that a message repeats."""
 _BRIEF = reprlib.Repr()
@@ -60,9 +69,17 @@ def brief(value: Any) -> str:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
-    """The error for a name that does not exist; it suggests the nearest existing names."""
+    """The error for a name that does not exist; it suggests the nearest existing names, and lists all unless they are
+    many."""
     known = sorted(known)
     name = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known) or 'none'}")
+    if len(known) <= MOST_NAMES:
+        return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known) or 'none'}")
+    command = LISTED.get(kind.partition(" ")[0])
+    if command is None:
+        return WeftError(f"unknown {kind} '{name}': {hint}{len(known):,} are known")
+    return WeftError(
+        f"unknown {kind} '{name}': {hint}{len(known):,} are known; {command} lists them"
+    )
