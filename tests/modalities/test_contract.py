@@ -625,6 +625,24 @@ def real(field: Field) -> Tensor:
     return every if field.mask is None else field.mask
 
 
+def test_cells_of_sounds_are_named_by_seconds_and_hertz() -> None:
+    modality = AudioConfig(rate=16_000).build()
+    values = torch.zeros(2, 160, modality.spectrogram.width)  # 1.6 s; the first row has 0.8
+    mask = torch.arange(160)[None] < torch.tensor([[80], [160]])
+    weights = torch.zeros(4, 16)
+    weights[3, 2] = 1  # the lowest bands, from 0.2 to 0.3 s
+    edges = modality.band_edges(4)
+    assert edges == sorted(edges)
+    assert (edges[0], edges[-1]) == (20.0, 8000.0)
+    ((name, _),) = modality.weighed(Field(values, mask).rows(slice(0, 1)), weights).strongest(1)
+    assert name == f"0.20–0.30 s, 20–{edges[1]:.0f} Hz"
+    (picture,) = modality.weighed(Field(values, mask).rows(slice(0, 1)), weights).pictures
+    assert picture.column_names[-1] == "0.70–0.80 s"
+    wave = AudioConfig(rate=16_000, output="waveform").build()
+    ((name, _),) = wave.weighed(Field(torch.zeros(1, 16_000, 1)), torch.eye(16)[[3]]).strongest(1)
+    assert name == "0.19–0.25 s"
+
+
 def test_panels_are_taken_away_cell_by_cell() -> None:
     modality = ImageSequenceConfig(count=2, gap=0, shrink=1).build()
     field = Field(torch.randint(0, 256, (1, 2, 3, 16, 16), dtype=torch.uint8))

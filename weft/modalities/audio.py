@@ -152,6 +152,13 @@ class Audio(SoundParts):
         """Displays the sound with a player."""
         return Display(recordings=(Recording(raw),))
 
+    @property
+    def frame_seconds(self) -> float:
+        return (self.spectrogram.hop if self._framed else 1) / self.config.rate
+
+    def band_edges(self, rows: int) -> list[float]:
+        return [] if self.config.spectrogram.cepstra else self.spectrogram.edges(rows)
+
     def _window(self, item: "Opened", share: float) -> Tensor:
         """(S,) the window that starts after `share` of the remaining length."""
         rate, seconds = self.config.rate, self.config.seconds

@@ -1,6 +1,7 @@
 """The parts of a sound for explanations: stretches of time, divided into a few bands for spectrograms."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -48,14 +49,28 @@ class SoundParts:
         return (1, tokens) if 0 < tokens <= field.values.shape[1] else None
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it."""
+        """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it. Cells are named by
+        their seconds in the window that is read, and by their frequencies."""
         values_TM = field.values[0].cpu()
-        if field.mask is not None:
-            kept = int(field.mask[0].sum())
-            share = kept / max(1, field.mask.shape[1])
-            values_TM = values_TM[:kept]
-            weights = weights[:, : max(1, round(share * weights.shape[1]))]
-        return Display(pictures=(Picture(drawn(values_TM), weights.numpy()),))
+        frames, (rows, columns) = len(values_TM), weights.shape
+        kept = frames if field.mask is None else int(field.mask[0].sum())
+        weights = weights[:, : max(1, round(kept / max(1, frames) * columns))]
+        ends = [min(kept, n * frames / columns) * self.frame_seconds for n in range(columns + 1)]
+        times = [f"{a:.2f}–{b:.2f} s" for a, b in pairwise(ends[: weights.shape[1] + 1])]
+        edges = self.band_edges(rows)[::-1]
+        bands = [f"{low:.0f}–{high:.0f} Hz" for high, low in pairwise(edges)] if rows > 1 else []
+        picture = Picture(drawn(values_TM[:kept]), weights.numpy(), tuple(bands), tuple(times))
+        return Display(pictures=(picture,))
+
+    @property
+    def frame_seconds(self) -> float:
+        """The time from one frame, or sample, to the next, in seconds."""
+        raise NotImplementedError
+
+    def band_edges(self, rows: int) -> list[float]:
+        """Returns the (rows + 1) ascending frequencies in Hz between which the rows lie; empty if the values are no
+        bands."""
+        raise NotImplementedError
 
 
 def drawn(values_TM: Tensor) -> np.ndarray:

@@ -103,6 +103,14 @@ class Spectrogram:
             return 1 + max(0, samples - self.window) // self.hop
         return 1 + samples // self.hop
 
+    def edges(self, parts: int) -> list[float]:
+        """Returns the (parts + 1) ascending frequencies, in Hz, between which equal numbers of neighbouring bands lie. An inner
+        edge is the peak of the first band above it."""
+        config, count = self.config, self.bands.shape[1]
+        peaks_M = self.bands.argmax(0) * self.rate / self.fft
+        inner = [float(peaks_M[round(n * count / parts)]) for n in range(1, parts)]
+        return [config.low, *inner, config.high or self.rate / 2]
+
     @property
     def gain_factor(self) -> float:
         """The divisor of energies."""
