@@ -39,9 +39,9 @@ def test_a_question_about_a_picture_and_what_the_answer_rests_on(
     words = why.locator(".weighed span").all_inner_texts()
     assert "".join(words).replace("?", "") == "whatisthecolor"
     titles = page.locator("dialog h3")
-    assert titles.all_inner_texts() == ["Picture", "Words"]
+    assert titles.all_inner_texts() == ["Picture", "Question"]
     page.evaluate("speak('zh')")
-    assert titles.all_inner_texts() == ["图片", "文字"]
+    assert titles.all_inner_texts() == ["图片", "问题"]
     page.evaluate("speak('en')")
     strength = why.get_by_role("slider", name="Strength of the heat map")
     faint, strong = ("0.1", "1")
@@ -105,7 +105,7 @@ def test_a_caption_of_one_of_several_streams(visit: Opener, page_runs: Runs) -> 
 
 def test_what_may_be_left_out_is_said(visit: Opener) -> None:
     page = visit(run="questions", view="predict")
-    shown(page).get_by_role("textbox", name="Words").wait_for()
+    shown(page).get_by_role("textbox", name="Question").wait_for()
     page.evaluate(
         """() => {
             const words = page.run.streams.find((stream) => stream.kind === "text");
@@ -113,7 +113,7 @@ def test_what_may_be_left_out_is_said(visit: Opener) -> None:
             page.views.forEach((view) => { view.section.hidden = view.name !== "predict"; });
         }"""
     )
-    shown(page).get_by_role("textbox", name="Words (may be left out)").wait_for()
+    shown(page).get_by_role("textbox", name="Question (may be left out)").wait_for()
     assert shown(page).get_by_role("group", name="Picture", exact=True).is_visible()
 
 
@@ -131,7 +131,7 @@ def test_a_transcript_of_a_pasted_sound(visit: Opener) -> None:
 def test_a_prediction(visit: Opener, page_runs: Runs) -> None:
     page = visit(run="questions", view="predict")
     give(page, page_runs("vqa") / "test" / "images" / "1.png")
-    shown(page).get_by_role("textbox", name="Words").fill("is it red?")
+    shown(page).get_by_role("textbox", name="Question").fill("is it red?")
     shown(page).get_by_role("button", name="Predict").click()
     page.locator(".answers li").first.wait_for()
     page.get_by_role("button", name="Why?").click()

@@ -106,10 +106,13 @@ function asWritten(text) {
   }
 }
 
-/** What a stream is called: by its kind where no other of `streams` is of that kind, else by its name. */
+/** Streams of a dialog by their names in every recipe. */
+const TURN = { question: say("Question"), answer: say("Answer"), history: say("Earlier turns") };
+
+/** What a stream is called: as a part of a dialog, by its kind where no other of `streams` is of that kind, else by its name. */
 function streamWords(stream, streams) {
   const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
-  return (alone && KINDS[stream.kind]) || stream.name;
+  return TURN[stream.name] ?? ((alone && KINDS[stream.kind]) || stream.name);
 }
 
 /** The streams of the run that have these names, in the order of the run; `optional` ones may be left out. */
