@@ -118,6 +118,20 @@ def test_duplicates_with_different_labels_are_a_warning(tmp_path: Path) -> None:
     assert "different labels" not in done("data", "check", table, "--out", tmp_path / "card")
 
 
+def test_turns_of_a_dialog_with_a_caption_are_no_duplicates(tmp_path: Path) -> None:
+    """Questions of which few are different are categories, and still decide what a duplicate is."""
+    turns = [["Is there a dog?", "yes"], ["Is it blue?", "no"]]
+    folder = picture_folder(tmp_path / "mine", 10)
+    names = sorted(path.name for path in folder.glob("*.png"))
+    rows = [{"image": name, "caption": f"picture {name}", "dialog": turns} for name in names]
+    dialogs = folder / "dialogs.jsonl"
+    dialogs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = done("data", "check", dialogs, "--out", tmp_path / "card")
+    assert "question  category" in out
+    assert "20 rows, 10 pictures, 40 texts" in out
+    assert "WARNING" not in out
+
+
 def test_a_row_without_its_caption_is_named(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "mine", 12)
     names = sorted(path.name for path in folder.glob("*.png"))

@@ -27,7 +27,7 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.plan import PrepareConfig
 from weft.data.prepare.prepare import prepare
 from weft.data.prepare.report import DataReport, Problem, SplitCounts, split_words
-from weft.data.schema import infer, labels_of, require_files
+from weft.data.schema import infer, labels_of, require_files, texts_of
 from weft.report.card import RATES, lengths, write_card
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _check(words: list[str]) -> None:
         dataset,
         arguments.config,
         name=path.name,
-        texts=schema.of("text"),
+        texts=texts_of(schema),
         labels=labels_of(schema),
         row_errors=bad,
         progress=True,

@@ -140,6 +140,12 @@ def labels_of(schema: Schema) -> tuple[str, ...]:
     return named or (categories if len(categories) == 1 else ())
 
 
+def texts_of(schema: Schema) -> tuple[str, ...]:
+    """Returns the columns of texts, and those of questions, which are categories if few different ones are asked."""
+    asked = (name for name in schema.of("category") if name.lower().startswith("question"))
+    return (*schema.of("text"), *asked)
+
+
 def require_files(schema: Schema, data: Path | str) -> None:
     """Raises DataError if a column names files, none of them exists, and the user did not declare the column."""
     for name, column in schema.columns.items():
