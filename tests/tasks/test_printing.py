@@ -80,7 +80,7 @@ def test_intervals_of_few_groups_leave_room_for_a_table() -> None:
     assert "29.2 – 100.0 *" in few
     assert "20.0 – 80.0 " in many
     assert "*" not in many
-    assert note == "* fewer than 5 groups of rows: the interval is too narrow"
+    assert note == "* fewer than 5 groups of rows: the interval is too narrow, or there is none"
 
 
 def test_a_constant_guess_has_no_accuracy_of_a_class() -> None:

@@ -208,7 +208,9 @@ class TaskResult:
         if any(score.metric.better == "lower" for _, score in scores):
             notes.append(f"{LOWER.strip()} {say('lower is better')}")
         if any(score.estimate.warning for _, score in scores):
-            said = say(f"fewer than {FEW_GROUPS} groups of rows: the interval is too narrow")
+            said = say(
+                f"fewer than {FEW_GROUPS} groups of rows: the interval is too narrow, or there is none"
+            )
             notes.append(f"{FEW.strip()} {said}")
         return TextTable(columns, rows, note="\n".join(notes))
 
