@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from weft.modalities.sound_parts import HEIGHT, LEAST_WIDTH, MOST_WIDTH, drawn
+from weft.core.records import Field
+from weft.modalities.sound_parts import HEIGHT, LEAST_WIDTH, MOST_WIDTH, SoundParts, drawn
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,11 @@ def test_a_short_sound_is_widened_in_place() -> None:
     quarter, band = LEAST_WIDTH // 4, HEIGHT // 8
     assert pixels_HW[-band:, quarter : 2 * quarter].min() == 255
     assert int(pixels_HW.astype(int).sum()) == 255 * quarter * band
+
+
+def test_parts_of_unknown_times_are_numbered() -> None:
+    """A modality of one's own need not know what its frames and values mean."""
+    weights = torch.zeros(4, 16)
+    weights[1, 2] = 1.0
+    (picture,) = SoundParts().weighed(Field(torch.rand(1, 32, 8)), weights).pictures
+    assert picture.cell(1, 2) == "row 2 of 4, column 3 of 16"

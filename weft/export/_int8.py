@@ -114,10 +114,11 @@ class _Graph:
         node.input[0] = self.rounded[source]
         scale = self._constant(f"{name}/weight/scale", layer.scales)
         weight = self._constant(f"{name}/weight/int8", layer.rounded())
+        # Zeros, which are the default. ONNX Runtime needs them written down to convert weights for processors without VNNI.
+        zeros = self._constant(f"{name}/weight/zero", np.zeros(layer.scales.shape, np.int8))
+        inputs = [weight, scale, zeros]
         before.append(
-            self._node(
-                "DequantizeLinear", [weight, scale], f"{name}/weight/floats", axis=layer.axis
-            )
+            self._node("DequantizeLinear", inputs, f"{name}/weight/floats", axis=layer.axis)
         )
         node.input[1] = f"{name}/weight/floats"
         self._shift(layer, node, layer.shift(range_.means))

@@ -95,6 +95,8 @@ def outputs(
     options.inter_op_num_threads = 1
     # Idle threads do not spin: the other runtimes and torch share these cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without it, products of int8 overflow on processors that lack VNNI.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
     opened = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 

@@ -55,22 +55,28 @@ class SoundParts:
         frames, (rows, columns) = len(values_TM), weights.shape
         kept = frames if field.mask is None else int(field.mask[0].sum())
         weights = weights[:, : max(1, round(kept / max(1, frames) * columns))]
-        ends = [min(kept, n * frames / columns) * self.frame_seconds for n in range(columns + 1)]
-        times = [f"{a:.2f}–{b:.2f} s" for a, b in pairwise(ends[: weights.shape[1] + 1])]
+        times = self._times(kept, frames, columns)[: weights.shape[1]]
         edges = self.band_edges(rows)[::-1]
         bands = [f"{low:.0f}–{high:.0f} Hz" for high, low in pairwise(edges)] if rows > 1 else []
         picture = Picture(drawn(values_TM[:kept]), weights.numpy(), tuple(bands), tuple(times))
         return Display(pictures=(picture,))
 
-    @property
-    def frame_seconds(self) -> float:
-        """The time from one frame, or sample, to the next, in seconds."""
-        raise NotImplementedError
+    def _times(self, kept: int, frames: int, columns: int) -> list[str]:
+        """Returns the names of the columns; none if the time of a frame is not known."""
+        if self.frame_seconds is None:
+            return []
+        ends = [min(kept, n * frames / columns) * self.frame_seconds for n in range(columns + 1)]
+        return [f"{start:.2f}–{end:.2f} s" for start, end in pairwise(ends)]
 
-    def band_edges(self, rows: int) -> list[float]:
+    @property
+    def frame_seconds(self) -> float | None:
+        """The time from one frame, or sample, to the next, in seconds; None if it is not known."""
+        return None
+
+    def band_edges(self, rows: int) -> list[float]:  # noqa: ARG002
         """Returns the (rows + 1) ascending frequencies in Hz between which the rows lie; empty if the values are no
         bands."""
-        raise NotImplementedError
+        return []
 
 
 def drawn(values_TM: Tensor) -> np.ndarray:
