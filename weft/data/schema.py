@@ -18,7 +18,16 @@ from weft.core.text import counted, folded
 from weft.data.column_kinds import CLASS_NAMES, ColumnKind, identity, is_group_name, kind_of_column
 from weft.data.formats import MEANINGS, ROLES, Dataset, columns_of
 
-__all__ = ["Column", "ColumnKind", "Schema", "infer", "labels_of", "require_files", "target_column"]
+__all__ = [
+    "Column",
+    "ColumnKind",
+    "Schema",
+    "infer",
+    "labels_of",
+    "require_files",
+    "target_column",
+    "texts_of",
+]
 
 PROBED_ROWS = 5000
 """Maximum number of rows whose values are looked at, evenly spread over the data set."""

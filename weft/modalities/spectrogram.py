@@ -60,7 +60,7 @@ class Spectrogram:
     def __call__(self, samples_S: Tensor) -> Tensor:
         """(T, M) float32 natural logarithms; silence is `floor` dB below full scale."""
         frames_TW = self._frames(samples_S)
-        # The transform pads shorter frames with zeros by another copy, which this one copy saves.
+        # Windowed frames are written into zeros of the transform's length. The transform would pad them by a further copy.
         room_TN = frames_TW.new_zeros(min(AT_ONCE, len(frames_TW)), self.fft)
         parts = torch.split(frames_TW, AT_ONCE)
         mel_TM = torch.cat([self._energies(part, room_TN[: len(part)]) for part in parts])
@@ -86,7 +86,7 @@ class Spectrogram:
         return torch.cat([begin_S, samples_S, end_S]).unfold(0, self.window, self.hop)[:count]
 
     def _energies(self, frames_TW: Tensor, room_TN: Tensor) -> Tensor:
-        """(T, M) energy of each frame and band. room_TN: zeros; its first values are overwritten."""
+        """(T, M) energy of each frame and band. room_TN: (T, fft) zeros, into which the windowed frames are written."""
         if self.config.method == "kaldi":
             frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
             before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)

@@ -77,14 +77,15 @@ def check(
     """Reads every row once and reports.
 
     texts: columns whose strings count as captions, besides those with a caption's name. labels: columns in which
-    duplicates should agree. row_errors: rows that the
-    reader of the format left out; they are listed as corrupt.
+    duplicates should agree. row_errors: rows that the reader of the format left out; they are listed as corrupt.
     """
     config = config or CheckConfig()
     engine = Processes(cores(config.workers))
     facts = scan(dataset, engine=engine, progress=progress, texts=texts)
     return report_of(
-        *(facts, dataset, config),
+        facts,
+        dataset,
+        config,
         name=name,
         labels=labels,
         row_errors=row_errors,

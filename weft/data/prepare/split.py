@@ -19,6 +19,7 @@ RANK = {TEST: 0, VALIDATION: 1, TRAIN: 3}
 FAR = 0.1
 """A share of the rows that differs by more from the share asked for is named."""
 NAMED_GROUPS = 3
+"""Number of groups, the largest ones, that a warning names."""
 
 
 @dataclass(frozen=True)

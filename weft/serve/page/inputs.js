@@ -106,10 +106,11 @@ function asWritten(text) {
   }
 }
 
-/** Streams of a dialog by their names in every recipe. */
+/** Name of a stream of a dialog: what it is called. */
 const TURN = { question: say("Question"), answer: say("Answer"), history: say("Earlier turns") };
 
-/** What a stream is called: as a part of a dialog, by its kind where no other of `streams` is of that kind, else by its name. */
+/** What a stream is called. Streams of a dialog have words of their own. Any other is called by its kind if no other of
+    `streams` is of that kind, else by its name. */
 function streamWords(stream, streams) {
   const alone = streams.filter((other) => other.kind === stream.kind).length === 1;
   return TURN[stream.name] ?? ((alone && KINDS[stream.kind]) || stream.name);
