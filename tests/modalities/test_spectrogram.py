@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -47,3 +48,27 @@ def test_threads_do_not_share_memory() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(spectrogram, sounds))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_gradients_reach_the_samples() -> None:
+    """As a loss on the spectrum of a generated sound needs."""
+    spectrogram = Spectrogram(SpectrogramConfig(), RATE)
+    samples_S = torch.randn(RATE, generator=torch.Generator().manual_seed(0)) * 0.1
+    found = []
+    for of in (spectrogram, lambda sound_S: by_stft(spectrogram, sound_S)):
+        sound_S = samples_S.clone().requires_grad_()
+        of(sound_S).mean().backward()
+        found.append(sound_S.grad)
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("mels", [4, 64, 200])
+def test_edges_ascend_also_between_empty_bands(mels: int) -> None:
+    config = SpectrogramConfig(mels=mels, window=0.010, low=50.0, scale="htk")
+    edges = Spectrogram(config, RATE).edges(4)
+    assert edges == sorted(set(edges))
+    assert (edges[0], edges[-1]) == (50.0, 8000.0)
+    whole = 2595 * np.log10(1 + np.array([50.0, edges[2], 8000.0]) / 700)
+    assert (whole[1] - whole[0]) / (whole[2] - whole[0]) == pytest.approx(
+        (mels // 2 + 1) / (mels + 1)
+    )

@@ -60,10 +60,7 @@ class Spectrogram:
     def __call__(self, samples_S: Tensor) -> Tensor:
         """(T, M) float32 natural logarithms; silence is `floor` dB below full scale."""
         frames_TW = self._frames(samples_S)
-        # Windowed frames are written into zeros of the transform's length. The transform would pad them by a further copy.
-        room_TN = frames_TW.new_zeros(min(AT_ONCE, len(frames_TW)), self.fft)
-        parts = torch.split(frames_TW, AT_ONCE)
-        mel_TM = torch.cat([self._energies(part, room_TN[: len(part)]) for part in parts])
+        mel_TM = torch.cat([self._energies(part) for part in torch.split(frames_TW, AT_ONCE)])
         mel_TM = mel_TM.clamp_min_(10 ** (-self.config.floor / 10)).log_()
         if self.config.range is not None:
             mel_TM = mel_TM.clamp_min(float(mel_TM.max()) - self.config.range / DECIBELS)
@@ -85,16 +82,16 @@ class Spectrogram:
         begin_S, end_S = samples_S[1 : before + 1].flip(0), samples_S[-after - 1 : -1].flip(0)
         return torch.cat([begin_S, samples_S, end_S]).unfold(0, self.window, self.hop)[:count]
 
-    def _energies(self, frames_TW: Tensor, room_TN: Tensor) -> Tensor:
-        """(T, M) energy of each frame and band. room_TN: (T, fft) zeros, into which the windowed frames are written."""
+    def _energies(self, frames_TW: Tensor) -> Tensor:
+        """(T, M) energy of each frame and band."""
         if self.config.method == "kaldi":
             frames_TW = frames_TW - frames_TW.mean(1, keepdim=True)
             before_TW = torch.cat([frames_TW[:, :1], frames_TW[:, :-1]], dim=1)
             frames_TW = frames_TW - PRE_EMPHASIS * before_TW
-        torch.mul(frames_TW, self._window, out=room_TN[:, : self.window])
+        spectrum_TF = torch.fft.rfft(frames_TW * self._window, self.fft)
         # Real and imaginary parts alternate. The product with the bands, each repeated twice, adds
         # their squares.
-        squares_TP = torch.view_as_real(torch.fft.rfft(room_TN)).flatten(1).square_()
+        squares_TP = torch.view_as_real(spectrum_TF).flatten(1).square_()
         return torch.cat([squares_TP[:, at] @ bands_PM for at, bands_PM in self._bands], dim=1)
 
     def frames(self, samples: int) -> int:
@@ -104,12 +101,15 @@ class Spectrogram:
         return 1 + samples // self.hop
 
     def edges(self, parts: int) -> list[float]:
-        """Returns the (parts + 1) ascending frequencies, in Hz, between which equal numbers of neighbouring bands lie. An inner
-        edge is the peak of the first band above it."""
-        config, count = self.config, self.bands.shape[1]
-        peaks_M = self.bands.argmax(0) * self.rate / self.fft
-        inner = [float(peaks_M[round(n * count / parts)]) for n in range(1, parts)]
-        return [config.low, *inner, config.high or self.rate / 2]
+        """Returns the (parts + 1) ascending frequencies, in Hz, between which equal numbers of neighbouring bands lie.
+
+        An inner edge is the peak of the first band above it.
+        """
+        config, high = self.config, self.config.high or self.rate / 2
+        places = _evenly(config.low, high, config.mels, config.scale)
+        peaks_M = _hertz(places[1:-1], config.scale)
+        inner = [float(peaks_M[round(n * config.mels / parts)]) for n in range(1, parts)]
+        return [config.low, *inner, high]
 
     @property
     def gain_factor(self) -> float:
@@ -178,7 +178,7 @@ def mel_bands(
     rate: int, fft: int, mels: int, low: float, high: float, scale: MelScale, form: Bands = "hertz"
 ) -> Tensor:
     """(fft // 2 + 1, mels) float32: triangles evenly spaced on the mel scale."""
-    edges = np.linspace(_mel(low, scale), _mel(high, scale), mels + 2)
+    edges = _evenly(low, high, mels, scale)
     places_F1 = np.linspace(0, rate / 2, fft // 2 + 1)[:, None]
     if form == "mel":
         places_F1 = np.vectorize(_mel)(places_F1, scale)
@@ -205,6 +205,11 @@ _BREAK = 1000 / (200 / 3)
 """Mels of 1 kHz on Slaney's scale."""
 _STEP = math.log(6.4) / 27
 """Logarithm of the ratio of frequencies one mel apart, above 1 kHz."""
+
+
+def _evenly(low: float, high: float, mels: int, scale: MelScale) -> np.ndarray:
+    """(mels + 2,) places on the mel scale: the lowest edge, the peak of each band, and the highest edge."""
+    return np.linspace(_mel(low, scale), _mel(high, scale), mels + 2)
 
 
 def _mel(hertz: float, scale: MelScale) -> float:
