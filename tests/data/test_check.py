@@ -23,6 +23,7 @@ from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.engines import Processes
 from weft.data.prepare.report import DataReport
 from weft.data.prepare.scan import RowFacts
+from weft.data.schema import infer, labels_of, texts_of
 from weft.report.card import write_card
 
 ONE = CheckConfig(workers=1)
@@ -132,6 +133,19 @@ def test_duplicates_whose_labels_differ_are_named() -> None:
     ]
     assert found.conflicts_total == 2
     assert check(rows, ONE).conflicts_total == 0
+    unlabelled = [row(9, same, label=None, text=text), *rows[:2]]
+    (only,) = check(unlabelled, ONE, labels=["label"]).conflicts
+    assert only.source == "rows.jsonl:2"
+
+
+def test_questions_are_texts_and_no_labels() -> None:
+    rows = [
+        Sample(str(n), str(n), {"image": media_of(encoded(picture(n % 20)), "image"), "question": asked}, "a")
+        for n, asked in enumerate(["Is it red?", "is it red"] * 20)
+    ]  # fmt: skip
+    schema = infer(rows)
+    assert schema.of("category") == texts_of(schema) == ("question",)
+    assert labels_of(schema) == ()
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,11 @@ def infer(
 
 
 def labels_of(schema: Schema) -> tuple[str, ...]:
-    """Returns the columns of labels: the categories with a usual name of labels, or else the only category."""
-    categories = schema.of("category")
+    """Returns the columns of labels: the categories with a usual name of labels, or else the only category. Questions
+    are none."""
+    categories = [name for name in schema.of("category") if name not in texts_of(schema)]
     named = tuple(name for name in categories if name.lower() in CLASS_NAMES)
-    return named or (categories if len(categories) == 1 else ())
+    return named or (tuple(categories) if len(categories) == 1 else ())
 
 
 def texts_of(schema: Schema) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Duplicates whose labels differ: at least one of the two labels is wrong, or the classes overlap."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from weft.core.errors import WeftError, brief
 from weft.core.missing import is_missing
@@ -22,30 +23,39 @@ def conflicts(
     near: pairs of rows with similar content, which are compared, too. labels: columns of labels. Rows that lack a label
     are left out.
     """
-    first: dict[Hashable, int] = {}
-    pairs: list[tuple[int, int, str]] = []
+    found: dict[int, Problem] = {}
+    alike = [*_same(facts), *_nearly_same(facts, near)] if labels else []
+    for rows, how in alike:
+        for column in labels:
+            every = ((row, _label(dataset, row, column)) for row in rows)
+            labelled = [(row, label) for row, label in every if label is not None]
+            for row, label in labelled[1:]:
+                before, first = labelled[0]
+                if label != first:
+                    fact, other = facts[row], facts[before].source
+                    reason = f"{how} {other}, but {column} {brief(label)} instead of {brief(first)}"
+                    found.setdefault(row, Problem(row, fact.id, fact.source, reason))
+    return [found[row] for row in sorted(found)]
+
+
+Alike = tuple[Sequence[int], str]
+"""Rows, in order, and how similar the later ones are to the first."""
+
+
+def _same(facts: Sequence[RowFacts]) -> Iterator[Alike]:
+    same: dict[Hashable, list[int]] = defaultdict(list)
     for row, fact in enumerate(facts):
         texts = _texts(fact)
         known = fact.content or sum(len(words(text)) for text in texts) >= LEAST_WORDS
-        if labels and fact.error is None and known:
-            key = (tuple(sorted(fact.content.items())), texts)
-            pairs.append((first.setdefault(key, row), row, "the same content as"))
-    pairs += [
-        (min(pair.rows), max(pair.rows), "nearly the same content as")
-        for pair in near
-        if labels and _texts(facts[pair.rows[0]]) == _texts(facts[pair.rows[1]])
-    ]
-    found: dict[int, Problem] = {}
-    for before, row, how in pairs:
-        if before == row or row in found:
-            continue
-        for column in labels:
-            old, new = (_label(dataset, one, column) for one in (before, row))
-            if None not in (old, new) and old != new:
-                fact, other = facts[row], facts[before].source
-                reason = f"{how} {other}, but {column} {brief(new)} instead of {brief(old)}"
-                found.setdefault(row, Problem(row, fact.id, fact.source, reason))
-    return [found[row] for row in sorted(found)]
+        if fact.error is None and known:
+            same[tuple(sorted(fact.content.items())), texts].append(row)
+    return ((rows, "the same content as") for rows in same.values() if len(rows) > 1)
+
+
+def _nearly_same(facts: Sequence[RowFacts], near: Iterable[Pair]) -> Iterator[Alike]:
+    for pair in near:
+        if len({_texts(facts[row]) for row in pair.rows}) == 1:
+            yield sorted(pair.rows), "nearly the same content as"
 
 
 def _texts(fact: RowFacts) -> tuple[str, ...]:
