@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import caption, done, flags, picture, refused
+from tiny_runs import caption, done, flags, picture, refused, weft
 
 from weft.index import Index
 from weft.index.nonsense import nonsense
@@ -93,8 +93,11 @@ def test_files_are_added_and_removed(run: Path, tmp_path: Path) -> None:
     assert done("index", "add", run, new) == f"0 added, 1 replaced: {run / 'index'}\n"
     best = done("search", run, "--image", new, "--k", 1).splitlines()[1]
     assert best.startswith("1.000  new picture.png")
-    out = done("index", "remove", run, "new picture.png", "row3", "nothing")
-    assert out == f"2 removed, 1 not there: {run / 'index'}\n"
+    out = done("index", "remove", run, "new picture.png", "new picture.png")
+    assert out == f"1 removed: {run / 'index'}\n"
+    said = weft("index", "remove", run, "nothing", "row3", "no'thing")
+    assert (said.code, said.out) == (2, f"1 removed: {run / 'index'}\n")
+    assert said.err == f"weft: {run / 'index'}: holds no entry 'nothing', \"no'thing\"\n"
     assert found(run) == {f"row{n}" for n in range(24)} - {"row3"}
     assert done("index", "verify", run).splitlines() == [
         "23 entries, 23 items",
@@ -123,6 +126,19 @@ def test_a_file_is_in_the_index_once(
         index.add([replace(index.entry("new.png"), id="sent.png", item="sent.png", source="")])
     picture(79).save("sent.png")
     assert "0 added, 1 replaced" in done("index", "add", run, "sent.png")
+
+
+def test_files_that_cannot_be_read_add_nothing(run: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    picture(77).save(good)
+    bad.write_bytes(good.read_bytes()[:60])
+    line = refused("index", "add", run, good, bad)
+    assert line.startswith(f"{bad}: picture is truncated")
+    assert (
+        refused("index", "add", run, tmp_path / "none.png")
+        == f"{tmp_path / 'none.png'}: no such file"
+    )
+    assert found(run) == {f"row{n}" for n in range(24)}
 
 
 def test_rows_are_added_with_their_metadata(run: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.index import build_index
+from weft.index.build import _where
 from weft.index.metadata import Taken, metadata_of, taken_columns
 from weft.index.previews import preview_of
 
@@ -107,3 +108,11 @@ def test_columns_that_are_refused():
     for name in ("tags", "picture"):
         with pytest.raises(WeftError, match=f"column '{name}' holds a "):
             taken_columns(rows(), [name], ())
+
+
+def test_entries_have_the_path_of_a_file_that_is_used_whole(tmp_path: Path) -> None:
+    """Parts of one recording would all be replaced by `weft index add FILE`."""
+    whole = Media.file(tmp_path / "long.wav", "audio")
+    assert _where(whole, "rows.csv:2") == str(tmp_path / "long.wav")
+    for raw in (whole.part(0.0, 2.5), whole.part(2.5, None), Media.encoded(b"", "audio"), "a text"):
+        assert _where(raw, "rows.csv:2") == "rows.csv:2"

@@ -17,7 +17,7 @@ import tyro
 from weft.commands._help import print_doc
 from weft.commands._outputs import check_kept, check_output, files_of
 from weft.commands._parsing import Trusting, parse
-from weft.core.errors import WeftError, unknown_name
+from weft.core.errors import WeftError, brief, unknown_name
 from weft.core.language import say
 from weft.core.text import counted
 
@@ -72,7 +72,8 @@ class RemoveArguments:
     run: Annotated[Path, tyro.conf.Positional]
     """Run directory, or the folder of an index."""
     ids: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Ids of the entries to remove, as `weft search` prints them."""
+    """Ids of the entries to remove, as `weft search` prints them. Unknown ids are an error, after the others are
+    removed."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,12 @@ def _remove(words: list[str]) -> None:
     from weft.runs.indexing import folder_of
 
     with Index.open(folder_of(arguments.run)) as index:
-        removed = index.remove(arguments.ids)
-        print(
-            say(f"{removed} removed, {len(set(arguments.ids)) - removed} not there: {index.folder}")
-        )
+        ids = dict.fromkeys(arguments.ids)
+        unknown = [brief(name) for name in ids if index.entry(name) is None]
+        removed = index.remove(ids)
+        print(say(f"{removed} removed: {index.folder}"))
+        if unknown:
+            raise WeftError(f"{index.folder}: holds no entry {', '.join(unknown)}")
 
 
 def _verify(words: list[str]) -> None:

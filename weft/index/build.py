@@ -131,8 +131,10 @@ def shown_entry(
 
 
 def _where(raw: Any, source: str) -> str:
-    """The path of a picture that is a file; otherwise the source of the row."""
-    return str(raw.path) if isinstance(raw, Media) and raw.path is not None else source
+    """The path of a value that is a whole file; otherwise the source of the row."""
+    if not isinstance(raw, Media) or raw.path is None or (raw.start, raw.end) != (0.0, None):
+        return source
+    return str(raw.path)
 
 
 def storable(text: str) -> str:

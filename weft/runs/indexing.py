@@ -1,9 +1,10 @@
 """Builds the index of a run from rows, and adds rows to it."""
 
 import os
+from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from weft.core.errors import WeftError
@@ -79,22 +80,32 @@ def add_files(run: TrainedModel, index: Index, files: Sequence[Path]) -> Changed
     path, however that is typed, or by its name if the index knows no path. A new file gets its name as its id. Raises
     WeftError for a path that is no file.
     """
-    typed = {os.path.realpath(path): path for path in files}
-    rows = _rows_of_files(run, index.stream, [*typed.values()])
+    files = [*{os.path.realpath(path): path for path in files}.values()]
+    rows = _rows_of_files(run, index.stream, files)
+    known = _known(index, files)
     entries: dict[str, Entry] = {}
-    for place, made in zip(
-        typed, embedded(run.reading(rows), rows, index.stream, device=run.device), strict=True
-    ):
-        paths = {storable(path) for path in (place, str(typed[place]), made.source)}
+    found = embedded(run.reading(rows), rows, index.stream, device=run.device)
+    for path, made in zip(files, found, strict=True):
         named = index.entry(made.id)
-        known = index.entries_from([*paths]) or ([named] if named and not named.source else [])
-        for old in known:
-            found = replace(made, id=old.id, item=old.item, source=old.source)
-            entries[old.id] = replace(found, metadata=old.metadata)
-        if not known:
-            name = _free(typed[place].name, index, entries)
+        same = known[path] or ([named] if named and not named.source else [])
+        for old in same:
+            entries[old.id] = replace(old, vector=made.vector, preview=made.preview)
+        if not same:
+            name = _free(path.name, index, entries)
             entries[name] = replace(made, id=name, item=name)
     return index.add(entries.values())
+
+
+def _known(index: Index, files: Sequence[Path]) -> dict[Path, list[Entry]]:
+    """Maps each file to the entries whose source is its path: as typed, absolute, or without symbolic links."""
+    spelled = {
+        path: {storable(way(path)) for way in (str, os.path.abspath, os.path.realpath)}
+        for path in files
+    }
+    of_source: dict[str, list[Entry]] = defaultdict(list)
+    for entry in index.entries_from([*chain.from_iterable(spelled.values())]):
+        of_source[entry.source].append(entry)
+    return {path: [e for way in ways for e in of_source[way]] for path, ways in spelled.items()}
 
 
 def _free(name: str, index: Index, taken: Container[str]) -> str:
