@@ -286,23 +286,20 @@ def test_what_cannot_be_read_is_met_by_whoever_reads_it(runs: dict[str, Path]) -
 
 
 def test_the_table_is_printed_kept_and_reported(runs: dict[str, Path], tmp_path: Path) -> None:
-    out = done(
-        "evaluate",
-        runs["labels"],
-        "--split",
-        "all",
-        "--missing",
-        "--audit",
-        "False",
-        "--json",
-        tmp_path / "r.json",
-    )
+    """A class that is predicted from two streams has the table unasked; a retrieval only with --missing."""
+    rows = ("--split", "all", "--audit", "False", "--json")
+    out = done("evaluate", runs["labels"], *rows, tmp_path / "r.json")
     assert "image + text" in out
+    assert "none → image" not in done("evaluate", runs["pairs"], *rows, tmp_path / "p.json")
+    assert not (tmp_path / "p-missing.json").exists()
+    assert "none → image" in done(
+        "evaluate", runs["pairs"], *rows, tmp_path / "p.json", "--missing"
+    )
     written = json.loads((tmp_path / "r-missing.json").read_text())
     assert [line["streams"] for line in written["lines"]][1:3] == [["image"], ["image"]]
     for language, title in (("en", "Where streams are missing"), ("zh", "各流缺失时")):
         page = tmp_path / f"{language}.html"
-        done("report", runs["labels"], "--missing", "--out", page, "--language", language)
+        done("report", runs["labels"], "--out", page, "--language", language)
         assert title in page.read_text(encoding="utf-8")
 
 

@@ -63,6 +63,8 @@ def test_numbers_of_tags_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPat
     scores = values.probabilities.numpy()
     m = {name: score.value / 100 for name, score in found.metrics.items()}
     assert m["mean_average_precision"] == pytest.approx(average_precision_score(right, scores))
+    assert m["auroc"] == pytest.approx(roc_auc_score(right, scores))
+    assert found.baselines["tag frequencies"]["auroc"] == pytest.approx(50)
     assert m["micro_f1"] == pytest.approx(f1_score(right, scores >= 0.5, average="micro"))
     assert m["macro_f1"] == pytest.approx(f1_score(right, scores >= 0.5, average="macro"))
     assert m["exact_match"] == pytest.approx(((scores >= 0.5) == right).all(1).mean())
@@ -80,6 +82,9 @@ def test_numbers_of_tags_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPat
     assert "first tag right, label:\n  blue: " in out.getvalue()
     told = found.diagnostics
     assert told.reliability is not None
+    ece = told.reliability.ece
+    said = f"for each tag: {ece.shown} % ({ece.interval})"
+    assert f"expected calibration error of the probabilities, {said}\n" in out.getvalue()
     assert sum(one.count for one in told.reliability.bins) == right.size
     by_label, by_price, by_tag, by_image, by_text = told.slices
     assert [(one.value, one.rows) for one in by_label.slices] == [("blue", 6), ("red", 6)]

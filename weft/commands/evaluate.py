@@ -45,7 +45,8 @@ class Arguments(OwnData, Trusting):
     columns."""
     missing: bool = False
     """If true, also evaluate with every subset of the input streams, while the other streams are absent or filled. This
-    is always done for a run trained with data.modality_dropout."""
+    is always done for a class or a number that is predicted from two to four streams, and for a run trained with
+    data.modality_dropout."""
     noise: float | None = None
     """Signal-to-noise ratio of white noise that is added to every sound, in decibels. It is negative if the noise is
     louder than the sound."""
@@ -177,10 +178,9 @@ def main(words: list[str]) -> None:
     print_result(found.result)
     against = None if other is None else _against(found, other, task, arguments)
     table = None
-    by_itself = runs[0].recipe.data.modality_dropout and found.result.head is not None
-    if arguments.missing or by_itself:
-        from weft.runs.missing import measure_missing
+    from weft.runs.missing import belongs_to, measure_missing
 
+    if arguments.missing or belongs_to(found, task):
         table = measure_missing(found, task)
         print(table.table().text())
     path = arguments.json

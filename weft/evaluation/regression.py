@@ -129,7 +129,9 @@ def _concordance(sums: Floats) -> Floats:
     apart = (sums[..., 1] - sums[..., 2]) / sums[..., 0]
     spread = x_variance + y_variance + apart * apart
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(spread > EPSILON, 2 * covariance / spread, np.nan)
+        found = 2 * covariance / spread
+    # Equal numbers have a covariance of 0; without rounding it could be shown as 2.3e-16.
+    return np.where(spread > EPSILON, found.round(12), np.nan)
 
 
 def _standard(values_N: Floats) -> Floats:

@@ -21,11 +21,27 @@ from weft.inference.member import Member
 from weft.inference.missing_table import ABSENT, MEAN, TOKEN, ZEROS, MissingLine, MissingTable
 from weft.runs.measure import Measurement, task_config, training_rows
 from weft.tasks.base import ReadsRows, Task
+from weft.tasks.classification import ClassificationTaskConfig
+from weft.tasks.regression import RegressionTaskConfig
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.together import Fillings, found_together
 
 MOST = 4
 """Up to this many streams, every subset is measured; beyond, only all, all but one, each alone and none."""
+
+
+def belongs_to(found: Measurement, task: str) -> bool:
+    """Whether the table is part of every result of the task: a class or a number that is predicted from 2 to MOST
+    streams, or a run that was trained with modality dropout.
+    """
+    head, run = found.result.head, found.runs[0]
+    if head is None:
+        return False
+    predicts = isinstance(
+        task_config(run.recipe, task), ClassificationTaskConfig | RegressionTaskConfig
+    )
+    few = 2 <= len(run.model.streams_of(head)) <= MOST
+    return bool(run.recipe.data.modality_dropout) or (predicts and few)
 
 
 def measure_missing(found: Measurement, task: str) -> MissingTable:

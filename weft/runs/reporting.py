@@ -30,7 +30,7 @@ from weft.runs.drawing_progress import animation, strip
 from weft.runs.explaining import explain_predictions
 from weft.runs.mapping import SEARCHED, embedding_map, nearest, target_column
 from weft.runs.measure import METRICS, Measurement, measure, save_result, training_rows
-from weft.runs.missing import measure_missing
+from weft.runs.missing import belongs_to, measure_missing
 from weft.runs.recipe import validation_metrics
 from weft.runs.trained import TrainedModel
 
@@ -75,7 +75,8 @@ def report_of(
     """Writes the report of all tasks of the run's recipe and returns its path.
 
     Results on the recipe's own rows are saved in RUN/metrics, unless `path` is another place. card: include the data
-    card of the measured rows. missing: include each task's results with missing streams.
+    card of the measured rows. missing: include each task's results with missing streams, also where they are
+    no part of every result (`belongs_to`).
     """
     found: list[tuple[str, Measurement]] = []
     of = run.recipe.data
@@ -88,7 +89,7 @@ def report_of(
     for task in run.recipe.tasks:
         one = measure([run], task, data=data, split=split)
         name = one.result.protocol["split"]
-        if missing:
+        if missing or belongs_to(one, task):
             one = replace(one, missing=measure_missing(one, task))
         if data is None and path is None:
             place = run.folder / METRICS / f"{task}-{name}.json"

@@ -7,7 +7,7 @@ from rich.console import Console
 from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.leakage import Leakage
-from weft.inference.diagnostics import Slices, StreamWeight
+from weft.inference.diagnostics import Reliability, Slices, StreamWeight
 from weft.inference.results import TaskResult
 from weft.inference.wording import protocol_words
 
@@ -25,9 +25,20 @@ def print_result(result: TaskResult, console: Console | None = None) -> None:
     _print_leakage(result.leakage, console)
     table = result.table().text(console.width)
     console.print(table, highlight=False, markup=False, soft_wrap=True)
+    _print_calibration(result.diagnostics.reliability, console)
     for one in result.diagnostics.slices:
         _print_slices(one, console)
     _print_weights(result.diagnostics.stream_weights, console)
+
+
+def _print_calibration(found: Reliability | None, console: Console) -> None:
+    """The expected calibration error, and what it refers to."""
+    if found is not None:
+        ece, of = found.ece, found.of
+        interval = f" ({ece.interval})" if ece.interval else ""
+        error = f"{ece.shown} {say(ece.metric.unit)}{interval}"
+        line = say(f"expected calibration error of the probabilities, for {of}: {error}")
+        console.print(line, highlight=False, markup=False)
 
 
 def _print_slices(found: Slices, console: Console) -> None:

@@ -20,7 +20,7 @@ from weft.inference.member import Entry, Member
 from weft.inference.predict import Predictions
 from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks._diagnostics import class_counts, counted, reliability
-from weft.tasks._of_classes import MACRO_F1
+from weft.tasks._of_classes import AUROC, MACRO_F1
 from weft.tasks._of_target import Found, OfTarget
 from weft.tasks.base import WORST, SlicedConfig
 
@@ -29,7 +29,7 @@ MICRO_F1 = Metric("micro_f1", said="micro F1")
 FIRST_TAG = Metric("first_tag", said="first tag right")
 EXACT_MATCH = Metric("exact_match", said="all tags right")
 OF_TAG = Metric(f"tag/{FAMILY}/average_precision")
-METRICS = (MEAN_AVERAGE_PRECISION, MICRO_F1, MACRO_F1, FIRST_TAG, EXACT_MATCH, OF_TAG)
+METRICS = (MEAN_AVERAGE_PRECISION, AUROC, MICRO_F1, MACRO_F1, FIRST_TAG, EXACT_MATCH, OF_TAG)
 SHOWN_TAGS = 100
 """Number of tags whose average precision is given separately, those with the most rows."""
 OTHERS = 3
@@ -37,12 +37,12 @@ OTHERS = 3
 
 @dataclass(frozen=True)
 class TaggingConfig(SlicedConfig):
-    """Tags of rows: average precision, and F1 at the head's threshold.
+    """Tags of rows: average precision, AUROC, and F1 at the head's threshold.
 
-    Mean average precision, that of each tag, micro and macro F1, and the shares of rows whose most
+    Mean average precision, that of each tag, mean AUROC, micro and macro F1, and the shares of rows whose most
     probable tag is one of theirs, and whose tags are all right. Average precision is that of the measured
-    rows in the order of the tag's probability, without interpolation, and needs no threshold; its mean is
-    over the tags that some measured rows have and others lack. F1 and exact match are those of the tags
+    rows in the order of the tag's probability, without interpolation. It and AUROC need no threshold; their means
+    are over the tags that some measured rows have and others lack. F1 and exact match are those of the tags
     from the threshold of the head on. Tags that the training rows do not have count as missed.
 
     Baselines: every row gets the frequencies of the tags among the measured rows as its probabilities;
@@ -165,16 +165,12 @@ class _Right:
         ]
 
     def of_each(self, tags: TagValues, bootstrap: Bootstrap) -> list[Score]:
-        """Average precision, mean and of each tag."""
-        found = one_against_rest(
-            "average_precision",
-            tags.probabilities.numpy(),
-            self.flags.numpy(),
-            self.groups.numpy(),
-            bootstrap,
-            separate=SHOWN_TAGS,
-        )
-        mean = [] if found.mean is None else [MEAN_AVERAGE_PRECISION.score(found.mean.estimate())]
+        """Mean average precision and AUROC, and average precision of each tag."""
+        flags_NV, groups_N = self.flags.numpy(), self.groups.numpy()
+        given = tags.probabilities.numpy(), flags_NV, groups_N, bootstrap
+        found = one_against_rest("average_precision", *given, separate=SHOWN_TAGS)
+        means = ((MEAN_AVERAGE_PRECISION, found), (AUROC, one_against_rest("auroc", *given)))
+        mean = [m.score(of.mean.estimate()) for m, of in means if of.mean is not None]
         each = [
             OF_TAG.member(tags.classes[place]).score(one.estimate())
             for place, one in sorted(zip(found.places, found.each, strict=True), key=lambda p: p[0])
