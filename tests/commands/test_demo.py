@@ -46,6 +46,8 @@ def test_it_ends_with_a_table_and_the_report(finished: tuple[Path, Path, str]) -
     assert "text_zh_to_image/recall@1" in said
     assert "macro_f1" in said
     assert "CIDEr-D" in said
+    for stream in ("text", "text_zh"):
+        assert f"cut-off for '{stream}': 12 rows of the validation split can be used" in said
     page = (moved / "report.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert "data:image/" in page
@@ -86,6 +88,8 @@ def test_what_it_tells_to_try_works_where_it_was_moved_to(
         assert len(done("search", moved / name, "--text", words).splitlines()) == 6
         assert "leakage" in done("evaluate", moved / name)
     assert f"weft explain {first / 'scenes_questions'}" in said
+    served = re.findall("weft serve (.+)", said)[0].split()
+    assert served == [str(first / name) for name in _demo_plan.STAGES]
     for name in ("scenes_zh", "scenes_questions"):
         page = moved / name / "report.html"
         assert done("report", moved / name, "--card", "False").strip() == str(page)

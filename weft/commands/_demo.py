@@ -10,6 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from weft.commands._demo_plan import PRETRAINING, Plan, Wanted, plan
+from weft.commands.index import finish_built
 from weft.core.config import save
 from weft.core.errors import WeftError
 from weft.core.files import write_bytes
@@ -100,8 +101,8 @@ def _run(wanted: Wanted, began: float) -> None:
     runs = {name: load(folder) for name, folder in folders.items()}
     found = _measure_all(runs)
     for name in (PRETRAINING, "scenes_zh"):
-        rows = found[name][1].dataset
-        index_rows(runs[name], rows).close()
+        with index_rows(runs[name], found[name][1].dataset) as index:
+            finish_built(runs[name], index)
     for _, one in found.values():
         print_result(one.result)
     page = report(
@@ -119,6 +120,7 @@ def _run(wanted: Wanted, began: float) -> None:
     print(say(f'try: weft search {folders[PRETRAINING]} --text "{text}"'))
     print(f'     weft search {folders["scenes_zh"]} --text "{chinese}"')
     print(f"     weft explain {folders['scenes_questions']}")
+    print(f"     weft serve {' '.join(map(str, folders.values()))}")
     print(say(f"report: {page}"))
 
 

@@ -23,6 +23,7 @@ from weft.core.text import counted
 
 if TYPE_CHECKING:
     from weft.index import Index, Kind
+    from weft.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ def main(words: list[str]) -> None:
 def _build(words: list[str]) -> None:
     arguments = parse(BuildArguments, words, "weft index build")
     from weft.index.database import FILE
-    from weft.runs.cutoffs import calibrate
     from weft.runs.indexing import index_rows
     from weft.runs.own_columns import on_new_files
     from weft.runs.parts import open_split
@@ -121,16 +121,17 @@ def _build(words: list[str]) -> None:
         metadata=arguments.metadata or None,
         errors=recipe.data.errors,
     ) as index:
-        print(said_of(index))
-        if arguments.cutoff:
-            for line in calibrate(run, index):
-                print(line)
+        finish_built(run, index, cutoff=arguments.cutoff)
 
 
-def said_of(index: "Index") -> str:
-    """A sentence about the index: its entries and its folder."""
+def finish_built(run: "Run", index: "Index", *, cutoff: bool = True) -> None:
+    """Prints a sentence about a new index. cutoff: whether to calibrate its cut-offs and print a line on each."""
+    from weft.runs.cutoffs import calibrate
+
     entries = counted(len(index), "entry", "entries")
-    return say(f"{entries} of stream '{index.stream}' indexed ({index.kind}): {index.folder}")
+    print(say(f"{entries} of stream '{index.stream}' indexed ({index.kind}): {index.folder}"))
+    for line in calibrate(run, index) if cutoff else ():
+        print(line)
 
 
 def _add(words: list[str]) -> None:

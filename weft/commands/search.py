@@ -12,7 +12,7 @@ from weft.commands._outputs import check_output, files_of
 from weft.commands._own_input import OwnInput, options
 from weft.commands._parsing import Trusting, parse
 from weft.commands._where import parsed_where
-from weft.commands.index import said_of
+from weft.commands.index import finish_built
 from weft.core.errors import WeftError
 from weft.core.language import say
 
@@ -66,7 +66,7 @@ def main(words: list[str]) -> None:
                 f"{folder}: holds no index; build one with: weft index build {arguments.run}"
             )
         with index_rows(run, open_split(run.recipe, run.recipe.data.test), folder) as made:
-            print(said_of(made))
+            finish_built(run, made)
     page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
     with open_index(run, folder) as index:
         where = parsed_where(arguments.where, index.columns())

@@ -152,7 +152,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
             flush=True,
         )
     elif arguments.data is not None and run.streams:
-        from weft.runs.cutoffs import calibrate
+        from weft.commands.index import finish_built
         from weft.runs.indexing import index_rows
         from weft.runs.own_columns import on_new_files
         from weft.runs.parts import open_split
@@ -160,8 +160,7 @@ def _served(arguments: Arguments, name: str, folder: Path) -> "Served":
         recipe = on_new_files(run.recipe, arguments.data)
         rows = open_split(recipe, None)
         with index_rows(run, rows, place, errors=recipe.data.errors) as made:
-            for line in calibrate(run, made):
-                print(line)
+            finish_built(run, made)
         there = True
     index = open_index(run, place) if there or arguments.index else None
     if index is None and run.streams:
