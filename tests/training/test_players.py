@@ -190,21 +190,27 @@ def test_a_player_is_fixed_after_its_last_turn(tmp_path: Path) -> None:
 
 
 def test_weights_of_an_unfinished_player_are_not_the_best(tmp_path: Path) -> None:
-    """Neither are they, nor does patience end while it trains."""
-    players = {
-        "critic": pair.PLAYERS["critic"].replace(until=0.5),
-        "generator": pair.PLAYERS["generator"].replace(every=1),
-    }
-    run = pair.RUN.replace(evaluate_every=1, patience=2)
+    """Nor does patience count their evaluations."""
     scores = {1: 0.9, 2: 0.8, 3: 0.3, 4: 0.5, 5: 0.4, 6: 0.45}
-    result = fit(
-        build_players(pair.step_of(), players, pair.OPTIM, run),
-        pair.batches,
-        run,
-        tmp_path,
-        lambda step: {"recall": Metric("recall").score(Estimate.alone(scores[step]))},
-    )
-    assert (result.steps, result.best_step) == (6, 4)
+
+    def train(patience: int, **critic: float) -> tuple[int, int]:
+        players = {
+            "critic": pair.PLAYERS["critic"].replace(**critic),
+            "generator": pair.PLAYERS["generator"].replace(every=1),
+        }
+        run = pair.RUN.replace(evaluate_every=1, patience=patience)
+        result = fit(
+            build_players(pair.step_of(), players, pair.OPTIM, run),
+            pair.batches,
+            run,
+            tmp_path / f"{critic}",
+            lambda step: {"recall": Metric("recall").score(Estimate.alone(scores[step]))},
+        )
+        return result.steps, result.best_step
+
+    assert train(2, until=0.5) == (6, 4)
+    assert train(2, until=0.9, every=4) == (6, 4)  # its last turn is at step 4, of five
+    assert train(5, until=0.99) == (6, 1)  # until the end of the run
 
 
 def test_a_player_without_a_turn_is_refused() -> None:

@@ -235,7 +235,7 @@ def _evaluate(
         if monitor not in metrics:
             raise unknown_name("validation metric to monitor", monitor, metrics)
         value = metrics[monitor]
-        if not any(player.stops_after(state.step) for player in players):
+        if not any(player.unfinished for player in players):
             better = state.best is None or found[monitor].metric.better_than(value, state.best)
             if math.isfinite(value) and better:
                 state = replace(state, best=value, best_step=state.step, stale=0, metrics=metrics)

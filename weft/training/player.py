@@ -30,7 +30,8 @@ class NonFiniteError(WeftError):
 @dataclass(frozen=True)
 class TurnSettings:
     """objectives: those that the player minimises; None: all of the step. every: number of steps of the run from one
-    turn to the next. last: the last step with a turn; None: of the run. find_unused: see `distributed.wrap`."""
+    turn to the next. last: the last step with a turn, before the
+    last one of the run; None: of the run. find_unused: see `distributed.wrap`."""
 
     objectives: tuple[str, ...] | None = None
     every: int = 1
@@ -101,13 +102,19 @@ class Player:
         every, last = self.settings.every, self.settings.last
         return step % every == 0 and (last is None or step <= last)
 
-    def stops_after(self, step: int) -> bool:
-        """Whether the player has its last turn before the end of the run, and after that step."""
-        return self.settings.last is not None and step < self.settings.last
+    @property
+    def fixed(self) -> bool:
+        """Whether the player had its last turn before the end of the run."""
+        return self.turns >= self.settings.most
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the player still trains, and will be fixed before the end of the run."""
+        return self.settings.last is not None and not self.fixed
 
     def settle(self) -> None:
         """Call it after `step.train()`: puts the player's own modules in eval mode if it had its last turn."""
-        if self.turns >= self.settings.most:
+        if self.fixed:
             for module in self._modules:
                 module.eval()
 
@@ -130,7 +137,7 @@ class Player:
         self.turns += 1
         if self.ema is not None:
             self.ema.update()
-            if self.turns >= self.settings.most:
+            if self.fixed:
                 self.ema.adopt()
         self.settle()
         averaged["lr"] = torch.tensor(self.optimizer.param_groups[0]["lr"])

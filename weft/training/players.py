@@ -106,7 +106,7 @@ def _player(
             config.every,
             run.precision,
             run.find_unused,
-            last if config.until < 1 else None,
+            last if last < run.steps else None,
         ),
     )
 
