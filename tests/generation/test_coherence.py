@@ -104,6 +104,7 @@ def test_texts_have_the_class_of_the_training_rows_that_have_just_one(
         row("A Star", "star"),
         row(Alternatives(["a star", "stars"]), "star"),
         row("a ring", "ring"),
+        row("", "ring"),
     ]
     monkeypatch.setattr(coherence, "training_rows", lambda _: Rows([*ambiguous, *clear]))
     known = classes_of_texts(run, "text", judge)

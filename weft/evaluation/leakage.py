@@ -159,8 +159,8 @@ def audit_datasets(
     """Reads every row of both once, with `workers` processes (None: one for each core), and audits them.
 
     streams: columns that the model reads as text. They and the columns of free text are compared as texts; labels and
-    names, which many rows share, are not. kept: a folder that stores the facts about training rows for later runs. Rows that have changed since are read
-    again.
+    names, which many rows share, are not. kept: a folder that stores the facts about training rows for later runs. Rows
+    that have changed since are read again.
     """
     engine = Processes(cores(workers))
     known, measured = (

@@ -114,7 +114,8 @@ class _Graph:
         node.input[0] = self.rounded[source]
         scale = self._constant(f"{name}/weight/scale", layer.scales)
         weight = self._constant(f"{name}/weight/int8", layer.rounded())
-        # Zeros, which are the default. ONNX Runtime needs them written down to convert weights for processors without VNNI.
+        # Zeros, which are the default. ONNX Runtime converts weights for processors without VNNI only if they are
+        # written down.
         zeros = self._constant(f"{name}/weight/zero", np.zeros(layer.scales.shape, np.int8))
         inputs = [weight, scale, zeros]
         before.append(

@@ -49,8 +49,10 @@ class SoundParts:
         return (1, tokens) if 0 < tokens <= field.values.shape[1] else None
 
     def weighed(self, field: Field, weights: Tensor) -> Display:
-        """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it. Cells are named by
-        their seconds in the window that is read, and by their frequencies."""
+        """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it.
+
+        Cells are named by their seconds in the window that is read, and by their frequencies.
+        """
         values_TM = field.values[0].cpu()
         frames, (rows, columns) = len(values_TM), weights.shape
         kept = frames if field.mask is None else int(field.mask[0].sum())

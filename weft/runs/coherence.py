@@ -178,8 +178,8 @@ def classes_of_texts(run: TrainedModel, stream: str, judge: TrainedModel) -> dic
         with suppress(DataError):  # the evaluation names unreadable rows
             items = rows[row].items
             texts, value = items.get(stream), items.get(column)
-            if not is_missing(value):
-                for text in texts if isinstance(texts, Alternatives) else (texts,):
+            for text in texts if isinstance(texts, Alternatives) else (texts,):
+                if not is_missing(text) and not is_missing(value):
                     values[_folded(str(text))].add(str(value))
     found = {text: one.pop() for text, one in values.items() if len(one) == 1}
     if not found:

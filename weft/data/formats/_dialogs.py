@@ -84,7 +84,8 @@ def turns_of(
 
     Only the last turn may lack the answer. If a dialog is one row and cannot be read, the whole dialog goes to
     `on_error`. If each turn is a row, they are ordered by the column of the round, or else as in the file, and only
-    the bad turn goes to `on_error`: later ones keep their number, and their history lacks it. kept: columns that also keep their own name.
+    the bad turn goes to `on_error`: later ones keep their number, and their history lacks it. kept: columns that also
+    keep their own name.
     """
     table = [(source, columns.row(row, kept)) for source, row in rows]
     if columns.whole:
