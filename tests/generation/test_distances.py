@@ -55,6 +55,19 @@ def test_kid_is_the_sum_over_pairs() -> None:
     assert drawn.kid(REAL, DRAWN) == pytest.approx(expected, rel=1e-10)
 
 
+def test_rows_of_kid_have_its_mean_and_its_spread() -> None:
+    """The error by the rows is the spread over many pairs of samples; the pairs' own deviations have half of it."""
+    rows = drawn.kid_rows(REAL[:45], DRAWN)
+    assert rows.mean() == pytest.approx(drawn.kid(REAL[:45], DRAWN), rel=1e-10)
+    random = np.random.default_rng(2)
+    found, errors = [], []
+    for _ in range(200):
+        one, other = random.normal(size=(80, 3)), random.normal(0.8, 1.2, size=(80, 3))
+        found.append(drawn.kid(one, other))
+        errors.append(drawn.kid_rows(one, other).std(ddof=1) / np.sqrt(80))
+    assert np.mean(errors) == pytest.approx(np.std(found), rel=0.2)
+
+
 def test_fid_is_that_of_torchmetrics_and_of_a_matrix_root() -> None:
     image = pytest.importorskip("torchmetrics.image.fid")
     metric = image.FrechetInceptionDistance(Features(), input_img_size=(6,), normalize=False)
@@ -85,10 +98,11 @@ def test_precision_and_recall_are_those_of_loops(k: int) -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = drawn.precision_recall(REAL, DRAWN), drawn.nearest(REAL, DRAWN)
+    whole = drawn.precision_recall(REAL, DRAWN), drawn.nearest(REAL, DRAWN), drawn.kid(REAL, DRAWN)
     monkeypatch.setattr(drawn, "CHUNK", 7)
-    parts = drawn.precision_recall(REAL, DRAWN), drawn.nearest(REAL, DRAWN)
+    parts = drawn.precision_recall(REAL, DRAWN), drawn.nearest(REAL, DRAWN), drawn.kid(REAL, DRAWN)
     assert parts[0] == whole[0]
+    assert parts[2] == pytest.approx(whole[2], rel=1e-12)
     assert np.array_equal(parts[1][0], whole[1][0])
 
 

@@ -19,8 +19,10 @@ from weft.heads.pictures import PictureValues
 from weft.inference.results import Drawn, TaskResult
 from weft.inference.wording import ORIGINAL, REAL
 from weft.modalities.image import Image
+from weft.runs.budget import Budget
+from weft.runs.compare import contest
 from weft.runs.judged import OF_ANOTHER, judged
-from weft.runs.measure import Measurement
+from weft.runs.measure import Measurement, measure
 from weft.runs.parts import open_split
 from weft.runs.run import load
 from weft.runs.train import train
@@ -140,6 +142,42 @@ def test_a_judge_says_what_it_sees_in_what_is_drawn(runs: Path, tmp_path: Path) 
         assert "judge/accuracy" in found["baselines"][baseline]
     refused_ = refused("evaluate", runs / "judge", "--judge", runs / "judge")
     assert "generates nothing" in refused_
+
+
+def test_generators_are_compared_row_by_row(runs: Path, tmp_path: Path) -> None:
+    """A flow and a GAN: by KID, and by what a judge sees."""
+    gan, out = tmp_path / "gan", tmp_path / "found.json"
+    train(tiny.gan(runs / "easy_vqa"), gan)
+    words = ("--task", "generation", "--judge", runs / "judge", "--json", out)
+    done("evaluate", runs / "flow", "--against", gan, *words)
+    found = json.loads(out.read_text())
+    differences = found["against"]["differences"]
+    assert {"KID", "judge/accuracy"} <= differences.keys()
+    done("evaluate", gan, *words)
+    other = json.loads(out.read_text())["metrics"]
+    for name, one in differences.items():
+        assert one["value"]["value"] == pytest.approx(found["metrics"][name]["value"])
+        assert one["other"]["value"] == pytest.approx(other[name]["value"])
+        assert one["difference"]["low"] <= one["difference"]["high"]
+
+
+def test_recipes_that_generate_are_compared(runs: Path, tmp_path: Path) -> None:
+    data, judge = runs / "easy_vqa", load(runs / "judge")
+    entries = {"flow": [tiny.flow(data)], "gan": [tiny.gan(data)]}
+    budget = Budget(steps=2)
+    found = contest(entries, tmp_path, budget=budget)
+    assert found.metric.name == "KID"
+    for one in found.contestants:
+        measured = measure([load(one.runs[0])], "generation").result
+        assert one.estimate.value == pytest.approx(measured.metrics["KID"].value)
+    values = [one.estimate.value for one in found.contestants]
+    assert values == sorted(values)  # lower is better
+    found = contest(
+        entries, tmp_path, budget=budget, metric="generation/judge/accuracy", judges=[judge]
+    )
+    assert found.metric.name == "judge/accuracy"
+    assert OF_ANOTHER in found.contestants[0].baselines
+    assert set(found.against_best) == {found.contestants[1].name}
 
 
 def test_a_perfect_generator_reaches_the_line_of_real_ones(

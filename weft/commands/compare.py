@@ -50,6 +50,9 @@ class Arguments:
     """Metric to compare, as TASK/METRIC. Default: the first metric of the first task."""
     split: str | None = None
     """Split to evaluate on. Default: the test split of the recipes."""
+    judge: tuple[Path, ...] = ()
+    """Judge runs that were trained on real data, for recipes that generate. --metric TASK/JUDGE/METRIC compares what the
+    judge JUDGE, the name of its folder, finds in the generated values."""
     out: Path = Path("runs/compare")
     """Folder for the runs, comparison.json and report.html. Finished runs in this folder are used again."""
 
@@ -62,6 +65,7 @@ def main(words: list[str]) -> None:
     from weft.report.comparison import render
     from weft.runs.budget import Budget
     from weft.runs.compare import contest
+    from weft.runs.run import load
 
     entries = dict(_entry(word, arguments.data) for word in arguments.recipes)
     if len(entries) < len(arguments.recipes):
@@ -73,6 +77,7 @@ def main(words: list[str]) -> None:
         seeds=arguments.seeds,
         metric=arguments.metric,
         split=arguments.split,
+        judges=[load(folder) for folder in arguments.judge],
     )
     page = _report(found, arguments)
     _print(found, page)

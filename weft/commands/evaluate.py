@@ -108,14 +108,19 @@ def _check_comparable(
 
 
 def _against(
-    found: "Measurement", other: "TrainedModel", task: str, arguments: Arguments
+    found: "Measurement",
+    other: "TrainedModel",
+    task: str,
+    judges: "Sequence[TrainedModel]",
+    arguments: Arguments,
 ) -> "Against":
-    """Measures the other run on the same split, and prints its differences from the first run."""
+    """Measures the other run on the same split, with the same judges, and prints its differences from the first run."""
     from weft.runs.against import held_against
 
     split = arguments.split or found.runs[0].recipe.data.test
-    result = _measured([other], task, replace(arguments, split=split)).result
-    against = held_against(found.result, result, str(arguments.against))
+    measured = _measured([other], task, replace(arguments, split=split))
+    measured = _judged(measured, _seeing(judges, measured), samples=0)
+    against = held_against(found.result, measured.result, str(arguments.against))
     print(against.table().text())
     return against
 
@@ -176,7 +181,7 @@ def main(words: list[str]) -> None:
     found = _measured(runs, task, arguments)
     found = _judged(found, judges, arguments.joint)
     print_result(found.result)
-    against = None if other is None else _against(found, other, task, arguments)
+    against = None if other is None else _against(found, other, task, judges, arguments)
     table = None
     from weft.runs.missing import belongs_to, measure_missing
 

@@ -4,7 +4,6 @@ All functions take features (N, D) of any encoder as float64 arrays. Report the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,33 +25,36 @@ def kid(real_ND: Floats, drawn_MD: Floats) -> float:
     Binkowski et al. 2018, arXiv:1801.01401, equation 4 and section 4. For two samples of the same distribution it
     scatters around 0 and is often negative. Needs two rows of each.
     """
-    return _mmd(*_sums(real_ND, drawn_MD))
+    n, m = len(real_ND), len(drawn_MD)
+    of_real, of_drawn = _similar_within(real_ND).sum(), _similar_within(drawn_MD).sum()
+    between = _similar(real_ND, drawn_MD).sum()
+    return float(of_real / (n * (n - 1)) + of_drawn / (m * (m - 1)) - 2 * between / (n * m))
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """within: sums over pairs of different rows in one set; between: over pairs across the sets. counts: rows of each
-    set."""
+def kid_rows(real_ND: Floats, drawn_ND: Floats) -> Floats:
+    """(N,) values of pairs of a real and a generated row, whose mean is `kid` and whose spread is that of `kid`.
 
-    real: float
-    drawn: float
-    between: float
-
-
-def _sums(real_ND: Floats, drawn_MD: Floats) -> tuple[_Sums, int, int]:
-    def off_diagonal(kernel: Floats) -> float:
-        return float(kernel.sum() - np.trace(kernel))
-
-    sums = _Sums(
-        off_diagonal(_kernel(real_ND, real_ND)),
-        off_diagonal(_kernel(drawn_MD, drawn_MD)),
-        float(_kernel(real_ND, drawn_MD).sum()),
-    )
-    return sums, len(real_ND), len(drawn_MD)
+    The first-order terms of this U-statistic (Hoeffding 1948, doi:10.1214/aoms/1177730196, section 6): KID plus twice
+    each pair's deviation from it. Generators that were measured on the same rows can thus be compared in pairs.
+    """
+    n = len(real_ND)
+    within_N = _similar_within(real_ND) + _similar_within(drawn_ND)
+    between_N = _similar(real_ND, drawn_ND) + _similar(drawn_ND, real_ND)
+    own_N = within_N / (n - 1) - between_N / n
+    rows_N: Floats = 2 * own_N - own_N.mean()
+    return rows_N
 
 
-def _mmd(sums: _Sums, n: int, m: int) -> float:
-    return sums.real / (n * (n - 1)) + sums.drawn / (m * (m - 1)) - 2 * sums.between / (n * m)
+def _similar(one_ND: Floats, other_MD: Floats) -> Floats:
+    """(N,) sum of the kernel of each row and all other_MD."""
+    parts = [one_ND[start : start + CHUNK] for start in range(0, len(one_ND), CHUNK)]
+    return np.concatenate([_kernel(part, other_MD).sum(1) for part in parts])
+
+
+def _similar_within(rows_ND: Floats) -> Floats:
+    """(N,) sum of the kernel of each row and the other rows of its set."""
+    own_N: Floats = (np.square(rows_ND).mean(1) + 1) ** 3
+    return _similar(rows_ND, rows_ND) - own_N
 
 
 def _kernel(one: Floats, other: Floats) -> Floats:

@@ -159,6 +159,7 @@ class TaskResult:
         baselines: Mapping[str, Mapping[str, float]] | None = None,
         leakage: Leakage | None = None,
         diagnostics: Diagnostics | None = None,
+        values: Mapping[str, Values] | None = None,
     ) -> "TaskResult":
         """The result with additional entries. New protocol and baselines are inserted before the present ones, new
         metrics after them.
@@ -170,6 +171,7 @@ class TaskResult:
             baselines={**(baselines or {}), **self.baselines},
             leakage=leakage or self.leakage,
             diagnostics=diagnostics or self.diagnostics,
+            values={**self.values, **(values or {})},
         )
 
     def __repr__(self) -> str:

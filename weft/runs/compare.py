@@ -18,11 +18,13 @@ from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult, Values
 from weft.runs.budget import Budget
+from weft.runs.judged import judged
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE, load_recipe
 from weft.runs.recipe import Recipe
 from weft.runs.run import load
 from weft.runs.train import resume, train
+from weft.runs.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,13 @@ def contest(
     seeds: Sequence[int] = (0,),
     metric: str | None = None,
     split: str | None = None,
+    judges: Sequence[TrainedModel] = (),
 ) -> Contest:
     """Trains every recipe with every seed into `folder`, and compares them on the same rows.
 
     entries: name -> its recipe, or several, of which the last is measured. A run starts from the pretraining with the
     same seed. metric: task/metric; by default the first task's first metric that is a mean over rows. split: by
-    default the recipes' test split. Existing runs in `folder` with the same recipe are reused or continued. Raises
+    default the recipes' test split. judges: of generated values; their metrics are called task/judge/metric. Existing runs in `folder` with the same recipe are reused or continued. Raises
     WeftError if the recipes do not share the task, or the rows of their splits differ.
     """
     if len(entries) < 2 or not seeds:
@@ -101,7 +104,7 @@ def contest(
         for seed in seeds:
             run, took = _in_turn(entry, recipes, steps, seed, folder)
             seconds.append(took)
-            results.append(measure([load(run)], task, split=split).result)
+            results.append(_measured(run, task, split, judges))
             runs.append(run)
         means = (key for key, found in results[0].values.items() if found.of is None)
         name = name or next(means, None)
@@ -122,6 +125,15 @@ def contest(
         contestants=contestants,
         against_best={contestants[n].name: one for n, one in compared.items()},
     )
+
+
+def _measured(
+    run: Path, task: str, split: str | None, judges: Sequence[TrainedModel]
+) -> TaskResult:
+    found = measure([load(run)], task, split=split)
+    for judge in judges:
+        found = judged(found, judge, judge.folder.name)
+    return found.result
 
 
 def row_values(result: TaskResult, metric: str) -> Values:

@@ -23,7 +23,7 @@ OF_ANOTHER = "generated for another row"
 
 
 def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
-    """Adds the metrics of the judge's first task on the generated values, named `name`/METRIC.
+    """Adds the metrics of the judge's first task on the generated values, named `name`/METRIC, also row by row.
 
     Baselines are the judge's metrics on:
     - real values of the same rows, as the run reads and shows them; a perfect generator of that size would reach
@@ -75,6 +75,7 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     result = found.result.extended(
         protocol={f"judge {name}": str(judge.folder)},
         metrics=metrics,
+        values={f"{name}/{key}": values for key, values in results[""].values.items()},
         baselines={**found.result.baselines, **baselines},
     )
     return replace(found, result=result)

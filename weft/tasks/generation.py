@@ -26,7 +26,7 @@ from weft.evaluation.metric import THOUSANDTHS, Metric, Score, by_name
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.inference.member import Entry, Member, only, seeing
 from weft.inference.predict import Predictions, predict
-from weft.inference.results import Drawing, Drawn, TaskResult
+from weft.inference.results import Drawing, Drawn, TaskResult, Values
 from weft.inference.rows import Selection
 from weft.inference.true_values import true_values
 from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
@@ -102,7 +102,7 @@ class GenerationTask:
     whether training rows are repeated.
 
     Each row is generated once, from noise that is a function of the row. Models are not averaged: one model
-    generates.
+    generates. Where every row has a real value, KID is also given row by row, so that two runs can be compared in pairs.
     """
 
     name = "generation"
@@ -151,6 +151,7 @@ class GenerationTask:
             metrics=by_name(scores),
             baselines=self._baselines(real) if scores else {},
             leakage=leakage,
+            values=self._by_rows(real, drawn_ND, found.groups) if scores else {},
             drawn=Drawn(config.head, output.stream, found.rows, values),
             drawings=self._drawings(member, output, found, shown, real, drawn_ND, training),
         )
@@ -197,6 +198,15 @@ class GenerationTask:
                 CLOSE.score(Estimate.alone(float((of_drawn < np.median(of_real_N)).mean())))
             )
         return scores
+
+    def _by_rows(
+        self, real: RowFeatures, drawn_ND: distances.Floats, groups_N: torch.Tensor
+    ) -> dict[str, Values]:
+        """KID row by row; nothing if some rows have no real value."""
+        if len(real) != len(drawn_ND):
+            return {}
+        rows_N = distances.kid_rows(*_scaled(real.features, drawn_ND))
+        return {KID.name: Values(torch.from_numpy(KID.scale * rows_N), groups_N)}
 
     def _baselines(self, real: RowFeatures) -> dict[str, dict[str, float]]:
         order = np.random.default_rng(self.config.seed).permutation(len(real))
