@@ -5,12 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_media import RATE, sound_file, tone
 from tiny_speech import speech_run
 
 from weft.commands.evaluate import main as evaluate
 from weft.commands.transcribe import main
 from weft.core.errors import WeftError
+from weft.core.media import Media
 from weft.evaluation.false_words import words_a_minute
+from weft.modalities.audio import Audio
+from weft.modalities.audio_decoding import read_sound
+from weft.modalities.pauses import pauses
+from weft.runs import transcribing
+from weft.runs.run import load
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +72,63 @@ def test_of_each_word_its_times_and_the_weights_of_the_streams(
     assert {one.split()[3] for one in words} == {"100"}  # the only stream has all of the weight
 
 
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """A sound of 5 s with pauses at 1.8 and 3.4 s."""
+    samples = tone(5.0)
+    for begin in (1.7, 3.3):
+        samples[round(begin * RATE) : round((begin + 0.2) * RATE)] = 0
+    path = tmp_path / "long.wav"
+    path.write_bytes(sound_file(samples))
+    return path
+
+
+def test_a_long_recording_is_read_in_parts(
+    run: Path, long: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words of each part are those of a file of its own, and their times are those of the whole."""
+    samples = read_sound(Media.file(long), RATE)
+    for n, (start, end) in enumerate(((0, 1.8), (1.8, 3.4), (3.4, 5))):
+        part = samples[round(start * RATE) : round(end * RATE)]
+        (tmp_path / f"{n}.wav").write_bytes(sound_file(part))
+    main([str(run / "run"), *(str(tmp_path / f"{n}.wav") for n in range(3))])
+    alone = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()]
+    main([str(run / "run"), str(long), "--window", "2", "--words"])
+    line, _, *words = capsys.readouterr().out.splitlines()
+    assert line == f"{long}\t{' '.join(text for text in alone if text)}"
+    times = [float(time) for one in words for time in one.split()[1:3]]
+    assert times == sorted(times)
+    assert times[-1] > 3.4
+
+
+def test_parts_are_as_short_as_the_window_of_a_stream(
+    run: Path, long: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+    monkeypatch.setattr(Audio, "window", 2.0)
+    monkeypatch.setattr(
+        transcribing, "pauses", lambda whole, longest: found.append(longest) or pauses(whole, 2.0)
+    )
+    (one,) = transcribing.transcribe(load(run / "run"), "transcript", [long], 30.0)
+    assert found == [2.0]
+    assert one.seconds == pytest.approx(5.0)
+
+
+def test_a_part_that_cannot_be_read_is_named(
+    run: Path, long: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = read_sound(Media.file(long), RATE).astype(np.float32)
+    samples[2 * RATE] = np.nan
+    path = tmp_path / "hole.wav"
+    path.write_bytes(sound_file(samples, subtype="FLOAT"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transcribing, "pauses", lambda *_: [1.8, 3.4])
+        (one,) = transcribing.transcribe(load(run / "run"), "transcript", [path], 2.0)
+    assert "hole.wav (1.8–3.4 s): " in caplog.text
+    assert "not finite" in caplog.text
+    assert one.file == path
+
+
 def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(run / "run"), "--silence", "0.1"])
     lines = capsys.readouterr().out.splitlines()
@@ -82,6 +146,7 @@ def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFi
         ([], "weft transcribe needs one file or more"),
         (["--silence", "-1"], "--silence is -1, expected 0 to 600 minutes"),
         (["--silence", "601"], "--silence is 601, expected 0 to 600 minutes"),
+        (["--window", "0", "a.wav"], "--window is 0, expected 1 seconds or more"),
         (["{}/empty"], "empty: holds no audio and no video file"),
         (["{}/none.wav"], "^[^:]*/none.wav: no such file or folder$"),
     ],

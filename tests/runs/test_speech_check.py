@@ -14,6 +14,7 @@ from weft.data.targets.transcript import TranscriptConfig
 from weft.data.targets.word_times import WordTimesConfig
 from weft.decoders.ctc import CTCDecoderConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
+from weft.fusion.in_time import InTimeConfig
 from weft.heads.head import HeadConfig
 from weft.heads.transcripts import TranscriptOutput
 from weft.modalities.audio import AudioConfig
@@ -133,3 +134,26 @@ def test_missing_times_of_words_are_told(tmp_path: Path) -> None:
     times = {**plain.data.targets, "times": WordTimesConfig("spoken")}
     train(plain.replace(data=plain.data.replace(targets=times)), tmp_path / "run")
     assert found(tmp_path / "run")["'spoken' is missing, so that"][:2] == (1, 1)
+
+
+def test_streams_that_read_different_lengths_are_told(tmp_path: Path) -> None:
+    """Of the sound of 2 s one stream reads all, the other a second: its tokens are those of another time."""
+    rows = [(tone(length), RATE, "ab", "train") for length in (0.5, 2.0)]
+    folder = written(tmp_path / "data", [*rows, (GOOD, RATE, "ab", "validation")])
+    lines = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    (folder / "rows.jsonl").write_text(
+        "".join(json.dumps({**line, "near": line["audio"]}) + "\n" for line in lines)
+    )
+    one = recipe(folder)
+    streams = {**one.data.streams, "near": one.data.streams["audio"].replace(seconds=1.0)}
+    source = one.data.source.replace(columns={"near": "audio"})
+    encoder, width = StackedFramesConfig(MELS, STACK), MELS * STACK
+    head = HeadConfig(CTCDecoderConfig(width, 20), TranscriptOutput())
+    model = ModelConfig(
+        encoders=dict.fromkeys(streams, encoder),
+        fusion=InTimeConfig(dict.fromkeys(streams, width), width),
+        heads={"transcript": head},
+    )
+    data = one.data.replace(streams=streams, source=source)
+    train(one.replace(data=data, model=model), tmp_path / "run")
+    assert found(tmp_path / "run")["near: recording is longer than"] == (1, 2, "rows.jsonl:2")

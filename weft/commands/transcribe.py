@@ -3,6 +3,7 @@
 weft transcribe RUN FILE [FILE ...]
 """
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +19,14 @@ from weft.core.naming import plain
 
 if TYPE_CHECKING:
     from weft.core.kinds import Kind
-    from weft.core.media import Media
     from weft.core.tables import TextTable
-    from weft.heads.output import Values
-    from weft.inference.predict import Predictions
     from weft.runs.run import Run
+    from weft.runs.transcribing import Word
 
 MOST_MINUTES = 600
 """Largest --silence in minutes. The silence and the noise are held in memory."""
+LEAST_WINDOW = 1.0
+"""Smallest --window in seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Arguments(Trusting):
     words: bool = False
     """If true, show the time of each word. If the model has a gate over its streams, also show the weight of each
     stream."""
+    window: float = 30.0
+    """Maximum length in seconds of what is transcribed at once. A longer recording is read in parts that end at pauses.
+    A model of short recordings needs a short window."""
     silence: float = 0.0
     """Minutes of digital silence, and of white noise, to transcribe as a check: neither contains speech."""
 
@@ -58,27 +62,26 @@ def main(words: list[str]) -> None:
         raise WeftError(
             f"--silence is {arguments.silence:g}, expected 0 to {MOST_MINUTES:,} minutes"
         )
+    if not LEAST_WINDOW <= arguments.window < math.inf:
+        raise WeftError(
+            f"--window is {arguments.window:g}, expected {LEAST_WINDOW:g} seconds or more"
+        )
     from weft.heads.transcripts import TranscriptOutput
     from weft.runs.run import load
+    from weft.runs.transcribing import recording_streams, transcribe
 
     run = load(arguments.run, trust=arguments.trust)
     head = run.head(arguments.head, TranscriptOutput)
-    kinds = _kinds(run, head)
+    kinds = recording_streams(run, head)
     files = _found(arguments.files, set(kinds.values()))
     if files:
-        from weft.core.media import Media
-
-        recordings = {s: [Media.file(file, kind) for file in files] for s, kind in kinds.items()}
-        found = _predicted(run, head, recordings)
-        said = found.said
-        for number, (file, text) in enumerate(zip(found.rows, said, strict=True)):
-            print(f"{files[file]}\t{text}")
-            if arguments.words and text:
-                of_file = {stream: some[file] for stream, some in recordings.items()}
-                print(_word_table(run, found.values, number, of_file).text())
+        found = transcribe(run, head, files, arguments.window)
+        for one in found:
+            print(f"{one.file}\t{one.text}")
+            if arguments.words and one.text:
+                print(_word_table(one.words).text())
         if any(file.is_dir() for file in arguments.files):
-            first = next(iter(recordings.values()))
-            _print_rate("recordings", said, [_seconds(first[file]) for file in found.rows])
+            _print_rate("recordings", [one.text for one in found], [one.seconds for one in found])
         if len(found) < len(files):
             line = say(
                 f"{len(found):,} of {len(files):,} files transcribed, the others are left out"
@@ -86,31 +89,6 @@ def main(words: list[str]) -> None:
             print(line, file=sys.stderr)
     if arguments.silence:
         _transcribe_noise(run, head, kinds, arguments.silence)
-
-
-def _predicted(run: "Run", head: str, recordings: "dict[str, list[Media]]") -> "Predictions":
-    """The transcripts of the recordings that can be read. Raises WeftError if there is none."""
-    from weft.data.policy import ErrorPolicy
-
-    member, rows = run.values(**recordings)
-    # The error of a single recording says it all: there are no others to go on with.
-    errors = ErrorPolicy("raise" if len(rows) == 1 else "skip", limit=1.0)
-    return run.predict_rows(member, rows, head, errors)
-
-
-def _kinds(run: "Run", head: str) -> "dict[str, Kind]":
-    """Stream that the head reads -> its kind of media. Raises WeftError for anything but sounds and videos."""
-    from weft.core.interfaces import ReadsMedia
-
-    found: dict[str, Kind] = {}
-    for stream in run.model.streams_of(head):
-        modality = run.modalities[stream]
-        if not isinstance(modality, ReadsMedia) or modality.media not in ("audio", "video"):
-            raise WeftError(
-                f"{run.folder}: stream '{stream}' reads neither sounds nor videos; use weft ask"
-            )
-        found[stream] = modality.media
-    return found
 
 
 def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
@@ -132,26 +110,21 @@ def _found(paths: Sequence[Path], kinds: "set[Kind]") -> list[Path]:
     return found
 
 
-def _word_table(
-    run: "Run", values: "Values", row: int, recordings: "dict[str, Media]"
-) -> "TextTable":
+def _word_table(words: "Sequence[Word]") -> "TextTable":
     """A row for each word: start and end in seconds of the recording, and the weights of the streams in percent."""
     from weft.core.tables import TableColumn, TextTable
-    from weft.heads.transcripts import TranscriptValues
-    from weft.tasks.recognised_words import sound_seconds
 
-    words = values.said(row).split()
-    if not isinstance(values, TranscriptValues):
-        raise TypeError(f"values is a {type(values).__name__}, expected TranscriptValues")
-    spans, weights = values.spans[row], values.weights[row] if values.weights else ()
-    seconds = sound_seconds(run.modalities, recordings)
-    streams = tuple(weights[0]) if weights else ()
-    lines = []
-    for number, word in enumerate(words if len(spans) == len(words) else ()):
-        times = ["–" if seconds is None else f"{one * seconds:.2f}" for one in spans[number]]
-        lines.append([word, *times, *(f"{100 * weights[number][s]:.0f}" for s in streams)])
+    streams = tuple(words[0].weights) if words else ()
     columns = [say("word"), say("begin (s)"), say("end (s)")]
     columns += [f"{say(plain(stream))} (%)" for stream in streams]
+    lines = [
+        [
+            word.text,
+            *("–" if time is None else f"{time:.2f}" for time in (word.start, word.end)),
+            *(f"{100 * word.weights[stream]:.0f}" for stream in streams),
+        ]
+        for word in words
+    ]
     named = [TableColumn(name, right=number > 0) for number, name in enumerate(columns)]
     return TextTable(named, lines)
 
@@ -185,11 +158,3 @@ def _print_rate(of: str, said: Sequence[str], seconds: Sequence[float]) -> None:
     from weft.evaluation.false_words import words_a_minute
 
     print(words_a_minute(said, seconds).line(of))
-
-
-def _seconds(recording: "Media") -> float:
-    from weft.modalities.audio_decoding import sound_facts
-    from weft.modalities.video_decoding import video_facts
-
-    facts = video_facts if recording.kind == "video" else sound_facts
-    return float(facts(recording).seconds)

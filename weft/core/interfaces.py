@@ -63,6 +63,16 @@ class ReadsMedia(Protocol):
 
 
 @runtime_checkable
+class ReadsRecordings(ReadsMedia, Protocol):
+    """A modality of sounds or videos."""
+
+    @property
+    def window(self) -> float:
+        """Maximum length in seconds that is read of a recording; infinite if all of it is."""
+        ...
+
+
+@runtime_checkable
 class ReadsColumns(Protocol):
     """A modality that reads several columns of a row: its raw value is {column: value}.
 

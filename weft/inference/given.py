@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from weft.core.errors import WeftError, unknown_name
@@ -62,8 +61,8 @@ def given(
 
 def _row(number: int, items: dict[str, Any]) -> Sample:
     """One row with all its streams. Its source is its file if it has one, else its number."""
-    files = [path for path in map(_path, items.values()) if path]
-    source = str(files[0]) if len(files) == 1 else f"row {number + 1}"
+    files = [name for name in map(_name, items.values()) if name]
+    source = files[0] if len(set(files)) == 1 else f"row {number + 1}"
     return Sample(str(number), str(number), items, source)
 
 
@@ -81,8 +80,7 @@ def _rows(stream: str, raws: list[Any]) -> list[Sample]:
     stream's name.
     """
     return [
-        Sample(str(n), str(n), {stream: raw}, str(_path(raw) or stream))
-        for n, raw in enumerate(raws)
+        Sample(str(n), str(n), {stream: raw}, _name(raw) or stream) for n, raw in enumerate(raws)
     ]
 
 
@@ -92,5 +90,12 @@ def _raw(raw: Any, modality: Modality) -> Any:
     return media_value(raw, modality.media)
 
 
-def _path(raw: Any) -> Path | None:
-    return raw.path if isinstance(raw, Media) else None
+def _name(raw: Any) -> str | None:
+    """The path of a file, with the seconds of the part that is used; None if the value is no file."""
+    path = raw.path if isinstance(raw, Media) else None
+    if path is None:
+        return None
+    if (raw.start, raw.end) == (0.0, None):
+        return str(path)
+    end = "" if raw.end is None else f"{raw.end:.1f}"
+    return f"{path} ({raw.start:.1f}–{end} s)"

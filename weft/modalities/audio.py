@@ -153,6 +153,10 @@ class Audio(SoundParts):
         return Display(recordings=(Recording(raw),))
 
     @property
+    def window(self) -> float:
+        return math.inf if self.config.seconds is None else self.config.seconds
+
+    @property
     def frame_seconds(self) -> float:
         return (self.spectrogram.hop if self._framed else 1) / self.config.rate
 

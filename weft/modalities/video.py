@@ -92,6 +92,10 @@ class Video(PanelParts):
         ]
         return torch.stack(frames)
 
+    @property
+    def window(self) -> float:
+        return self.config.sampling.window(math.inf)
+
     def collate(self, items: Sequence[Tensor]) -> Field:
         """B clips -> Field of uint8 (B, F, 3, S, S) with a mask (B, F), True for real frames."""
         return stacked(items)

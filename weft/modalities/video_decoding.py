@@ -16,6 +16,7 @@ from PIL import Image
 from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.recent import RecentBytes
+from weft.modalities.audio_decoding import sound_facts
 from weft.modalities.containers import (
     opened_container,
     origin_of,
@@ -60,6 +61,12 @@ def video_facts(media: Media) -> VideoFacts:
         return VideoFacts(seconds, media.rate, frames.shape[2], frames.shape[1])
     whole = _whole_facts(media)
     return replace(whole, seconds=part_length(media, whole.seconds))
+
+
+def recording_seconds(media: Media) -> float:
+    """Returns the length of a video or a sound according to its header. Raises WeftError without the source."""
+    facts = video_facts if media.kind == "video" else sound_facts
+    return facts(media).seconds
 
 
 def _whole_facts(media: Media) -> VideoFacts:

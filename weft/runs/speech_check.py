@@ -18,6 +18,7 @@ from weft.architectures.model import Model
 from weft.core.distributed import rank
 from weft.core.documents import write_checked
 from weft.core.errors import WeftError
+from weft.core.interfaces import ReadsRecordings
 from weft.core.language import say
 from weft.core.media import Media, small_value
 from weft.core.needs import Needing
@@ -35,6 +36,7 @@ from weft.heads.transcripts import TranscriptOutput
 from weft.inference.member import ViewedSource
 from weft.modalities.audio import Audio
 from weft.modalities.audio_decoding import read_sound, sound_facts
+from weft.modalities.video_decoding import recording_seconds
 from weft.runs.parts import open_split
 from weft.runs.recipe import Recipe
 from weft.training.streams import Streams
@@ -45,6 +47,8 @@ PREFLIGHT = "preflight.json"
 TRANSCRIPTS, HEADERS, SOUNDS, GROUP = 2000, 256, 32, 8
 """Maximum number of rows whose transcript is read; whose sound header is read; whose sound is read; and rows in one
 batch of the model."""
+SLACK = 0.1
+"""Seconds by which a recording may be longer than a window: about a frame of a video."""
 LONGEST = 30.0
 """Maximum seconds of a sound that are read."""
 
@@ -95,6 +99,7 @@ def check_speech(
             streams = model.streams_of(head)
             for stream in streams:
                 found += _of_sounds(stream, learned, training, rows)
+            found += _of_windows(streams, learned, training, rows)
             used = {stream: sources[stream] for stream in streams}
             found += _of_lengths(model, head, target, used, training, rows)
     if found and rank() == 0:
@@ -205,6 +210,35 @@ def _of_sounds(
     if clipped:
         what = f"{stream}: sound is clipped: more than {100 * CLIPPED:g} % of the samples are at full scale"
         yield Finding(what, len(clipped), sounds, clipped[0].source)
+
+
+def _of_windows(
+    streams: Sequence[str], learned: Learned, dataset: Dataset, rows: Sequence[Row]
+) -> Iterator[Finding]:
+    """Finds recordings that are longer than the shortest window, if the streams have different ones: then simultaneous
+    tokens come from different times."""
+    windows = {
+        stream: modality.window
+        for stream in streams
+        if isinstance(modality := learned.modalities[stream], ReadsRecordings)
+    }
+    if len(set(windows.values())) < 2:
+        return
+    shortest = min(windows, key=lambda stream: windows[stream])
+    longer, read = [], 0
+    for row in _spread(rows, HEADERS):
+        with suppress(WeftError):
+            recording = dataset[row.index].items.get(shortest)
+            if isinstance(recording, Media):
+                read += 1
+                if recording_seconds(recording) > windows[shortest] + SLACK:
+                    longer.append(row)
+    if longer:
+        what = (
+            f"{shortest}: recording is longer than the {windows[shortest]:g} s that are read, other streams read more, "
+            "so that they are not simultaneous"
+        )
+        yield Finding(what, len(longer), read, longer[0].source)
 
 
 def _of_lengths(
