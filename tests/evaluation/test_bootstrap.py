@@ -185,7 +185,9 @@ def test_an_interval_of_very_few_groups_says_so():
     assert of(4).interval().endswith("; 4 groups: interval too narrow")
     with speaking("zh"):
         assert of(4).interval().endswith("；4 组：过窄")
-    assert of(1).interval() == "1 group: no interval"
+    assert of(1).interval() == of(1).words() == "1 group: no interval"
+    assert of(4).words() == f"95% interval {of(4).interval()}"
+    assert Estimate.alone(1.0).words() == ""
     assert of(1).to_json() == {"value": of(1).value, "low": None, "high": None, "groups": 1}
     assert not compare([0.0, 0.0], [1.0, 2.0], [3, 3]).clear
     # Of hits the exact binomial bound is known even so.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import sys
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tasks"))
 
 from tiny_world import tiny_world
 
-from weft.core.language import speaking
+from weft.core.language import say, speaking
 from weft.data.prepare.check import CheckConfig, check
 from weft.data.prepare.scan import RowFacts
 from weft.evaluation.bootstrap import Estimate
@@ -178,6 +179,26 @@ def test_a_number_is_judged_against_the_strongest_baseline(parts, value, low, hi
     assert f"{said} the strongest baseline, always the most frequent answer: 50.0%" in said_of_it
     careful = " ".join(cautions(report_of(w, found)))
     assert ("not shown to be better" in careful) == (said != "better than")
+
+
+def test_one_group_has_no_interval(parts):
+    _, result = parts
+    found = dataclasses.replace(
+        result,
+        protocol={"groups": 1, "questions": 1, "rows": 20, "split": "test"},
+        metrics={
+            "a": Score(Metric("accuracy", headline=True), Estimate(60, math.nan, math.nan, 1))
+        },
+        baselines={},
+    )
+    assert sentence(found) == (
+        "On 1 group and 1 question of the test split, accuracy is 60.0% (1 group: no interval); "
+        "there is no baseline to compare it with."
+    )
+    with speaking("zh"):
+        assert say(sentence(found)).startswith(
+            "在测试集的 1 组 和 1 个问题上，准确率 为 60.0%（1 组：没有区间）"
+        )
 
 
 def test_cautions_say_what_weakens_the_numbers(parts):

@@ -84,6 +84,11 @@ def plural_of(name: str) -> str:
     return f"{name}s" if name in _NOUNS else name
 
 
+def singular_of(plural: str) -> str:
+    """The singular of a plural that is one word: row of rows."""
+    return plural if " " in plural else plural.removesuffix("s")
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """The number with its noun: "1 row", "2,000 rows"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

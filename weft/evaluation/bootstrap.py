@@ -69,6 +69,10 @@ class Estimate:
         """Formats the interval with its warning, in the reader's language."""
         return say("; ".join(part for part in (self.bounds(digits), self.warning) if part))
 
+    def words(self, digits: int = 1) -> str:
+        """Formats the interval for a sentence: "95% interval 1.0 – 2.0". Without an interval only its warning."""
+        return f"95% interval {self.interval(digits)}" if self.bounds(digits) else self.warning
+
     def bounds(self, digits: int = 1) -> str:
         """Formats the interval without its warning; an empty string if there is none."""
         known = math.isfinite(self.low) and math.isfinite(self.high)

@@ -147,6 +147,11 @@ class Score:
         """The formatted interval."""
         return self.estimate.interval(self.metric.digits)
 
+    @property
+    def interval_words(self) -> str:
+        """The formatted interval for a sentence; see `Estimate.words`."""
+        return self.estimate.words(self.metric.digits)
+
     def to_json(self) -> dict[str, Any]:
         return {**self.estimate.to_json(), **self.metric.to_json()}
 

@@ -21,7 +21,7 @@ def recommended(board: Leaderboard, test: Score | None = None) -> list[str]:
     score = Score(board.metric, chosen.estimate)
     found = [
         f"Recommended is {chosen.candidate.name}: {board.metric.words} {_amount(board.metric, score.shown)} "
-        f"(95% interval {score.interval})."
+        f"({score.interval_words})."
     ]
     if test is not None:
         found.append(

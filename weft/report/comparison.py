@@ -88,9 +88,7 @@ def _lead(report: ComparisonReport) -> html.Html:
     ties = [one.name for one in others if one.difference is None or not one.difference.clear]
     names = listed([system.name for system in report.systems])
     value = f"{say(metric.words)} {amount(Score(metric, best.estimate))}"
-    good = (
-        f"{best.name} is the best: {value} (95% interval {best.estimate.interval(metric.digits)})."
-    )
+    good = f"{best.name} is the best: {value} ({best.estimate.words(metric.digits)})."
     found = strongest({n: {"": v} for n, v in report.baselines.items()}, "", metric)
     if found is not None:
         good += (

@@ -106,7 +106,7 @@ def reliability_diagram(found: Reliability, title: str) -> Html:
         )
     body.append(_diagonal(x_scale, y_scale))
     ece = found.ece
-    interval = f" (95% interval {ece.interval})" if ece.interval else ""
+    interval = f" ({words})" if (words := ece.interval_words) else ""
     note = say(
         f"Calibration for {found.of}. Bars below the dashed line: the model is overconfident. Darker bars hold more "
         f"predictions. Expected calibration error: {amount(ece)}{interval}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from weft.core.language import say
 from weft.core.naming import plain
+from weft.core.text import counted, singular_of
 from weft.evaluation.metric import PERCENT, Metric, Score
 from weft.inference.results import TaskResult
 from weft.inference.wording import HOPED, baseline_words
@@ -67,7 +68,7 @@ def sentence(result: TaskResult) -> str:
         return "No number was measured."
     name, score = shown[0]
     found = strongest(result.baselines, name, score.metric)
-    interval = f" (95% interval {score.interval})" if score.interval else ""
+    interval = f" ({words})" if (words := score.interval_words) else ""
     sizes = measured_on(result)
     said = f"On {sizes}, {score.metric.words} is {amount(score)}{interval}"
     if found is None:
@@ -122,7 +123,7 @@ def measured_on(result: TaskResult) -> str:
     """Describes how much was measured."""
     protocol = result.protocol
     counts = [
-        say(f"{value:,} {plain(name)}")
+        say(counted(value, singular_of(plain(name)), plain(name)))
         for name, value in protocol.items()
         if isinstance(value, int) and not isinstance(value, bool) and value and _counts(name)
     ]
@@ -170,7 +171,7 @@ def _of_first(result: TaskResult) -> list[str]:
         return []
     (name, score), found = shown[0], []
     if score.estimate.warning:
-        found.append(f"The interval rests on few independent rows ({score.estimate.warning})")
+        found.append(f"The numbers rest on few independent rows ({score.estimate.warning})")
     baseline = strongest(result.baselines, name, score.metric)
     if baseline is not None and verdict(score, baseline[1]) != "better than":
         found.append(f"The model is not shown to be better than {baseline_words(baseline[0])}")

@@ -56,7 +56,7 @@ def _tile(result: TaskResult, name: str) -> str:
     score = result.metrics[name]
     found = strongest(result.baselines, name, score.metric)
     words = say(score.metric.words)
-    beside = [f"{say('95% interval')} {score.interval}"] if score.interval else []
+    beside = [say(score.interval_words)] if score.interval_words else []
     beside += [f"{say(baseline_words(found[0]))}: {score.metric.shown(found[1])}"] if found else []
     return html.text(f"{words} ({'; '.join(beside)})" if beside else words)
 
