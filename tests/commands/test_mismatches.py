@@ -2,12 +2,17 @@
 
 import csv
 import json
+import random
 import shutil
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_runs import caption, caption_table, done, flags, read_rows, refused, write_rows
 
+import weft
 from weft.core.tensors import read_tensors
 from weft.data.prepare.clean import mismatched
 from weft.runs.mismatches import Mismatches, PairFound
@@ -81,6 +86,68 @@ def test_another_rate_needs_no_training_rows(found: tuple[Path, Path], tmp_path:
     assert "training rows are not available" in message
 
 
+def as_table(path: Path, rows: list[Any]) -> Path:
+    """A CSV of pictures with their first caption."""
+    lines = [f"{row['id']},{row['image']},{(row['captions'] or [''])[0]}" for row in rows]
+    path.write_text("\n".join(["id,image,captions", *lines]) + "\n")
+    return path
+
+
+def test_pairs_that_lack_a_part_are_counted(found: tuple[Path, Path], tmp_path: Path) -> None:
+    run, table = found
+    rows = read_rows(table)
+    rows[0]["captions"], rows[1]["captions"], rows[2]["image"] = [], [], ""
+    lacking = as_table(table.parent / "lacking.csv", rows)
+    said, pairs = checked((run, lacking), tmp_path, "--false-alarms", ALARM)
+    assert "not compared, no image or no text that can be read: 3 rows" in said
+    assert {row["id"] for row in rows[3:]} == {pair["id"] for pair in pairs}
+
+
+def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_path: Path) -> None:
+    """The mean cosine distance to the tenth nearest training row; also where the training rows are gone."""
+    run, table = found
+    rows = read_rows(table)[: COUNT - 10]
+    random.Random(0).shuffle(rows)
+    rows[1]["image"], rows[2]["image"], rows[2]["captions"] = "", "", []
+    new = as_table(table.parent / "new.csv", rows)
+    moved = tmp_path / "moved"
+    for folder in (run, moved):
+        words = ("--novelty", folder, "--false-alarms", ALARM, "--out", tmp_path / "card")
+        said = done("data", "check", new, *words)
+        with (tmp_path / "card" / "novelty.csv").open(encoding="utf-8", newline="") as file:
+            listed = {row["id"]: row for row in csv.DictReader(file)}
+        assert {row["id"] for row in rows} - listed.keys() == {rows[2]["id"]}
+        values = [float(row["p_value"]) for row in listed.values()]
+        assert values == sorted(values)
+        marks = [row["alarm"] for row in listed.values()]
+        assert marks == ["yes" if p <= ALARM else "no" for p in values]
+        alarms = marks.count("yes")
+        assert f"unlike the training rows of {folder}: {alarms} of {len(rows) - 1};" in said
+        assert "not compared, nothing of image, text that can be read: 1 rows" in said
+        if folder == run:
+            shutil.copytree(run, moved)
+            recipe = json.loads((moved / "recipe.json").read_text())
+            recipe["data"]["source"]["path"] = str(tmp_path / "gone.jsonl")
+            (moved / "recipe.json").write_text(json.dumps(recipe))
+    trained = read_rows(table.parent / "captions.jsonl")[: COUNT - 10]
+    model = weft.load(run)
+    given: dict[str, Callable[[Any], Any]] = {
+        "image": lambda row: str(table.parent / row["image"]),
+        "text": lambda row: row["captions"][0],
+    }
+    distances = {}
+    for stream, value in given.items():
+        references = model.embed(**{stream: [value(row) for row in trained]})
+        own = model.embed(**{stream: [value(row) for row in rows[:1] + rows[3:]]})
+        distances[stream] = 1 - (own @ references.T).topk(10, dim=1).values[:, -1]
+    for place, row in enumerate(rows[:1] + rows[3:]):
+        expected = (distances["image"][place] + distances["text"][place]) / 2
+        assert float(listed[row["id"]]["strangeness"]) == pytest.approx(float(expected), abs=1e-4)
+    (moved / "detectors" / "novelty.safetensors").unlink()
+    message = refused("data", "check", new, "--novelty", moved, after_steps=True)
+    assert "training rows are not available, with which new rows are compared" in message
+
+
 def test_named_captions_are_left_out(found: tuple[Path, Path], tmp_path: Path) -> None:
     _, rows = checked(found, tmp_path / "card", "--false-alarms", ALARM)
     named = [row for row in rows if row["alarm"] == "yes"]
@@ -96,7 +163,7 @@ def test_a_caption_may_hold_any_line_break(found: tuple[Path, Path], tmp_path: P
         PairFound(n, f"r{n}", "made", None, text, 1.0, 0.01, True)
         for n, text in enumerate(["two\nlines", "two\u2028lines", 'quoted "so"', "two\x85lines"])
     ]
-    Mismatches(("image", "text"), "similarity", 0.05, 20, pairs).save(tmp_path / "found.csv")
+    Mismatches(("image", "text"), "similarity", 0.05, 20, pairs, 0).save(tmp_path / "found.csv")
     named = mismatched(tmp_path / "found.csv")
     assert named == {pair.id: {pair.text} for pair in pairs}
 
@@ -104,8 +171,9 @@ def test_a_caption_may_hold_any_line_break(found: tuple[Path, Path], tmp_path: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--false-alarms", "0.1"), "--false-alarms needs --mismatches RUN"),
+        (("--false-alarms", "0.1"), "--false-alarms needs --mismatches RUN or --novelty RUN"),
         (("--mismatches", "nowhere"), "nowhere"),
+        (("--novelty", "nowhere"), "nowhere"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -123,12 +191,12 @@ def test_rates_that_cannot_be_are_one_line(
     """Before the data are read, also if nothing was fitted before."""
     run, card = tmp_path / "run", tmp_path / "card"
     shutil.copytree(found[0], run, ignore=shutil.ignore_patterns("detectors"))
-    for of in (run, found[0]):
-        words = ("--mismatches", of, "--false-alarms", rate, "--out", card)
+    for of, search in product((run, found[0]), ("--mismatches", "--novelty")):
+        words = (search, of, "--false-alarms", rate, "--out", card)
         message = refused("data", "check", found[1], *words, after_steps=True)
         assert "expected a share between 0 and 1" in message or "too few" in message
     assert not card.exists()
-    assert not (run / "detectors" / "mismatch.safetensors").exists()
+    assert not list((run / "detectors").glob("*"))
 
 
 def test_a_file_that_names_no_captions_is_refused(found: tuple[Path, Path], tmp_path: Path) -> None:

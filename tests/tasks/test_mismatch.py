@@ -161,6 +161,9 @@ def test_measured_rows_may_all_lack_a_stream(score: str) -> None:
     case = CASES["novelty"].replace(streams=("image", "text"), score=score)
     result = case.build().evaluate([replace(member(rows), training=dataset())], rows)  # type: ignore[attr-defined]
     assert np.isfinite(result.metrics["AUROC"].value)
+    rows[5] = replace(rows[5], items={k: v for k, v in rows[5].items.items() if k != "text"})
+    result = case.build().evaluate([replace(member(rows), training=dataset())], rows)  # type: ignore[attr-defined]
+    assert result.protocol["rows"] == ROWS - 1
 
 
 def test_a_row_unlike_the_training_rows_is_found() -> None:

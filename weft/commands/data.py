@@ -1,6 +1,6 @@
 """Check a data set and write its card, or clean, split and shard it.
 
-weft data check PATH [--out DIR] [--mismatches RUN] [--SETTING VALUE ...]
+weft data check PATH [--out DIR] [--mismatches RUN] [--novelty RUN] [--SETTING VALUE ...]
 weft data prepare PATH --out DIR [--SETTING VALUE ...]
 
 --engine chooses what distributes the work: processes (on this machine, the default), daft (on this machine)
@@ -10,10 +10,11 @@ or ray (daft on the Ray cluster at RAY_ADDRESS, whose machines share the storage
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
+from weft.commands._anomalies import searches_of
 from weft.commands._help import print_doc
 from weft.commands._outputs import check_output
 from weft.commands._own_data import OwnData, OwnLabels
@@ -30,12 +31,6 @@ from weft.data.prepare.report import DataReport, Problem, SplitCounts, split_wor
 from weft.data.schema import infer, labels_of, require_files, texts_of
 from weft.report.card import RATES, lengths, write_card
 
-if TYPE_CHECKING:
-    from weft.runs.mismatches import Detector
-
-SHOWN = 10
-"""Number of pairs that are printed."""
-
 
 @dataclass(frozen=True)
 class CheckArguments(OwnLabels, Trusting):
@@ -51,8 +46,12 @@ class CheckArguments(OwnLabels, Trusting):
     mismatches: Path | None = None
     """Run that embeds two of the columns, such as pictures and captions. It finds rows whose two values do not match
     and writes them to mismatches.csv beside the card."""
+    novelty: Path | None = None
+    """Run with any model. It finds rows that are unlike its training rows and writes them to novelty.csv beside the
+    card."""
     false_alarms: float | None = None
-    """False alarm rate of --mismatches: the share of matching pairs that may be reported by mistake. Default: 0.05."""
+    """False alarm rate of --mismatches and --novelty: the share of matching pairs, or of rows like the training rows,
+    that may be reported by mistake. Default: 0.05."""
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,8 @@ def main(words: list[str]) -> None:
 
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
-    if arguments.false_alarms is not None and arguments.mismatches is None:
-        raise WeftError(
-            "--false-alarms needs --mismatches RUN: it sets the false alarm rate of that search"
-        )
-    share = arguments.false_alarms
-    if share is not None and not 0 < share < 1:
-        raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
-    detector = None
-    if arguments.mismatches is not None:  # first, since reading the data takes long
-        from weft.runs.mismatches import detector_of
-        from weft.runs.run import load
-
-        run = load(arguments.mismatches, trust=arguments.trust)
-        detector = detector_of(run, arguments.false_alarms)
+    share, trust = arguments.false_alarms, arguments.trust
+    searches = searches_of(arguments.mismatches, arguments.novelty, share, trust)
     said = arguments.said(arguments.path)
     path = arguments.path.resolve()  # the path "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
@@ -116,32 +103,12 @@ def _check(words: list[str]) -> None:
     )
     _summary(report)
     print(say(f"data card: {write_card(report, out)}"))
-    if detector is not None:
-        _mismatches(detector, arguments, said, out)
+    for search in searches:
+        search(arguments.path, said, out)
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")
     require_files(schema, arguments.path)
-
-
-def _mismatches(detector: "Detector", arguments: CheckArguments, said: Said, out: Path) -> None:
-    """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
-    from weft.runs.mismatches import find_mismatches
-
-    found = find_mismatches(detector, arguments.path, said)
-    first, second = found.streams
-    alarms = found.alarms
-    print(
-        say(
-            f"pairs of {first} and {second} that may not belong together: {len(alarms):,} of {len(found.pairs):,}; "
-            f"expected false alarms: {100 * found.false_alarms:g} % of correct pairs that the run was not trained on"
-        )
-    )
-    for pair in alarms[:SHOWN]:
-        print(f"  {pair.source}: {pair.text or second} (p = {pair.p_value:.4f})")
-    path = out / "mismatches.csv"
-    found.save(path)
-    print(say(f"all pairs, the most anomalous first: {path}"))
 
 
 def _prepare(words: list[str]) -> None:

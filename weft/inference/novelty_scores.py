@@ -37,6 +37,24 @@ class RowVectors:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors that `from_tensors` needs, by name."""
+        return {
+            "rows": torch.tensor(self.rows),
+            "groups": self.groups,
+            **{f"vectors/{stream}": of for stream, of in self.vectors.items()},
+            **{f"present/{stream}": of for stream, of in self.present.items()},
+        }
+
+    @classmethod
+    def from_tensors(cls, streams: Sequence[str], tensors: Mapping[str, Tensor]) -> "RowVectors":
+        """The rows from the output of `tensors`."""
+        vectors, present = (
+            {stream: tensors[f"{what}/{stream}"] for stream in streams}
+            for what in ("vectors", "present")
+        )
+        return cls(tuple(tensors["rows"].tolist()), tensors["groups"], vectors, present)
+
     def take(self, index_R: Tensor) -> "RowVectors":
         """The rows with these indices."""
         return RowVectors(
@@ -57,7 +75,8 @@ def row_vectors(
     most: int | None = None,
     seed: int = 0,
 ) -> RowVectors:
-    """Each row's embedding of each stream (or JOINT); without a projection, the pooled features of its encoder.
+    """The embedding of each stream (or JOINT) of each row that has one; without a projection, the pooled features of
+    its encoder.
 
     most: read only this number of rows, sampled with the seed. Raises WeftError if no row can be read and has one of
     the streams.
@@ -87,14 +106,12 @@ def row_vectors(
                 vectors[stream].append(_unit(member, stream, found).cpu())
             rows += one.numbers
             groups.append(one.batch.groups.cpu())
-    if not rows:
+    there = {stream: torch.cat(of) for stream, of in present.items() if of}
+    any_R = torch.stack(list(there.values())).any(dim=0) if rows else torch.zeros(0)
+    if not any_R.any():
         raise WeftError(f"no row can be read and has one of {', '.join(streams)}")
-    return RowVectors(
-        tuple(rows),
-        torch.cat(groups),
-        {stream: _stacked(of) for stream, of in vectors.items()},
-        {stream: torch.cat(of) for stream, of in present.items()},
-    )
+    stacked = {stream: _stacked(of) for stream, of in vectors.items()}
+    return RowVectors(tuple(rows), torch.cat(groups), stacked, there).take(any_R.nonzero()[:, 0])
 
 
 def _some(dataset: Dataset, most: int | None, seed: int) -> Selection | None:

@@ -49,13 +49,15 @@ class PairFound:
 
 @dataclass(frozen=True)
 class Mismatches:
-    """All pairs, the most anomalous first. calibrated: number of validation pairs for the p-values."""
+    """All pairs, the most anomalous first. calibrated: number of validation pairs for the p-values. left_out: number
+    of rows without a pair, since one of both streams is missing or cannot be read."""
 
     streams: tuple[str, str]
     score: str
     false_alarms: float
     calibrated: int
     pairs: Sequence[PairFound]
+    left_out: int
 
     @property
     def alarms(self) -> list[PairFound]:
@@ -114,7 +116,8 @@ def find_mismatches(detector: Detector, data: Path | str, said: Said) -> Mismatc
     ]
     found.sort(key=lambda pair: -pair.strangeness)
     streams = settings.first, settings.second
-    return Mismatches(streams, settings.score, share, len(detector.calibration), found)
+    left_out = len(rows) - len(pairs.rows)
+    return Mismatches(streams, settings.score, share, len(detector.calibration), found, left_out)
 
 
 def settings_of(run: TrainedModel) -> MismatchConfig:

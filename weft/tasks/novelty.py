@@ -9,6 +9,7 @@ from torch import Tensor
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.needs import Needs
+from weft.core.samples import Sample
 from weft.data.formats import Dataset
 from weft.evaluation.anomaly import detection, share_beaten
 from weft.evaluation.leakage import Leakage
@@ -60,6 +61,10 @@ class NoveltyConfig(AlarmConfig):
     def needs(self) -> Needs:
         encoders = tuple(stream for stream in self.streams if stream != JOINT)
         return Needs(encoders=encoders, fusion=JOINT in self.streams, columns=(self.column,))
+
+    def marks(self, sample: Sample) -> bool:
+        """Whether the column calls the row anomalous."""
+        return _value(sample, self.column).casefold() in {one.casefold() for one in self.values}
 
     def build(self) -> "Novelty":
         return Novelty(self)
@@ -169,21 +174,20 @@ class Novelty:
     def _anomalous(self, dataset: Dataset, rows: RowVectors) -> Tensor:
         """(N,) bool. Raises WeftError if all rows are of one kind."""
         config = self.config
-        known, found = self._called(dataset, rows)
+        found = self._marked(dataset, rows)
         if found.all() or not found.any():
             kind = "anomalous" if found.all() else "normal"
-            seen = ", ".join(sorted(set(known))[:5]) or "nothing"
+            known = {_value(dataset[row], config.column) for row in rows.rows}
+            seen = ", ".join(sorted(known)[:5]) or "nothing"
             raise WeftError(
-                f"all {len(known):,} rows are {kind}: column '{config.column}' has {seen}, anomalous are "
+                f"all {len(rows):,} rows are {kind}: column '{config.column}' has {seen}, anomalous are "
                 f"{', '.join(config.values)} (--tasks.novelty.values)"
             )
         return found
 
-    def _called(self, dataset: Dataset, rows: RowVectors) -> tuple[list[str], Tensor]:
-        """The column's value in each row, and (N,) whether it is anomalous."""
-        named = {value.casefold() for value in self.config.values}
-        known = [str(dataset[row].items.get(self.config.column, "")) for row in rows.rows]
-        return known, torch.tensor([one.strip().casefold() in named for one in known])
+    def _marked(self, dataset: Dataset, rows: RowVectors) -> Tensor:
+        """(N,) whether the column calls the row anomalous."""
+        return torch.tensor([self.config.marks(dataset[row]) for row in rows.rows])
 
     def _normal(
         self,
@@ -197,7 +201,7 @@ class Novelty:
         if validation is None:
             return None
         rows = row_vectors(member.over(validation), validation, streams, config.inference, device)
-        normal = ~self._called(validation, rows)[1]
+        normal = ~self._marked(validation, rows)
         kept = rows.take(normal.nonzero()[:, 0])
         return Calibration(scorer.of(kept)[config.score], kept.groups)
 
@@ -238,3 +242,7 @@ class Novelty:
             expected=(UNLIKE if found.anomalous[row] else LIKE,),
             right=None if found.threshold is None else not wrong,
         )
+
+
+def _value(sample: Sample, column: str) -> str:
+    return str(sample.items.get(column, "")).strip()

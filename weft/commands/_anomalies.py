@@ -1,0 +1,92 @@
+"""The searches of `weft data check` for mismatched pairs and for rows unlike the training rows of a run."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weft.core.errors import WeftError
+from weft.core.language import say
+from weft.data.formats import Said
+
+if TYPE_CHECKING:
+    from weft.runs.mismatches import Detector
+    from weft.runs.novelty import NoveltyDetector
+
+SHOWN = 10
+"""Number of pairs, or of rows, that are printed."""
+Search = Callable[[Path, Said, Path], None]
+"""search(data, said, out): prints what it finds in the files at `data`, and writes a table to the folder `out`."""
+
+
+def searches_of(
+    mismatches: Path | None, novelty: Path | None, share: float | None, trust: tuple[str, ...]
+) -> list[Search]:
+    """Returns the searches with these runs. Their detectors are fitted here, before the data are read, which takes long.
+
+    share: rate of false alarms. Raises WeftError for a rate that cannot be kept, and for runs that cannot be used.
+    """
+    if share is not None and mismatches is None and novelty is None:
+        raise WeftError(
+            "--false-alarms needs --mismatches RUN or --novelty RUN: it sets the false alarm rate of that search"
+        )
+    if share is not None and not 0 < share < 1:
+        raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
+    found: list[Search] = []
+    if mismatches is not None:
+        from weft.runs.mismatches import detector_of
+        from weft.runs.run import load
+
+        found.append(partial(_mismatches, detector_of(load(mismatches, trust=trust), share)))
+    if novelty is not None:
+        from weft.runs.novelty import novelty_detector
+        from weft.runs.run import load
+
+        found.append(partial(_novelty, novelty_detector(load(novelty, trust=trust), share)))
+    return found
+
+
+def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None:
+    """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
+    from weft.runs.mismatches import find_mismatches
+
+    found = find_mismatches(detector, data, said)
+    first, second = found.streams
+    alarms, left_out = found.alarms, found.left_out
+    print(
+        say(
+            f"pairs of {first} and {second} that may not belong together: {len(alarms):,} of {len(found.pairs):,}; "
+            f"expected false alarms: {100 * found.false_alarms:g} % of correct pairs that the run was not trained on"
+        )
+    )
+    if left_out:
+        line = say(f"not compared, no {first} or no {second} that can be read: {left_out:,} rows")
+        print(f"  {line}")
+    for pair in alarms[:SHOWN]:
+        print(f"  {pair.source}: {pair.text or second} (p = {pair.p_value:.4f})")
+    path = out / "mismatches.csv"
+    found.save(path)
+    print(say(f"all pairs, the most anomalous first: {path}"))
+
+
+def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> None:
+    """Prints the reported rows that are least like the training rows, and writes all rows to novelty.csv."""
+    from weft.runs.novelty import find_novelty
+
+    found = find_novelty(detector, data, said)
+    alarms, left_out, run = found.alarms, found.left_out, detector.run.folder
+    print(
+        say(
+            f"rows unlike the training rows of {run}: {len(alarms):,} of {len(found.rows):,}; expected false alarms: "
+            f"{100 * found.false_alarms:g} % of rows like the training rows"
+        )
+    )
+    if left_out:
+        streams = ", ".join(found.streams)
+        line = say(f"not compared, nothing of {streams} that can be read: {left_out:,} rows")
+        print(f"  {line}")
+    for row in alarms[:SHOWN]:
+        print(f"  {row.source} (p = {row.p_value:.4f})")
+    path = out / "novelty.csv"
+    found.save(path)
+    print(say(f"all rows, the most anomalous first: {path}"))

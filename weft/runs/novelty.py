@@ -1,0 +1,161 @@
+"""Finds rows that are unlike the training rows of a run, among the rows of any files."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.core.errors import WeftError
+from weft.core.files import kept_folder, write_text
+from weft.core.tensors import checksum_of, read_tensors, write_tensors
+from weft.data.formats import Dataset, Said
+from weft.evaluation.conformal import Conformal
+from weft.inference.novelty_scores import REFERENCES, NoveltyScorer, RowVectors, row_vectors
+from weft.runs.check import default_tasks
+from weft.runs.measure import training_rows, validation_rows
+from weft.runs.mismatches import DETECTORS
+from weft.runs.own_columns import on_new_files
+from weft.runs.parts import ALL, WEIGHTS, open_split
+from weft.runs.trained import TrainedModel
+from weft.tasks.novelty import NoveltyConfig
+
+COLUMNS = ("id", "source", "strangeness", "p_value", "alarm")
+"""Columns of the written table."""
+
+
+@dataclass(frozen=True)
+class RowFound:
+    """A row with its score. p_value: the share of normal rows that are at least as anomalous; alarm: whether it is at
+    most the requested share."""
+
+    row: int
+    id: str
+    source: str
+    strangeness: float
+    p_value: float
+    alarm: bool
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """The rows, the most anomalous first. left_out: number of rows that cannot be read or have none of the streams.
+    calibrated: number of validation rows for the p-values."""
+
+    streams: tuple[str, ...]
+    score: str
+    false_alarms: float
+    calibrated: int
+    rows: Sequence[RowFound]
+    left_out: int
+
+    @property
+    def alarms(self) -> list[RowFound]:
+        return [row for row in self.rows if row.alarm]
+
+    def save(self, path: Path) -> None:
+        """Writes a CSV with COLUMNS."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in self.rows:
+            shown = [f"{row.strangeness:.5f}", f"{row.p_value:.5f}", "yes" if row.alarm else "no"]
+            writer.writerow([row.id, row.source, *shown])
+        write_text(path, text.getvalue())
+
+
+@dataclass(frozen=True)
+class NoveltyDetector:
+    """A scorer with the run's training rows, and the scores of its validation rows. share: of normal rows that may
+    become alarms."""
+
+    run: TrainedModel
+    settings: NoveltyConfig
+    streams: tuple[str, ...]
+    scorer: NoveltyScorer
+    calibration: Conformal
+    share: float
+
+
+def novelty_detector(run: TrainedModel, false_alarms: float | None = None) -> NoveltyDetector:
+    """Returns the detector, with the vectors of the training rows that are kept beside the run, if it was used before.
+
+    false_alarms: maximum share of normal rows that become alarms; by default from the run's task. Raises WeftError if
+    the vectors are not kept and the rows are not available, or if there are too few validation rows for the share.
+    """
+    known = [*run.recipe.tasks.values(), *default_tasks(run.recipe).values()]
+    settings = next(one for one in known if isinstance(one, NoveltyConfig))
+    share = settings.false_alarms if false_alarms is None else false_alarms
+    streams = settings.streams or tuple(s for s in run.modalities if s in run.model.encoders)
+    references, normal = _fitted(run, settings, streams, share)
+    calibration = Conformal(normal)
+    calibration.threshold(share)  # raises if there are too few calibration rows
+    scorer = NoveltyScorer.fit(references)
+    return NoveltyDetector(run, settings, streams, scorer, calibration, share)
+
+
+def find_novelty(detector: NoveltyDetector, data: Path | str, said: Said) -> Novelty:
+    """Scores all rows of the files at `data`, which are read like the run's own rows."""
+    run, settings = detector.run, detector.settings
+    rows = open_split(on_new_files(run.recipe, data, said), ALL)
+    member = run.reading(rows)  # a row may lack some of the streams
+    vectors = row_vectors(member, rows, detector.streams, settings.inference, run.device)
+    scores_N = detector.scorer.of(vectors)[settings.score]
+    p_values = detector.calibration.p_values(scores_N)
+    found = []
+    for row, score, p in zip(vectors.rows, scores_N.tolist(), p_values.tolist(), strict=True):
+        sample = rows[row]
+        found.append(RowFound(row, sample.id, sample.source, score, p, p <= detector.share))
+    found.sort(key=lambda one: -one.strangeness)
+    return Novelty(
+        streams=detector.streams,
+        score=settings.score,
+        false_alarms=detector.share,
+        calibrated=len(detector.calibration),
+        rows=found,
+        left_out=len(rows) - len(found),
+    )
+
+
+def _fitted(
+    run: TrainedModel, settings: NoveltyConfig, streams: tuple[str, ...], share: float
+) -> tuple[RowVectors, Tensor]:
+    """Returns the vectors of training rows, and the scores of the validation rows. Both are kept beside the run."""
+    path = kept_folder(run.folder / DETECTORS) / "novelty.safetensors"
+    of: dict[str, Any] = {
+        "weights": checksum_of(run.folder / WEIGHTS),
+        "streams": list(streams),
+        "score": settings.score,
+        "seed": settings.seed,
+        "anomalous": [settings.column, *settings.values],
+    }
+    if path.exists():
+        tensors, state = read_tensors(path)
+        if state == of:
+            return RowVectors.from_tensors(streams, tensors), tensors["normal"]
+    training, validation = training_rows(run), validation_rows(run)
+    if training is None or validation is None:
+        lacking = "training" if training is None else "validation"
+        raise WeftError(
+            f"{run.folder}: its {lacking} rows are not available, with which new rows are compared; run this once "
+            "where they are available, and the result is saved beside the run"
+        )
+
+    def vectors(rows: Dataset, most: int | None = None) -> RowVectors:
+        member, seed = run.member(rows), settings.seed
+        return row_vectors(
+            member, rows, streams, settings.inference, run.device, most=most, seed=seed
+        )
+
+    apart = vectors(validation)
+    normal = [row for row in range(len(apart)) if not settings.marks(validation[apart.rows[row]])]
+    apart = apart.take(torch.tensor(normal, dtype=torch.int64))
+    Conformal(torch.zeros(len(apart))).threshold(share)  # before the training rows are read
+    references = vectors(training, REFERENCES)
+    scores = NoveltyScorer.fit(references).of(apart)[settings.score]
+    write_tensors(path, {**references.tensors(), "normal": scores}, of)
+    return references, scores
