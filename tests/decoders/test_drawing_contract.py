@@ -99,6 +99,17 @@ def test_noise_counts_where_there_is_some(config: Config) -> None:
 
 
 @every_drawer
+def test_settings_that_are_named_have_an_effect_and_others_have_none(config: Config) -> None:
+    decoder, context = drawer(config), contexts()
+    plain = values(decoder, context)
+    others = {"steps": 2, "guidance": 2.0, "shift": 3.0, "solver": "heun"}
+    for name, value in others.items():
+        found = values(decoder, context, WAY.replace(**{name: value}))
+        assert torch.equal(found, plain) == (name not in decoder.settings), name
+    assert ("seed" in decoder.settings) == bool(decoder.noise)
+
+
+@every_drawer
 def test_as_a_decoder_it_draws_from_the_prefix_with_default_settings(config: Config) -> None:
     decoder, context = drawer(config), contexts()
     noise = noise_for(decoder.noise)

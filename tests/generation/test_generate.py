@@ -108,6 +108,24 @@ def test_bad_input_is_one_line(
     assert not out.exists()
 
 
+def test_settings_without_effect_are_refused(runs: Path, tmp_path: Path) -> None:
+    """A GAN has no steps, and an autoencoder makes the same of an input each time."""
+    for name, recipe in (("gan", tiny.gan), ("both", tiny.both_ways)):
+        train(recipe(runs / "easy_vqa", steps=1), tmp_path / name)
+    red, out = ("--text", "a red circle"), ("--out", tmp_path / "x.png")
+    gan = ("generate", tmp_path / "gan", *red, *out)
+    done(*gan, "--n", 2, "--seed", 1)
+    for name in ("guidance", "steps"):
+        line = refused(*gan, f"--{name}", 2)
+        assert f"{name} is 2" in line
+        assert "generates with a PictureConvolutions, which has no such setting" in line
+    both = ("generate", tmp_path / "both", *red, *out)
+    assert "seed is 1, but head 'image' generates" in refused(*both, "--seed", 1)
+    assert "n is 2, expected 1: head 'image' generates without noise" in refused(*both, "--n", 2)
+    found = measure([load(tmp_path / "gan")], "generation").result.protocol
+    assert {"seed"} == {"steps", "guidance", "shift", "seed"} & found.keys()
+
+
 def test_places_that_cannot_be_written_are_named_before_anything_is_drawn(
     runs: Path, tmp_path: Path
 ) -> None:

@@ -89,6 +89,22 @@ def test_a_flow_trains_and_its_held_out_loss_is_printed(data: Path, tmp_path: Pa
     assert "generation/KID" in result.fit.metrics
 
 
+def test_weights_without_their_average_are_sampled_beside_the_averaged_ones(
+    data: Path, tmp_path: Path
+) -> None:
+    recipe = tiny.flow(data)
+    train(recipe.replace(run=recipe.run.replace(evaluate_raw=True)), tmp_path / "raw")
+    train(recipe, tmp_path / "plain")
+    lines = [one for one in log_lines(tmp_path / "raw") if "validation/raw/loss/loss" in one]
+    assert [one["step"] for one in lines] == [4]
+    assert lines[0]["validation/raw/loss/loss"] != lines[0]["validation/loss/loss"]
+    name = "generation-00000004.png"
+    averaged, raw = (tmp_path / "raw" / "progress" / place for place in (name, f"raw/{name}"))
+    assert averaged.read_bytes() == (tmp_path / "plain" / "progress" / name).read_bytes()
+    assert raw.read_bytes() != averaged.read_bytes()
+    assert not (tmp_path / "plain" / "progress" / "raw").exists()
+
+
 def test_an_autoencoder_learns_of_rows_that_are_never_whole(data: Path, tmp_path: Path) -> None:
     """Each row has a picture or a text; what one head draws is in other rows than what the other one writes."""
     recipe = tiny.both_ways(data, "total_correlation", steps=2)

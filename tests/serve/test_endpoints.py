@@ -45,6 +45,9 @@ def test_it_lives_and_says_what_it_can(answering: Process) -> None:
     assert {"generate", "caption"} <= set(found["both"]["can"])
     assert "ask" not in found["both"]["can"]
     assert found["flow"]["can"] == ["predict", "generate"]
+    (picture,) = found["flow"]["heads"]
+    assert {"seed", "steps", "guidance"} <= set(picture["settings"])
+    assert all(head["settings"] == [] for head in found["both"]["heads"])
     assert "transcribe" in found["speech"]["can"]
     index = found["scenes"]["index"]
     assert index["items"] == 12

@@ -159,6 +159,16 @@ def test_pictures_are_drawn_and_saved(visit: Opener, tmp_path: Path) -> None:
     assert (tmp_path / "picture-2.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_numbers_without_effect_are_not_asked_for(visit: Opener) -> None:
+    """An autoencoder makes the same of an input each time, in one step."""
+    view = shown(visit(run="both", view="generate"))
+    view.get_by_role("textbox", name="Words").fill("a red circle")
+    assert view.get_by_role("spinbutton").count() == 0
+    view.get_by_role("button", name="Generate").click()
+    view.locator(".drawn img").first.wait_for()
+    assert view.locator(".drawn img").count() == 1
+
+
 def test_a_sound_that_is_shown_no_more_is_given_back(visit: Opener) -> None:
     """Its address would keep it in memory as long as the page is open."""
     page = visit(run="speech", view="transcribe")

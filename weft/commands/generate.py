@@ -62,7 +62,7 @@ def main(words: list[str]) -> None:
     output = run.model.head(head).output
     assert isinstance(output, DrawnOutput)
     values = arguments.values(run, run.model.streams_of(head))
-    check_inputs(run, arguments.n, values)
+    check_inputs(run, head, arguments.n, values)
     if as_file:
         count = arguments.n * max(len(v) if isinstance(v, list) else 1 for v in values.values())
         _check_file(arguments.out, output, count)

@@ -1,7 +1,7 @@
 """Decoders that generate a value, such as a picture, from a context and, usually, noise."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -44,15 +44,19 @@ class DrawingConfig(Settings):
             )
 
 
+EVERY_SETTING = frozenset(field.name for field in fields(DrawingConfig))
+
+
 @runtime_checkable
 class Drawer(Protocol):
     """A decoder that generates values.
 
-    shape: of one value: (3, H, W) for a picture in [-1, 1], (T, M) for the frames of a sound. noise: shape of the
+    settings: names of those of `DrawingConfig` that have an effect; without noise, not the seed. shape: of one value: (3, H, W) for a picture in [-1, 1], (T, M) for the frames of a sound. noise: shape of the
     noise for one value, () if it needs none. As a decoder it maps (context, noise) to values with default settings;
     noise defaults to zeros.
     """
 
+    settings: frozenset[str]
     shape: tuple[int, ...]
     noise: tuple[int, ...]
 
@@ -109,6 +113,7 @@ class OneStep(nn.Module, ABC):
         super().__init__()
         self.context_dim, self.shape = context_dim, shape
         self.noise = (noise,) if noise else ()
+        self.settings = frozenset({"seed"}) if noise else frozenset()
 
     @abstractmethod
     def made(self, vector_BK: Tensor, context: Features) -> Tensor:

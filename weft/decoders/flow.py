@@ -12,7 +12,7 @@ from weft.core.interfaces import Decoder
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
 from weft.decoders.codecs.base import Codec, Coded
-from weft.decoders.drawing import DrawingConfig, Shaped, checked_noise, noise_of
+from weft.decoders.drawing import EVERY_SETTING, DrawingConfig, Shaped, checked_noise, noise_of
 from weft.decoders.sampler import sample
 from weft.decoders.velocity.base import Velocity
 
@@ -28,6 +28,8 @@ class Flow(nn.Module):
 
     shape: of one value. noise: of its noise, the shape of the latents if there is a codec.
     """
+
+    settings = EVERY_SETTING
 
     def __init__(self, config: "FlowConfig") -> None:
         super().__init__()

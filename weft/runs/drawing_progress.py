@@ -17,9 +17,10 @@ from weft.decoders.drawing import Drawer
 from weft.heads.pictures import PictureOutput, PictureValues
 from weft.inference.results import TaskResult
 from weft.runs.trained import TrainedModel
+from weft.training.loop import RAW
 
 PROGRESS = "progress"
-"""Folder of a run with the files TASK-STEP.png."""
+"""Folder of a run with the files TASK-STEP.png. Its folder RAW has those of the weights without their average."""
 SHOWN = 16
 """Pictures of a grid: for the first rows of the validation split, with the same noise at every step."""
 MILLISECONDS = 700
@@ -30,13 +31,15 @@ LONGEST = 60
 """Maximum number of grids in an animation, evenly chosen."""
 
 
-def keep_drawn(folder: Path, task: str, step: int, result: TaskResult) -> None:
-    """Writes a grid of the generated values, if they are pictures."""
+def keep_drawn(
+    folder: Path, task: str, step: int, result: TaskResult, *, raw: bool = False
+) -> None:
+    """Writes a grid of the generated values, if they are pictures. raw: of weights without their average."""
     drawn = result.drawn
     if drawn is None or not isinstance(drawn.values, PictureValues):
         return
     first = range(min(SHOWN, len(drawn.values)))
-    place = folder / PROGRESS / f"{task}-{step:08d}.png"
+    place = folder / PROGRESS / (RAW if raw else "") / f"{task}-{step:08d}.png"
     place.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(place, drawn.values.take(first).grid().encoded(0))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.core.errors import WeftError
 from weft.core.ranges import GENERATED
-from weft.decoders.drawing import DrawingConfig
+from weft.decoders.drawing import Drawer, DrawingConfig
 from weft.heads.drawn import DrawnOutput
 from weft.inference.predict import Predictions
 from weft.modalities.text import Text
@@ -31,7 +31,7 @@ def generate(
     nothing, or a text would be truncated.
     """
     name = run.head(head, DrawnOutput)
-    check_inputs(run, n, streams)
+    check_inputs(run, name, n, streams)
     asked = {"seed": seed, "guidance": guidance, "steps": steps}
     changes = {setting: value for setting, value in asked.items() if value is not None}
     repeated = {
@@ -46,11 +46,17 @@ def generate(
 
 @contextmanager
 def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterator[DrawingConfig]:
-    """Inside, the head generates with these settings instead of its own. Raises WeftError for an invalid one."""
+    """Inside, the head generates with these settings instead of its own. Raises WeftError for an invalid one, and for one
+    that has no effect."""
     part = run.model.head(head)
     own = part.output
     if not isinstance(own, DrawnOutput):
         raise WeftError(f"head '{head}' generates nothing, expected one that does")
+    for name in sorted(changes.keys() - settings_of(run, head)):
+        kind = type(part.decoder).__name__
+        raise WeftError(
+            f"{name} is {changes[name]}, but head '{head}' generates with a {kind}, which has no such setting"
+        )
     try:
         way = own.drawing.replace(**changes)
     except ValueError as error:
@@ -62,11 +68,21 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
         part.output = own
 
 
-def check_inputs(run: TrainedModel, n: int, streams: Mapping[str, Any]) -> None:
-    """Raises WeftError for an invalid number of values, and for a text that is empty, too long, or has words unknown
-    to the run."""
+def settings_of(run: TrainedModel, head: str) -> frozenset[str]:
+    """Returns the names of the settings that have an effect; none if the head does not generate."""
+    decoder = run.model.head(head).decoder
+    return decoder.settings if isinstance(decoder, Drawer) else frozenset()
+
+
+def check_inputs(run: TrainedModel, head: str, n: int, streams: Mapping[str, Any]) -> None:
+    """Raises WeftError for an invalid number of values, for several where all would be the same, and for a text that is
+    empty, too long, or has words unknown to the run."""
     if n not in GENERATED:
         raise WeftError(f"n is {n:,}, expected 1 to {GENERATED.most:,}")
+    if n > 1 and "seed" not in settings_of(run, head):
+        raise WeftError(
+            f"n is {n:,}, expected 1: head '{head}' generates without noise, always the same from one input"
+        )
     for stream, value in streams.items():
         modality = run.modalities.get(stream)
         if not isinstance(modality, Text):

@@ -1,11 +1,12 @@
 """Trains a recipe into a run directory."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -198,8 +199,9 @@ def _train(recipe: Recipe, folder: Path, device: torch.device, written: Recipe) 
     settled = written.replace(run=run)
     mark = learned_mark(folder)
     fitted = loop.fit(
-        players, loader.batches, run, folder, validate, settled, resume=True, learned=mark
-    )
+        players, loader.batches, run, folder, validate, settled, resume=True, learned=mark,
+        validate_raw=partial(validate, raw=True) if validate and run.evaluate_raw else None,
+    )  # fmt: skip
     with sharding.gathered(step), torch.no_grad():
         chosen = thresholds(recipe, model.eval(), learned, device)
     if rank() == 0:
@@ -270,13 +272,19 @@ def _start_from(model: Model, run: Path) -> Iterable[str]:
     return same
 
 
+class Validation(Protocol):
+    """Measures the model after a step. raw: its weights are those without averages."""
+
+    def __call__(self, step: int, *, raw: bool = False) -> Mapping[str, Score]: ...
+
+
 def validation(
     recipe: Recipe,
     model: Model,
     learned: Learned,
     device: torch.device,
     folder: Path | None = None,
-) -> Callable[[int], Mapping[str, Score]] | None:
+) -> Validation | None:
     """Measures every task on the validation split after a step. Warns if it has too few rows.
 
     folder: of the run, for some of the tasks' generated values (`weft.runs.drawing_progress`).
@@ -292,13 +300,13 @@ def validation(
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, learned)
 
-    def validate(step: int) -> dict[str, Score]:
+    def validate(step: int, *, raw: bool = False) -> dict[str, Score]:
         metrics: dict[str, Score] = {}
         for name, task in tasks.items():
             result = task.evaluate([member], dataset, device=device)
             metrics |= {f"{name}/{key}": score for key, score in result.metrics.items()}
             if folder is not None and rank() == 0:
-                keep_drawn(folder, name, step, result)
+                keep_drawn(folder, name, step, result, raw=raw)
         return metrics
 
     return validate

@@ -18,6 +18,7 @@ from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
 from weft.data.formats import Dataset, spread_rows
+from weft.decoders.drawing import Drawer
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
 from weft.evaluation.bootstrap import Estimate
@@ -59,6 +60,8 @@ FEWEST = 4
 """Minimum number of real values for a comparison. Rows may be texts alone; a judge then measures the generated
 values.
 """
+SHOWN_SETTINGS = ("steps", "guidance", "shift", "seed")
+"""Settings of the generation that the protocol names if they have an effect."""
 MEAN = "always their mean"
 """A baseline: a picture whose pixels, or a sound whose frames, are means over the real ones."""
 
@@ -235,6 +238,7 @@ class GenerationTask:
         output: DrawnOutput,
     ) -> dict[str, Any]:
         config, way = self.config, output.drawing
+        settings = cast(Drawer, member.model.head(config.head).decoder).settings
         few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {
             "generated": len(found),
@@ -243,10 +247,7 @@ class GenerationTask:
             "size": "as the stream is read",
             "KID": "of features whose mean square is 1 over the real ones",
             "FID of": f"{min(len(found), len(real)):,} rows{few}",
-            "steps": way.steps,
-            "guidance": way.guidance,
-            "shift": way.shift,
-            "seed": way.seed,
+            **{name: getattr(way, name) for name in SHOWN_SETTINGS if name in settings},
             **config.protocol([member], measured, found, "rows"),
         }
 

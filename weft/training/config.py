@@ -37,7 +37,8 @@ class RunConfig(Settings):
     evaluate_every: int = 200
     """Steps between evaluations on the validation split; 0 evaluates only at the end."""
     evaluate_raw: bool = False
-    """Where weights are averaged, also measure them as they are: validation/raw/... in the log."""
+    """Where weights are averaged, also measure them as they are: validation/raw/... in the log. What they generate is in
+    progress/raw of the run."""
     log_every: int = 10
     """Steps between lines of log.jsonl."""
     keep: int = 2

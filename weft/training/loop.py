@@ -61,6 +61,7 @@ def fit(
     recipe: Settings | None = None,
     resume: bool = False,
     learned: str | None = None,
+    validate_raw: Callable[[int], Mapping[str, Score]] | None = None,
 ) -> FitResult:
     """Trains until `run.steps` or until patience ends, and leaves the best weights in the model.
 
@@ -68,6 +69,7 @@ def fit(
     validate(step): is called on every rank, with the model in eval mode and with its averaged weights if
     there are any. The first rank's numbers are used. The monitored score's metric declares whether higher
     or lower is better.
+    validate_raw(step): the same for the weights as they are, where some are averaged; only for the log.
     recipe: a checkpoint must agree with it; `run` if not given.
     resume: continue from the newest checkpoint in `folder`, if there is one. Without resume a folder with
     checkpoints is refused.
@@ -95,7 +97,7 @@ def fit(
             state = replace(state, step=step)
             display.advance(step, len(batch) * world_size(), values["loss"])
             if validate is not None and _due(step, run.evaluate_every, run.steps):
-                metrics, state = _evaluate(players, validate, state, run, save)
+                metrics, state = _evaluate(players, validate, validate_raw, state, run, save)
             stop = step == run.steps or _patience_ended(state, run)
             logged = stop or metrics or step % run.log_every == 0
             if logged:
@@ -220,6 +222,7 @@ def evaluation(players: Sequence[Player]) -> Iterator[None]:
 def _evaluate(
     players: Sequence[Player],
     validate: Callable[[int], Mapping[str, Score]],
+    validate_raw: Callable[[int], Mapping[str, Score]] | None,
     state: TrainState,
     run: RunConfig,
     save: Callable[[], None],
@@ -243,9 +246,9 @@ def _evaluate(
             else:
                 state = replace(state, stale=state.stale + 1)
     shown = {f"validation/{name}": number for name, number in metrics.items()}
-    if run.evaluate_raw and any(player.ema is not None for player in players):
+    if validate_raw is not None and any(player.ema is not None for player in players):
         players[0].step.eval()
-        _, raw = _measured(players, validate, state.step)
+        _, raw = _measured(players, validate_raw, state.step)
         _train_mode(players)
         shown |= {f"validation/{RAW}/{name}": number for name, number in raw.items()}
     return shown, state

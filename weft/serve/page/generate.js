@@ -20,17 +20,18 @@ class GenerateView {
       steps: numberInput({ min: 1, step: 1, placeholder: say("the run's own") }),
     };
     const words = { n: say("How many"), seed: say("Seed"), guidance: say("Guidance"), steps: say("Steps") };
-    const fields = Object.entries(this.numbers).map(([name, control]) => field(words[name], control));
+    this.fields = Object.fromEntries(Object.entries(this.numbers).map(([name, control]) => [name, field(words[name], control)]));
     const submitted = (event) => {
       event.preventDefault();
       this.generate();
     };
     const choice = headChoice(this.heads, (head) => this.take(head));
-    return make("form", { class: "stack", on: { submit: submitted } }, choice, this.inputsPlace, make("div", { class: "numbers" }, fields), make("button", { class: "main" }, say("Generate")));
+    return make("form", { class: "stack", on: { submit: submitted } }, choice, this.inputsPlace, make("div", { class: "numbers" }, Object.values(this.fields)), make("button", { class: "main" }, say("Generate")));
   }
 
   take(head) {
     this.head = head;
+    for (const [name, label] of Object.entries(this.fields)) label.hidden = !head.settings.includes(name === "n" ? "seed" : name);
     this.inputs = new Inputs(streamsNamed(this.run, head.streams));
     fill(this.inputsPlace, this.inputs.element);
     quit(this.place);
@@ -44,7 +45,7 @@ class GenerateView {
   async generate() {
     const answer = await work(this.place, async ({ signal, tell }) => {
       const values = await this.inputs.values({ required: this.inputs.fields.length > 0 });
-      const given = Object.entries(this.numbers).map(([name, input]) => [name, numberOf(input)]);
+      const given = Object.entries(this.numbers).map(([name, input]) => [name, this.fields[name].hidden ? null : numberOf(input)]);
       const numbers = Object.fromEntries(given.filter(([, value]) => value !== null));
       return ask("POST", "/generate", { run: this.run.name, head: this.head.name, values, ...numbers }, { signal, tell });
     });
