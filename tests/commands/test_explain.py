@@ -8,11 +8,11 @@ from PIL import Image
 from tiny_runs import weft
 
 from weft.commands._explaining import said_of
-from weft.core.display import Display, Picture, Word
+from weft.core.display import Axis, Display, Picture, Word
 from weft.core.language import speaking
 from weft.evaluation.comparison import compare
 from weft.explain.deletion import Deletion
-from weft.report.displays import DRAWN_SIDE, LINE, drawn
+from weft.report.displays import DRAWN_SIDE, LINE, drawn, figures, originals
 from weft.report.displays import words as words_html
 
 
@@ -91,6 +91,17 @@ def test_what_matters_keeps_its_colours_and_the_rest_is_dark() -> None:
     assert Display((Picture(coloured, values),)).strongest(5) == [
         ("row 2 of 2, column 1 of 2", 1.0)
     ]
+
+
+def test_captions_tell_the_axes_and_what_matters_most() -> None:
+    weights = np.array([[0.0, 0.2], [1.0, 0.0]])
+    axes = (Axis([0.0, 0.5, 1.0], "s", 2), Axis([8000, 800, 20], "Hz"))
+    display = Display((Picture(np.zeros((4, 4, 3), np.uint8), weights, "frame 3", *axes),))
+    assert display.strongest(1) == [("frame 3, 0.00–0.50 s, 20–800 Hz", 1.0)]
+    known = "sound; frame 3; 0.00–1.00 s from left to right; 20–8000 Hz from bottom to top"
+    assert f"{known}</figcaption>" in originals(display, "sound", 160)
+    most = "most at 0.00–0.50 s, 20–800 Hz"
+    assert f"{known}; {most}</figcaption>" in figures(display, "sound", 160)
 
 
 def test_words_are_escaped_and_marked() -> None:

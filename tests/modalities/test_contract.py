@@ -637,7 +637,8 @@ def test_cells_of_sounds_are_named_by_seconds_and_hertz() -> None:
     ((name, _),) = modality.weighed(Field(values, mask).rows(slice(0, 1)), weights).strongest(1)
     assert name == f"0.20–0.30 s, 20–{edges[1]:.0f} Hz"
     (picture,) = modality.weighed(Field(values, mask).rows(slice(0, 1)), weights).pictures
-    assert picture.column_names[-1] == "0.70–0.80 s"
+    assert picture.columns.span() == "0.00–0.80 s"
+    assert picture.rows.span() == "20–8000 Hz"
     wave = AudioConfig(rate=16_000, output="waveform").build()
     ((name, _),) = wave.weighed(Field(torch.zeros(1, 16_000, 1)), torch.eye(16)[[3]]).strongest(1)
     assert name == "0.19–0.25 s"
@@ -660,6 +661,17 @@ def test_panels_are_taken_away_cell_by_cell() -> None:
         "picture 1, row 8 of 8, column 8 of 8",
         "picture 2, row 8 of 8, column 8 of 8",
     ]
+
+
+def test_frames_that_matter_are_named_by_their_time_or_number() -> None:
+    field = Field(torch.zeros(1, 30, 3, 8, 8, dtype=torch.uint8))
+    weights = torch.zeros(30, 1, 1)
+    weights[12:] = 1
+    for method, name in (("dense", "3.00 s"), ("uniform", "frame 13")):
+        sampling = FrameSamplingConfig(method=method, frames=30, rate=4.0)
+        shown = VideoConfig(sampling=sampling).build().weighed(field, weights)
+        assert shown.pictures[0].name == name
+        assert len({picture.name for picture in shown.pictures}) == len(shown.pictures) < 30
 
 
 @pytest.mark.parametrize(

@@ -30,4 +30,4 @@ def test_parts_of_unknown_times_are_numbered() -> None:
     weights = torch.zeros(4, 16)
     weights[1, 2] = 1.0
     (picture,) = SoundParts().weighed(Field(torch.rand(1, 32, 8)), weights).pictures
-    assert picture.cell(1, 2) == "row 2 of 4, column 3 of 16"
+    assert picture.strongest == "row 2 of 4, column 3 of 16"

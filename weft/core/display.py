@@ -1,5 +1,6 @@
 """How values are displayed to a person: pictures, recordings and words, with weights if an explanation gives any."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,24 +9,43 @@ from weft.core.media import Media
 
 
 @dataclass(frozen=True)
+class Axis:
+    """What a picture shows from left to right, or from top to bottom: the values at the edges of its cells, and their
+    unit."""
+
+    edges: Sequence[float]
+    unit: str
+    digits: int = 0
+
+    def span(self, first: int = 0, last: int = -1) -> str:
+        """Formats the values from one edge to another: "20–804 Hz"."""
+        low, high = sorted((self.edges[first], self.edges[last]))
+        return f"{low:.{self.digits}f}–{high:.{self.digits}f} {self.unit}"
+
+
+@dataclass(frozen=True)
 class Picture:
     """pixels: (H, W, 3) uint8, or a Media that holds a picture. weights: one per cell, (rows, columns) in [0, 1].
 
-    row_names, column_names: what rows and columns mean to a person, such as frequencies and times; numbers if empty.
+    name: which of several pictures it is. columns, rows: the axes, such as times and frequencies, if they are known.
     """
 
     pixels: np.ndarray | Media
     weights: np.ndarray | None = None
-    row_names: tuple[str, ...] = ()
-    column_names: tuple[str, ...] = ()
+    name: str = ""
+    columns: Axis | None = None
+    rows: Axis | None = None
 
-    def cell(self, row: int, column: int) -> str:
-        """Returns the name of a cell of the weights."""
-        if self.row_names or self.column_names:
-            places = ((self.column_names, column), (self.row_names, row))
-            return ", ".join(names[place] for names, place in places if names)
-        rows, columns = (0, 0) if self.weights is None else self.weights.shape
-        return f"row {row + 1} of {rows}, column {column + 1} of {columns}"
+    @property
+    def strongest(self) -> str:
+        """The cell with the largest weight: its place on the axes, or row and column. Empty without weights."""
+        if self.weights is None:
+            return ""
+        rows, columns = self.weights.shape
+        row, column = divmod(int(self.weights.argmax()), columns)
+        axes = ((self.columns, column), (self.rows, row))
+        spans = [axis.span(place, place + 1) for axis, place in axes if axis is not None]
+        return ", ".join(spans) or f"row {row + 1} of {rows}, column {column + 1} of {columns}"
 
 
 @dataclass(frozen=True)
@@ -66,11 +86,9 @@ class Display:
         weight).
         """
         found: list[tuple[str, float]] = []
-        for number, picture in enumerate(self.pictures, 1):
+        for picture in self.pictures:
             if picture.weights is not None:
-                row, column = divmod(int(picture.weights.argmax()), picture.weights.shape[1])
-                which = f"picture {number}, " if len(self.pictures) > 1 else ""
-                name = f"{which}{picture.cell(row, column)}"
+                name = ", ".join(filter(None, (picture.name, picture.strongest)))
                 found.append((name, float(picture.weights.max())))
         words = [(word.text, word.weight) for word in self.words if word.weight is not None]
         return found + sorted(words, key=lambda pair: -pair[1])[:k]

@@ -144,11 +144,17 @@ class PanelParts:
         heats = [float(weights[place].clamp_min(0).sum()) for place in real]
         order = sorted(range(len(real)), key=lambda number: -heats[number])[:MOST_SHOWN]
         shown = [real[number] for number in sorted(order)]
+        names = self.panel_names(len(values)) if len(real) > 1 else [""] * len(values)
         return Display(
             pictures=tuple(
-                Picture(pixels_of(values[place]), weights[place].numpy()) for place in shown
+                Picture(pixels_of(values[place]), weights[place].numpy(), names[place])
+                for place in shown
             )
         )
+
+    def panel_names(self, count: int) -> list[str]:
+        """Returns what each of several pictures is called."""
+        return [f"picture {number + 1}" for number in range(count)]
 
     def _grid(self, field: Field) -> tuple[int, int]:
         """Rows and columns of the cells of each picture."""

@@ -1,14 +1,13 @@
 """The parts of a sound for explanations: stretches of time, divided into a few bands for spectrograms."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weft.core.display import Display, Picture
+from weft.core.display import Axis, Display, Picture
 from weft.core.records import Field
 
 STRETCHES, BANDS = 16, 4
@@ -51,24 +50,20 @@ class SoundParts:
     def weighed(self, field: Field, weights: Tensor) -> Display:
         """Displays the spectrogram, low frequencies at the bottom, or the waveform, as the model reads it.
 
-        Cells are named by their seconds in the window that is read, and by their frequencies.
+        The axes are the seconds of the window that is read, and the frequencies.
         """
         values_TM = field.values[0].cpu()
         frames, (rows, columns) = len(values_TM), weights.shape
         kept = frames if field.mask is None else int(field.mask[0].sum())
         weights = weights[:, : max(1, round(kept / max(1, frames) * columns))]
-        times = self._times(kept, frames, columns)[: weights.shape[1]]
-        edges = self.band_edges(rows)[::-1]
-        bands = [f"{low:.0f}–{high:.0f} Hz" for high, low in pairwise(edges)] if rows > 1 else []
-        picture = Picture(drawn(values_TM[:kept]), weights.numpy(), tuple(bands), tuple(times))
+        ends = [min(kept, n * frames / columns) for n in range(weights.shape[1] + 1)]
+        picture = Picture(
+            drawn(values_TM[:kept]),
+            weights.numpy(),
+            columns=Axis([n * of for n in ends], "s", 2) if (of := self.frame_seconds) else None,
+            rows=Axis(edges[::-1], "Hz") if (edges := self.band_edges(rows)) and rows > 1 else None,
+        )
         return Display(pictures=(picture,))
-
-    def _times(self, kept: int, frames: int, columns: int) -> list[str]:
-        """Returns the names of the columns; none if the time of a frame is not known."""
-        if self.frame_seconds is None:
-            return []
-        ends = [min(kept, n * frames / columns) * self.frame_seconds for n in range(columns + 1)]
-        return [f"{start:.2f}–{end:.2f} s" for start, end in pairwise(ends)]
 
     @property
     def frame_seconds(self) -> float | None:

@@ -121,6 +121,13 @@ class Video(PanelParts):
             )
         return Display(recordings=(Recording(raw),))
 
+    def panel_names(self, count: int) -> list[str]:
+        """Returns the time of each frame in the window that is read, or its number if the window's length is not known."""
+        sampling = self.config.sampling
+        if sampling.method == "dense":
+            return [f"{number / sampling.rate:.2f} s" for number in range(count)]
+        return [f"frame {number + 1}" for number in range(count)]
+
     def _frames(
         self, item: "Clip", times: Sequence[float], generator: torch.Generator | None
     ) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Values as HTML for people, with the weights of their parts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -31,14 +32,27 @@ def figures(display: Display, caption: str, width: int, *, played: bool = True) 
 
     Sounds and videos are drawn, with a player if `played`.
     """
-    found = [html.figure(drawn(p), caption, width) for p in display.pictures]
+    found = [html.figure(drawn(p), _captioned(caption, p), width) for p in display.pictures]
     found += [recording(one, caption, width, played=played) for one in display.recordings]
     return Html("".join(found))
 
 
 def originals(display: Display, caption: str, width: int) -> Html:
     """Returns the pictures without weights."""
-    return Html("".join(html.figure(p.pixels, caption, width) for p in display.pictures))
+    plain = (replace(picture, weights=None) for picture in display.pictures)
+    return Html("".join(html.figure(p.pixels, _captioned(caption, p), width) for p in plain))
+
+
+def _captioned(caption: str, picture: Picture) -> str:
+    """Adds the picture's name, what its axes are, and where it has the largest weight."""
+    columns, rows = picture.columns, picture.rows
+    notes = [caption, say(picture.name)]
+    notes += [say(f"{columns.span()} from left to right")] if columns else []
+    notes += [say(f"{rows.span()} from bottom to top")] if rows else []
+    notes += (
+        [say(f"most at {picture.strongest}")] if picture.strongest and (columns or rows) else []
+    )
+    return "; ".join(filter(None, notes))
 
 
 def words(display: Display) -> Html:
