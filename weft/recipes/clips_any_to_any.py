@@ -24,7 +24,7 @@ def clips_any_to_any() -> Recipe:
         objectives={
             f"{one}_{other}": SoftmaxContrastiveConfig((one, other)) for one, other in PAIRS
         },
-        tasks={f"{one}_{other}": RetrievalConfig(one, other) for one, other in PAIRS},
+        tasks={"retrieval": RetrievalConfig(streams=STREAMS)},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
-        run=run(400).replace(monitor="video_text/rsum"),
+        run=run(400).replace(monitor="retrieval/rsum"),
     )
