@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_media import bursts, sound_file
+from made_media import bursts, sound_file, tone
 from PIL import Image
 
 from weft.core.errors import DataError, WeftError
@@ -102,6 +102,26 @@ def test_every_row_is_kept_or_named_with_its_reason(tmp_path: Path) -> None:
     assert test.items["text"] == ("fine",)
     assert test.group == "group6"
     assert (validation.items["label"], validation.items["boxes"]) == ("cat", [[1, 2, 3, 4]])
+
+
+def test_recordings_are_left_out_by_length_silence_and_clipping(tmp_path: Path) -> None:
+    loud = np.clip(3 * tone(1.0), -1, 1)
+    sounds = [tone(1.0), tone(0.3), tone(4.0), 1e-4 * tone(1.0), loud]
+    rows = [
+        Sample(f"{n}", f"{n}", {"audio": Media.encoded(sound_file(one), "audio", "wav")}, f"s:{n}")
+        for n, one in enumerate(sounds)
+    ]
+    clean = CleanConfig(min_seconds=0.5, max_seconds=3.0, drop_silent=True, drop_clipped=True)
+    prepare(rows, tmp_path / "out", ONE.replace(clean=clean))
+    reasons = {line["source"]: line["reason"] for line in dropped_rows(tmp_path / "out")}
+    assert reasons == {
+        "s:1": "short recording",
+        "s:2": "long recording",
+        "s:3": "silent",
+        "s:4": "clipped",
+    }
+    kept = prepare(rows, tmp_path / "all", ONE)
+    assert (kept.rows_out, dict(kept.dropped)) == (5, {})
 
 
 def test_what_rows_match_is_kept(tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ from weft.core.records import Batch, Features, Field
 from weft.core.samples import group_key
 from weft.data.formats import Dataset
 from weft.data.learned import Learned
-from weft.data.prepare.recording_checks import CLIPPED
-from weft.data.prepare.recordings import FULL_SCALE, SILENT
+from weft.data.prepare.recordings import CLIPPED, FULL_SCALE, SILENT
 from weft.data.sources import read_once
 from weft.data.targets.transcript import Transcript
 from weft.data.targets.word_times import WordTimes

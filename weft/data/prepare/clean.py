@@ -9,19 +9,28 @@ from pathlib import Path
 from weft.core.config import Settings
 from weft.core.errors import DataError
 from weft.core.files import read_file
-from weft.core.ranges import COUNT, LARGEST, Range, at_least, require
+from weft.core.ranges import COUNT, LARGEST, NOT_NEGATIVE, POSITIVE, Range, at_least, require
 from weft.data.prepare.captions import normalised, words
+from weft.data.prepare.recordings import RecordingFacts
 from weft.data.prepare.scan import RowFacts
 
 
 @dataclass(frozen=True)
 class CleanConfig(Settings):
-    """Limits for usable pictures and captions; others are left out. Unreadable rows are always left out."""
+    """Limits for usable pictures, recordings and captions; others are left out. Unreadable rows are always left out."""
 
     min_side: int = 1
     """Minimum length of a picture's shorter side, in pixels."""
     max_aspect: float | None = None
     """Maximum ratio of a picture's longer side to its shorter side. None sets no limit."""
+    min_seconds: float = 0.0
+    """Minimum length of a sound or video, in seconds."""
+    max_seconds: float | None = None
+    """Maximum length of a sound or video, in seconds. None sets no limit."""
+    drop_silent: bool = False
+    """If true, sounds and sound tracks without a sample above -60 dB of full scale are left out."""
+    drop_clipped: bool = False
+    """If true, sounds and sound tracks with more than 0.1 % of their samples at full scale are left out."""
     min_caption_words: int = 1
     """Minimum number of words in a caption (in Chinese: characters). Shorter captions are left out."""
     max_caption_chars: int | None = None
@@ -36,6 +45,7 @@ class CleanConfig(Settings):
     def __post_init__(self) -> None:
         require(self, min_side=COUNT, min_caption_words=at_least(0), max_caption_chars=COUNT)
         require(self, max_aspect=Range(1.0, LARGEST, "a finite ratio of at least 1"))
+        require(self, min_seconds=NOT_NEGATIVE, max_seconds=POSITIVE)
 
 
 Captions = Mapping[str, Sequence[str]]
@@ -109,6 +119,8 @@ def unusable(facts: RowFacts, captions: Captions, config: CleanConfig) -> tuple[
     if facts.captions and not any(captions.values()):
         return "no caption", f"none of {len(facts.all_captions)} captions can be used"
     for column, media in facts.media.items():
+        if media.recording is not None and (found := _bad_recording(media.recording, config)):
+            return found[0], f"its {column} {found[1]}"
         if media.size is None:
             continue
         width, height = media.size
@@ -118,4 +130,18 @@ def unusable(facts: RowFacts, captions: Captions, config: CleanConfig) -> tuple[
         aspect = max(width, height) / min(width, height)
         if config.max_aspect is not None and aspect > config.max_aspect:
             return "narrow picture", said
+    return None
+
+
+def _bad_recording(facts: RecordingFacts, config: CleanConfig) -> tuple[str, str] | None:
+    """Returns (reason, details) if a sound or video must be left out."""
+    said = f"has {facts.seconds:.2f} s"
+    if facts.seconds < config.min_seconds:
+        return "short recording", said
+    if config.max_seconds is not None and facts.seconds > config.max_seconds:
+        return "long recording", said
+    if config.drop_silent and facts.silent:
+        return "silent", f"is silent, its peak is {facts.peak:g} dB"
+    if config.drop_clipped and facts.is_clipped:
+        return "clipped", f"has {100 * facts.clipped:.1f} % of its samples at full scale"
     return None

@@ -7,12 +7,11 @@ import numpy as np
 
 from weft.core.kinds import Kind
 from weft.core.media import RECORDINGS
+from weft.core.text import counted
 from weft.data.prepare.recordings import SILENT, RecordingFacts
 from weft.data.prepare.report import Recordings, Shares
 from weft.data.prepare.scan import RowFacts
 
-CLIPPED = 0.001
-"""A sound is clipped if a larger share of its samples is at full scale. A limiter leaves only single ones."""
 SHORTER, SECONDS_SHORTER = 0.05, 0.5
 """A header is wrong if its length differs from the decoded length by more than this share of it, and by more than
 this many seconds or a third of it."""
@@ -24,12 +23,12 @@ def suspicions(facts: RecordingFacts, *, voiced: bool) -> Iterator[str]:
     """Yields what looks wrong. voiced: the column's other videos have sound."""
     if facts.silent:
         yield f"silent: no sample is above {SILENT:g} dB of full scale"
-    if facts.clipped > CLIPPED:
+    if facts.is_clipped:
         yield f"clipped: {100 * facts.clipped:.1f} % of the samples are at full scale"
     if voiced and not facts.channels:
         yield "video has no sound track that can be read, most others have one"
     if facts.damaged:
-        yield f"{facts.damaged:,} frames cannot be decoded"
+        yield f"{counted(facts.damaged, 'frame')} cannot be decoded"
     if facts.beyond > max(SECONDS_SHORTER, SHORTER * facts.seconds):
         yield f"the part ends {facts.beyond:.1f} s after the end of the recording"
     if facts.said is not None:

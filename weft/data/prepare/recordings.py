@@ -27,6 +27,8 @@ SILENT = -60.0
 """dBFS: a sound whose peak is lower is silent."""
 BANDS, LOWEST, HIGHEST = 32, 100.0, 3800.0
 """Frequency range of the spectrogram in Hz, which telephones transmit too."""
+CLIPPED = 0.001
+"""A sound is clipped if a larger share of its samples is at full scale. A limiter leaves only single ones."""
 FRAME = 0.064
 """Length of a spectrogram frame in seconds."""
 RANGE = 60.0
@@ -64,6 +66,11 @@ class RecordingFacts:
     def silent(self) -> bool:
         """Whether there is a sound track, but no sample above `SILENT`."""
         return self.channels > 0 and self.peak < SILENT
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether more than `CLIPPED` of the samples are at full scale."""
+        return self.clipped > CLIPPED
 
 
 def sound_recording(media: Media) -> tuple[RecordingFacts, bytes | None]:
