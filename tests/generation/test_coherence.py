@@ -1,5 +1,7 @@
 """Joint coherence of tiny autoencoders, by what is generated from samples of their latents."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from weft.runs.coherence import (
     classes_of_texts,
     said_classes,
     same,
+    with_cross_coherence,
     with_joint_coherence,
 )
+from weft.runs.judged import OF_ANOTHER
 from weft.runs.latents import mixture_samples, training_latents
 from weft.runs.measure import measure
 from weft.runs.parts import open_split
@@ -78,6 +82,29 @@ def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(
     assert result.protocol["judged streams"] == "image, text"
     with pytest.raises(WeftError, match="1 samples of the latent, expected 2 or more"):
         with_joint_coherence(found, [judge], 1)
+
+
+def test_what_is_made_of_other_streams_shows_the_class_of_its_row(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of made-up pictures that are right, and texts that say nothing; one row has no class."""
+    run, judge = load(runs / "product"), load(runs / "judge")
+    found = measure([run], "reconstruction", audited=False)
+    rows = [found.dataset[row] for row in range(len(found.dataset))]
+    rows[3] = replace(rows[3], items={k: v for k, v in rows[3].items.items() if k != "kind"})
+    kinds = [row.items["kind"] for row in rows if "kind" in row.items]
+    monkeypatch.setattr(coherence, "seen_classes", lambda judge, stream, drawn: kinds)
+    monkeypatch.setattr(coherence, "classes_of_texts", lambda *_: {})
+    result = with_cross_coherence(replace(found, dataset=rows), [judge]).result
+    picture, text = (f"{way}/cross_coherence" for way in ("text to image", "image to text"))
+    assert result.metrics[picture].value == 100
+    assert result.metrics[text].value == 0
+    half = len(kinds) // 2
+    apart = [a == b for a, b in zip(kinds, kinds[half:] + kinds[:half], strict=True)]
+    assert result.baselines[OF_ANOTHER][picture] == pytest.approx(100 * sum(apart) / len(apart))
+    names = {name for name in result.metrics if "cross" in name}
+    assert names == {picture, text}
+    assert coherence._inputs(("a", "b", "c"), "b") == [("a",), ("c",), ("a", "c")]
 
 
 def test_texts_have_the_class_of_the_training_rows_that_have_just_one(
@@ -149,6 +176,10 @@ def test_from_the_command_line(runs: Path, tmp_path: Path) -> None:
     said = done(*words)
     assert "joint_coherence" in said
     assert "mixture_coherence" in said
+    metrics = json.loads(out.read_text())["metrics"]
+    assert {
+        f"{way}/cross_coherence" for way in ("text to image", "image to text")
+    } <= metrics.keys()
     said = done("evaluate", runs / "mean", "--judge", runs / "judge", "--joint", 10, "--json", out)
     assert "joint_coherence" not in said  # a deterministic autoencoder has no prior
     assert "mixture_coherence" in said

@@ -57,7 +57,8 @@ class Arguments(OwnData, Trusting):
     """Judge runs that were trained on real data. Their first task classifies what this run generates."""
     joint: int = 0
     """Number of samples from the latent of an autoencoder: of its prior, and of a mixture fitted to the training rows. The
-    result says how often the judges see the same content in all streams generated from one sample."""
+    result says how often the judges see the same content in all streams generated from one sample, and how often what is
+    generated from a row's other streams shows the row's class."""
     audit: bool = True
     """If true, search the training rows for copies of the evaluated rows. Both are read once."""
 
@@ -142,12 +143,14 @@ def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int
     """Adds the results of the judges, if there are any. samples: from the latent, for joint coherence."""
     if not judges:
         return found
-    from weft.runs.coherence import with_joint_coherence
+    from weft.runs.coherence import with_cross_coherence, with_joint_coherence
     from weft.runs.judged import judged
 
     for judge in _seeing(judges, found) if samples else judges:
         found = judged(found, judge, judge.folder.name)
-    return with_joint_coherence(found, judges, samples) if samples else found
+    if not samples:
+        return found
+    return with_cross_coherence(with_joint_coherence(found, judges, samples), judges)
 
 
 def _seeing(judges: "Sequence[TrainedModel]", found: "Measurement") -> "list[TrainedModel]":

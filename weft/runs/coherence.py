@@ -1,5 +1,5 @@
-"""Joint coherence: whether all streams generated from one sample of an autoencoder's latent show the same class, as
-judges classify them."""
+"""Coherence of an autoencoder, as judges classify what it generates. Joint: all streams generated from one sample of the
+latent show the same class. Cross: a stream generated from other streams of a row shows the row's class."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,17 @@ from weft.core.missing import is_missing
 from weft.core.samples import Sample
 from weft.core.text import normalised
 from weft.evaluation.bootstrap import Bootstrap
-from weft.evaluation.metric import Metric, Score, mean_score
+from weft.evaluation.metric import FAMILY, Metric, Score, mean_score
 from weft.fusion.joint_posterior import JointPosterior, latent
 from weft.heads.classes import ClassOutput, ClassValues
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.output import Part, Values
 from weft.heads.texts import TextOutput
 from weft.inference.config import BATCH, InferenceConfig
+from weft.inference.encoded_once import encoded_once
+from weft.inference.member import seeing
 from weft.inference.predict import predict
+from weft.runs.judged import OF_ANOTHER
 from weft.runs.latents import mixture_samples, prior_samples
 from weft.runs.measure import Measurement, training_rows
 from weft.runs.trained import TrainedModel
@@ -40,6 +43,9 @@ MIXTURE_COHERENCE = Metric(
     said="samples of a mixture fitted to the training latents whose streams all show the same class",
 )
 OTHERS = "streams of different samples"
+CROSS_COHERENCE = Metric(
+    f"{FAMILY}/cross_coherence", said=f"{FAMILY}, values that show the class of the row"
+)
 
 
 @torch.no_grad()
@@ -86,6 +92,44 @@ def with_joint_coherence(
         baselines={OTHERS: by_chance},
     )
     return replace(found, result=result)
+
+
+def with_cross_coherence(found: Measurement, judges: Sequence[TrainedModel]) -> Measurement:
+    """Extends the measurement with the share of values that show the class of their row, for each judged stream,
+    generated from each single other stream and from all others together.
+
+    The class of a row is its value in the column of the first judge's target; rows without one are left out. Baseline:
+    values generated for another row. Raises WeftError as `with_joint_coherence` does for judges.
+    """
+    run, rows, column = found.runs[0], found.dataset, _column(judges[0])
+    config = InferenceConfig(batch_size=BATCH, errors=run.recipe.data.errors)
+    member = encoded_once(run.reading(rows), rows, run.model.fused_streams, config, run.device)
+    metrics: dict[str, Score] = {}
+    by_chance: dict[str, float] = {}
+    for head, (stream, classify) in _judged_heads(run, judges).items():
+        for given in _inputs(run.model.streams_of(head), stream):
+            made = predict([seeing(member, head, given)], rows, head, config, device=run.device)
+            items = [rows[row].items.get(column) for row in made.rows]
+            known = [place for place, value in enumerate(items) if not is_missing(value)]
+            if not known:
+                continue
+            true, groups = [str(items[place]) for place in known], made.groups[known]
+            shown = classify(made.values.take(known))
+            metric = CROSS_COHERENCE.member(f"{'+'.join(given)} to {stream}")
+            right_N = 100 * same([shown, true])
+            metrics[metric.name] = mean_score(metric, right_N, groups, Bootstrap(groups))
+            half = max(1, len(true) // 2)  # in sorted data neighbours are often alike
+            others = true[half:] + true[:half]
+            by_chance[metric.name] = 100 * float(same([shown, others]).mean())
+    result = found.result.extended(metrics=metrics, baselines={OF_ANOTHER: by_chance})
+    return replace(found, result=result)
+
+
+def _inputs(read: Sequence[str], generated: str) -> list[tuple[str, ...]]:
+    """Each single stream but the generated one, and all of these together."""
+    others = [stream for stream in read if stream != generated]
+    alone: list[tuple[str, ...]] = [(stream,) for stream in others]
+    return alone if len(others) < 2 else [*alone, tuple(others)]
 
 
 def same(classes: Sequence[Sequence[str]]) -> Tensor:
@@ -167,12 +211,11 @@ def classes_of_texts(run: TrainedModel, stream: str, judge: TrainedModel) -> dic
     A text that occurs with several values has no class. Unreadable rows are left out. Raises WeftError if the rows or
     the column are not available, or no text has a class.
     """
-    output, rows = judge.model.head(judge.head()).output, training_rows(run)
-    if rows is None or not isinstance(output, ClassOutput) or output.target is None:
+    column, rows = _column(judge), training_rows(run)
+    if rows is None:
         raise WeftError(
             "the classes of texts come from the training rows and a judge's target, which are not available"
         )
-    column = judge.recipe.data.targets[output.target].build().column
     values: dict[str, set[str]] = defaultdict(set)
     for row in range(len(rows)):
         with suppress(DataError):  # the evaluation names unreadable rows
@@ -188,6 +231,14 @@ def classes_of_texts(run: TrainedModel, stream: str, judge: TrainedModel) -> dic
             "which gives texts their class"
         )
     return found
+
+
+def _column(judge: TrainedModel) -> str:
+    """Returns the column of the classes that the judge predicts. Raises WeftError if it predicts none."""
+    output = judge.model.head(judge.head()).output
+    if not isinstance(output, ClassOutput) or output.target is None:
+        raise WeftError(f"{judge.folder}: the judge predicts no class, expected one that does")
+    return judge.recipe.data.targets[output.target].build().column
 
 
 def _folded(text: str) -> str:
