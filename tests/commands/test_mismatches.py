@@ -60,6 +60,15 @@ def test_captions_that_changed_places_are_the_strangest(
     assert [row["alarm"] for row in rows] == ["yes" if p <= ALARM else "no" for p in values]
     alarms = sum(row["alarm"] == "yes" for row in rows)
     assert f"may not belong together: {alarms} of {COUNT}" in said
+    page = (tmp_path / "mismatches.html").read_text(encoding="utf-8")
+    assert page.count("<h3>") == alarms
+    number = int(rows[0]["id"])
+    picture = str(found[1].parent / f"p{number:02d}.png")
+    pair = weft.load(found[0]).embed(image=picture, text=rows[0]["text"])
+    assert isinstance(pair, dict)
+    cosine = float((pair["image"] * pair["text"]).sum())
+    first = page.partition("<h3>")[2].partition("</h3>")[0]
+    assert first == f"negative cosine ({-cosine:.3f}), {rows[0]['source']}"
 
 
 def test_another_rate_needs_no_training_rows(found: tuple[Path, Path], tmp_path: Path) -> None:
@@ -124,6 +133,10 @@ def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_
         alarms = marks.count("yes")
         assert f"unlike the training rows of {folder}: {alarms} of {len(rows) - 1};" in said
         assert "not compared, nothing of image, text that can be read: 1 rows" in said
+        shown = (tmp_path / "card" / "novelty.html").read_text(encoding="utf-8")
+        assert shown.count("<h3>") == min(alarms, 10)
+        first = next(iter(listed.values()))
+        assert f"strangeness ({float(first['strangeness']):.3f}), {first['source']}" in shown
         if folder == run:
             shutil.copytree(run, moved)
             recipe = json.loads((moved / "recipe.json").read_text())
@@ -163,7 +176,7 @@ def test_a_caption_may_hold_any_line_break(found: tuple[Path, Path], tmp_path: P
         PairFound(n, f"r{n}", "made", None, text, 1.0, 0.01, True)
         for n, text in enumerate(["two\nlines", "two\u2028lines", 'quoted "so"', "two\x85lines"])
     ]
-    Mismatches(("image", "text"), "similarity", 0.05, 20, pairs, 0).save(tmp_path / "found.csv")
+    Mismatches(("image", "text"), "similarity", 0.05, 20, [], pairs, 0).save(tmp_path / "found.csv")
     named = mismatched(tmp_path / "found.csv")
     assert named == {pair.id: {pair.text} for pair in pairs}
 

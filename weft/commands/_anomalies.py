@@ -1,13 +1,16 @@
 """The searches of `weft data check` for mismatched pairs and for rows unlike the training rows of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.core.errors import WeftError
+from weft.core.files import write_text
 from weft.core.language import say
 from weft.data.formats import Said
+from weft.report import html
+from weft.report.explanations import Explained, explained_html, explained_legend
 
 if TYPE_CHECKING:
     from weft.runs.mismatches import Detector
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Number of pairs, or of rows, that are printed."""
 Search = Callable[[Path, Said, Path], None]
-"""search(data, said, out): prints what it finds in the files at `data`, and writes a table to the folder `out`."""
+"""search(data, said, out): prints what it finds in the files at `data`, and writes a table and a page to the folder `out`."""
 
 
 def searches_of(
@@ -48,7 +51,7 @@ def searches_of(
 
 def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None:
     """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
-    from weft.runs.mismatches import find_mismatches
+    from weft.runs.mismatches import explain_mismatches, find_mismatches
 
     found = find_mismatches(detector, data, said)
     first, second = found.streams
@@ -67,11 +70,14 @@ def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None
     path = out / "mismatches.csv"
     found.save(path)
     print(say(f"all pairs, the most anomalous first: {path}"))
+    first_alarms = alarms[:SHOWN]
+    explain = partial(explain_mismatches, detector, found, first_alarms)
+    _page(out / "mismatches.html", [pair.source for pair in first_alarms], explain)
 
 
 def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> None:
     """Prints the reported rows that are least like the training rows, and writes all rows to novelty.csv."""
-    from weft.runs.novelty import find_novelty
+    from weft.runs.novelty import explain_novelty, find_novelty
 
     found = find_novelty(detector, data, said)
     alarms, left_out, run = found.alarms, found.left_out, detector.run.folder
@@ -90,3 +96,24 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
     path = out / "novelty.csv"
     found.save(path)
     print(say(f"all rows, the most anomalous first: {path}"))
+    first_alarms = alarms[:SHOWN]
+    explain = partial(explain_novelty, detector, found, first_alarms)
+    _page(out / "novelty.html", [row.source for row in first_alarms], explain)
+
+
+def _page(path: Path, sources: Sequence[str], explain: Callable[[], list[Explained]]) -> None:
+    """Writes a page with these alarms, whose parts are marked that cause them; none without alarms."""
+    if not sources:
+        return
+    try:
+        shown = explain()
+    except WeftError as error:  # such as a stream without parts; the table is already written
+        print(say(f"the alarms are not explained: {error}"))
+        return
+    parts = [
+        html.join(html.heading(f"{one.title}, {source}"), explained_html(one))
+        for source, one in zip(sources, shown, strict=True)
+    ]
+    section = html.section("What causes the alarms", explained_legend(shown), *parts)
+    write_text(path, html.page(path.parent.name, [section]))
+    print(say(f"parts that cause the first alarms: {path}"))

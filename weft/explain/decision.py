@@ -146,19 +146,26 @@ class HeadDecision(Decision):
         return self._head.output.score_text(value)
 
 
-class Similarities(NumberValues):
-    """Cosines. Their answer is displayed as the word "similarity"; the number is the score beside it."""
+@dataclass(frozen=True)
+class NamedNumbers(NumberValues):
+    """Numbers whose answer is displayed as their name; the number is the score beside it."""
+
+    name: str = "similarity"
 
     def said(self, row: int) -> str:  # noqa: ARG002
-        return "similarity"
+        return self.name
 
 
 @dataclass(frozen=True)
 class SimilarityDecision(Decision):
-    """The cosine of two embeddings. Each is of a stream or, with the name JOINT, of the fused streams."""
+    """The cosine of two embeddings. Each is of a stream or, with the name JOINT, of the fused streams.
+
+    negative: the negative cosine instead, so that the parts are relevant that do not fit.
+    """
 
     first: str
     second: str
+    negative: bool = False
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -174,15 +181,16 @@ class SimilarityDecision(Decision):
         return torch.stack(found).all(dim=0)
 
     def part(self, streams: Encoded) -> Tensor:
-        """(B,) cosines; 0 for a row that lacks one of the two."""
+        """(B,) cosines, or negative ones; 0 for a row that lacks one of the two."""
         pair = {name: self._features(name, streams) for name in (self.first, self.second)}
         embedded = [self.model.embed(name, one) for name, one in pair.items() if one is not None]
         if len(embedded) < 2:
             return torch.zeros(len(next(iter(streams.values()))))
-        return (embedded[0] * embedded[1]).sum(1)
+        cosines_B = (embedded[0] * embedded[1]).sum(1)
+        return -cosines_B if self.negative else cosines_B
 
-    def answer(self, parts: Sequence[Tensor]) -> Similarities:
-        return Similarities(mean(parts))
+    def answer(self, parts: Sequence[Tensor]) -> NamedNumbers:
+        return NamedNumbers(mean(parts), name="negative cosine" if self.negative else "similarity")
 
     def scores(self, streams: Encoded, said: Values) -> Scores:  # noqa: ARG002
         cosines_B = self.part(streams)

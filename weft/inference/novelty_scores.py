@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weft.architectures.model import Model
 from weft.core.errors import WeftError
 from weft.core.interfaces import JOINT
 from weft.core.records import Features
@@ -92,18 +93,10 @@ def row_vectors(
         for one in encode_rows(
             [reader], dataset, config, _some(dataset, most, seed), device=device, what="embedding"
         ):
-            encoded = dict(one.streams[0])
-            if JOINT in streams:
-                encoded[JOINT] = model.fuse(encoded)[JOINT]
-            count = len(one.numbers)
+            found, there = vectors_of(model, one.streams[0], streams, len(one.numbers))
             for stream in streams:
-                found = encoded.get(stream)
-                if found is None:
-                    present[stream].append(torch.zeros(count, dtype=torch.bool))
-                    vectors[stream].append(torch.zeros(count, 0))
-                    continue
-                present[stream].append(found.present.cpu())
-                vectors[stream].append(_unit(member, stream, found).cpu())
+                vectors[stream].append(found[stream])
+                present[stream].append(there[stream])
             rows += one.numbers
             groups.append(one.batch.groups.cpu())
     there = {stream: torch.cat(of) for stream, of in present.items() if of}
@@ -123,11 +116,27 @@ def _some(dataset: Dataset, most: int | None, seed: int) -> Selection | None:
     return Selection([[row] for row in drawn.tolist()])
 
 
-def _unit(member: Member, stream: str, features: Features) -> Tensor:
-    """(B, D) of unit length."""
-    if stream in member.model.projections:
-        return member.model.embed(stream, features)
-    return F.normalize(features.pooled.float(), dim=1)
+def vectors_of(
+    model: Model, encoded: Mapping[str, Features], streams: Sequence[str], count: int
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Stream (or JOINT) -> unit vectors (B, D) of encoded rows, and -> whether a row has the stream (B,), on the CPU.
+
+    count: B. D is 0 for a stream that no row has.
+    """
+    of = dict(encoded)
+    if JOINT in streams:
+        of[JOINT] = model.fuse(encoded)[JOINT]
+    vectors = {s: _unit(model, s, of[s]) if s in of else torch.zeros(count, 0) for s in streams}
+    nobody = torch.zeros(count, dtype=torch.bool)
+    present = {s: of[s].present.cpu() if s in of else nobody for s in streams}
+    return vectors, present
+
+
+def _unit(model: Model, stream: str, features: Features) -> Tensor:
+    """(B, D) of unit length, on the CPU."""
+    if stream in model.projections:
+        return model.embed(stream, features).cpu()
+    return F.normalize(features.pooled.float(), dim=1).cpu()
 
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor:

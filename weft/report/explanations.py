@@ -73,11 +73,12 @@ class Explained:
 
     def lines(self) -> list[str]:
         """Returns the answers without each stream, and the note."""
-        found = [
-            f"{say(f'without the {plain(one.stream)}')}: {one.answer}"
-            + (f", {self.answer} {one.score}" if one.score else "")
-            for one in self.without
-        ]
+        found = []
+        for one in self.without:
+            same = one.answer == self.answer
+            score = one.score if same or not one.score else f", {self.answer} {one.score}"
+            said = f"{one.answer} {score}" if same else f"{one.answer}{score}"
+            found.append(f"{say(f'without the {plain(one.stream)}')}: {said}".rstrip())
         return found + [say(self.note)] * bool(self.note)
 
 

@@ -51,10 +51,20 @@ def explain_rows(
     A row that lacks a stream is explained by the streams that it has. Raises WeftError if the runs' models make no
     decision, or for an unreadable row.
     """
-    found: list[Explained] = []
     if head is None and similarity is None and ranks(runs[0]):
         rows, similarity = with_best(runs[0], rows)
     decisions = [decision_of(run.model, run.learned, head, similarity, given) for run in runs]
+    return explain_decisions(runs, decisions, rows, method)
+
+
+def explain_decisions(
+    runs: Sequence[TrainedModel],
+    decisions: Sequence[Decision],
+    rows: Sequence[Sample],
+    method: Method = "auto",
+) -> list[Explained]:
+    """Explains the joint decision about each row. decisions: one of each run, all of the same kind."""
+    found: list[Explained] = []
     for start in range(0, len(rows), BATCH):
         found += _explained(runs, decisions, rows[start : start + BATCH], method)
     return found

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,15 @@ from weft.core.files import kept_folder, write_text
 from weft.core.media import Alternatives
 from weft.core.samples import Sample
 from weft.core.tensors import checksum_of, read_tensors, write_tensors
+from weft.data.columns import value_of
 from weft.data.formats import Dataset, Said
 from weft.evaluation.conformal import Conformal
+from weft.explain.decision import SimilarityDecision
 from weft.inference.pair_scores import FITTED, PairScorer
 from weft.inference.pairs import Pairs, read_pairs
+from weft.report.explanations import Explained
 from weft.runs.check import default_tasks
+from weft.runs.explaining import explain_decisions
 from weft.runs.measure import training_rows, validation_rows
 from weft.runs.own_columns import on_new_files
 from weft.runs.parts import ALL, WEIGHTS, open_split
@@ -49,13 +53,14 @@ class PairFound:
 
 @dataclass(frozen=True)
 class Mismatches:
-    """All pairs, the most anomalous first. calibrated: number of validation pairs for the p-values. left_out: number
+    """All pairs of a data set, the most anomalous first. calibrated: number of validation pairs for the p-values. left_out: number
     of rows without a pair, since one of both streams is missing or cannot be read."""
 
     streams: tuple[str, str]
     score: str
     false_alarms: float
     calibrated: int
+    dataset: Dataset
     pairs: Sequence[PairFound]
     left_out: int
 
@@ -117,7 +122,24 @@ def find_mismatches(detector: Detector, data: Path | str, said: Said) -> Mismatc
     found.sort(key=lambda pair: -pair.strangeness)
     streams = settings.first, settings.second
     left_out = len(rows) - len(pairs.rows)
-    return Mismatches(streams, settings.score, share, len(detector.calibration), found, left_out)
+    calibrated = len(detector.calibration)
+    return Mismatches(streams, settings.score, share, calibrated, rows, found, left_out)
+
+
+def explain_mismatches(
+    detector: Detector, found: Mismatches, pairs: Sequence[PairFound]
+) -> list[Explained]:
+    """Returns for each of these pairs the parts without which the cosine of both embeddings would be higher."""
+    run, second = detector.run, found.streams[1]
+    rows = []
+    for pair in pairs:
+        sample = found.dataset[pair.row]
+        raw = value_of(sample, second, run.modalities.get(second))
+        if isinstance(raw, Alternatives):
+            sample = replace(sample, items={**sample.items, second: raw[pair.caption or 0]})
+        rows.append(sample)
+    decision = SimilarityDecision(run.model, run.learned, *found.streams, negative=True)
+    return explain_decisions([run], [decision], rows)
 
 
 def settings_of(run: TrainedModel) -> MismatchConfig:

@@ -15,8 +15,11 @@ from weft.core.files import kept_folder, write_text
 from weft.core.tensors import checksum_of, read_tensors, write_tensors
 from weft.data.formats import Dataset, Said
 from weft.evaluation.conformal import Conformal
+from weft.explain.novelty import NoveltyDecision
 from weft.inference.novelty_scores import REFERENCES, NoveltyScorer, RowVectors, row_vectors
+from weft.report.explanations import Explained
 from weft.runs.check import default_tasks
+from weft.runs.explaining import explain_decisions
 from weft.runs.measure import training_rows, validation_rows
 from weft.runs.mismatches import DETECTORS
 from weft.runs.own_columns import on_new_files
@@ -43,13 +46,14 @@ class RowFound:
 
 @dataclass(frozen=True)
 class Novelty:
-    """The rows, the most anomalous first. left_out: number of rows that cannot be read or have none of the streams.
-    calibrated: number of validation rows for the p-values."""
+    """The rows of a data set, the most anomalous first. left_out: number of rows that cannot be read or have none of
+    the streams. calibrated: number of validation rows for the p-values."""
 
     streams: tuple[str, ...]
     score: str
     false_alarms: float
     calibrated: int
+    dataset: Dataset
     rows: Sequence[RowFound]
     left_out: int
 
@@ -116,9 +120,21 @@ def find_novelty(detector: NoveltyDetector, data: Path | str, said: Said) -> Nov
         score=settings.score,
         false_alarms=detector.share,
         calibrated=len(detector.calibration),
+        dataset=rows,
         rows=found,
         left_out=len(rows) - len(found),
     )
+
+
+def explain_novelty(
+    detector: NoveltyDetector, found: Novelty, rows: Sequence[RowFound]
+) -> list[Explained]:
+    """Returns for each of these rows the parts without which it would be more like the training rows."""
+    run = detector.run
+    decision = NoveltyDecision(
+        run.model, run.learned, detector.scorer, detector.settings.score, detector.streams
+    )
+    return explain_decisions([run], [decision], [found.dataset[one.row] for one in rows])
 
 
 def _fitted(
