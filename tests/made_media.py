@@ -39,14 +39,15 @@ def film(
     rate: int = 10,
     size: tuple[int, int] = (64, 48),
     *,
+    first: int = 0,
     sound: np.ndarray | None = None,
     sound_at: float = 0.0,
     times: list[float] | None = None,
     codec: str = "mpeg4",
     format: str = "mp4",
 ) -> bytes:
-    """Frame n is grey, with brightness 10 (n % 25): `number_of` reads it back. times: of the frames, in seconds. sound_at: when the
-    sound begins."""
+    """Frame n is grey, with brightness 10 (n % 25): `number_of` reads it back. first: number of the first frame. times: of the frames,
+    in seconds. sound_at: when the sound begins."""
     file = io.BytesIO()
     with av.open(file, "w", format=format) as container:
         video = container.add_stream(codec, rate=rate)
@@ -58,7 +59,7 @@ def film(
         if sound is not None:
             audio = container.add_stream("aac", rate=RATE, layout="mono")
         for n in range(frames):
-            pixels = np.full((size[1], size[0], 3), 10 * (n % 25), np.uint8)
+            pixels = np.full((size[1], size[0], 3), 10 * ((first + n) % 25), np.uint8)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = round(1000 * (n / rate if times is None else times[n]))
             frame.time_base = Fraction(1, 1000)

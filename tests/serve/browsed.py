@@ -17,7 +17,7 @@ OPTIONS = (
     *("--disable-component-update", "--no-first-run"),
 )
 TOKEN = "theTokenOfTheseTests24"
-NAMES = ("pictures", "sounds", "questions", "dialog", "both", "speech", "flow")
+NAMES = ("pictures", "sounds", "clips", "questions", "dialog", "both", "speech", "flow")
 REFUSED = re.compile(
     r"Failed to load resource: (the server responded with a status of 4\d\d|net::)"
 )

@@ -1,23 +1,29 @@
-"""A run that is searched, whose index is full of what would like to be a script, one that is searched by sounds, and one that
-answers with classes."""
+"""A run that is searched, whose index is full of what would like to be a script, one that is searched by sounds, one by clips, and
+one that answers with classes."""
 
 import json
 from pathlib import Path
 
 import numpy as np
-from made_media import sound_file, tone
+from made_media import film, sound_file, tone
 from PIL import Image
 from tiny_runs import done, picture
 
 from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.core.config import Config
+from weft.core.interfaces import Encoder, Modality
 from weft.data.sources import FilesConfig
+from weft.encoders.convnet import ConvNetConfig
+from weft.encoders.pictures import PicturesEncoderConfig
 from weft.encoders.stacked_frames import StackedFramesConfig
 from weft.encoders.transformer_text import TextTransformerConfig
 from weft.encoders.vit import ViTConfig
 from weft.modalities.audio import AudioConfig
+from weft.modalities.frame_sampling import FrameSamplingConfig
 from weft.modalities.image import ImageConfig
 from weft.modalities.spectrogram import SpectrogramConfig
 from weft.modalities.text import TextConfig
+from weft.modalities.video import VideoConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.runs.recipe import DataConfig, Recipe
 from weft.runs.train import train
@@ -25,7 +31,7 @@ from weft.training.config import RunConfig
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOSTILE_FILE = "<img src=x onerror=window.hacked=1>.png"
-SOUNDS = 96
+SOUNDS, CLIPS = 96, 8
 ITEMS, COLOURS = 24, ("red", "green", "blue", HOSTILE)
 
 
@@ -33,6 +39,7 @@ def make_runs(folder: Path) -> None:
     """Trains them, each in a folder of its own name."""
     search(folder)
     search_sounds(folder)
+    search_clips(folder)
     ask(folder)
 
 
@@ -94,23 +101,49 @@ def search_sounds(folder: Path) -> None:
         rows.append(f"{n}.wav,a tone of {hertz(n)} Hz,{split},tone {n}")
     table = data / "tones.csv"
     table.write_text("\n".join(rows), encoding="utf-8")
-    streams = {
-        "audio": AudioConfig(spectrogram=SpectrogramConfig(mels=16)),
-        "text": TextConfig(kind="word", min_frequency=1, max_length=12),
-    }
+    audio = AudioConfig(spectrogram=SpectrogramConfig(mels=16))
+    pair(folder / "sounds", table, "audio", audio, StackedFramesConfig(16, 4), 64)
+    done("index", "build", folder / "sounds", "--data", table, "--stream", "audio")
+
+
+def search_clips(folder: Path) -> None:
+    """`clips`: searched by words and clips. The index holds CLIPS films, each brighter than the one before."""
+    data = folder / "films"
+    data.mkdir()
+    rows = ["video,text,split,id"]
+    for n in range(CLIPS):
+        (data / f"{n}.webm").write_bytes(film(3, first=3 * n, codec="libvpx", format="webm"))
+        rows.append(
+            f"{n}.webm,film number {n},{('train', 'train', 'validation', 'test')[n % 4]},film {n}"
+        )
+    table = data / "films.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    image = ImageConfig(size=16, crop_scale=None, flip=0.0)
+    video = VideoConfig(FrameSamplingConfig(frames=2), image)
+    pair(folder / "clips", table, "video", video, PicturesEncoderConfig(ConvNetConfig((4, 8))), 8)
+    done("index", "build", folder / "clips", "--data", table, "--stream", "video")
+
+
+def pair(
+    folder: Path,
+    table: Path,
+    stream: str,
+    modality: Config[Modality],
+    encoder: Config[Encoder],
+    dim: int,
+) -> None:
+    """Trains the stream, whose encoder has width dim, with the text of its row for two steps."""
+    streams = {stream: modality, "text": TextConfig(kind="word", min_frequency=1, max_length=12)}
+    text = TextTransformerConfig(80, dim=16, depth=1, heads=2, max_length=12)
     model = ModelConfig(
-        encoders={
-            "audio": StackedFramesConfig(16, 4),
-            "text": TextTransformerConfig(80, dim=16, depth=1, heads=2, max_length=12),
-        },
-        projections={"audio": ProjectionConfig(64, 16), "text": ProjectionConfig(16, 16)},
+        encoders={stream: encoder, "text": text},
+        projections={stream: ProjectionConfig(dim, 16), "text": ProjectionConfig(16, 16)},
     )
     source = DataConfig(FilesConfig(table), streams=streams)
-    objectives = {"contrastive": SoftmaxContrastiveConfig(streams=("audio", "text"))}
+    objectives = {"contrastive": SoftmaxContrastiveConfig(streams=(stream, "text"))}
     run = RunConfig(steps=2, batch_size=4, workers=0, evaluate_every=0, device="cpu")
     made = Recipe(data=source, model=model, objectives=objectives, tasks={}, run=run)
-    train(made, folder / "sounds")
-    done("index", "build", folder / "sounds", "--data", table, "--stream", "audio")
+    train(made, folder)
 
 
 def hertz(n: int) -> int:

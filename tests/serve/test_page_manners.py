@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from browsed import TOKEN, Opener, Runs, hand_over, shown
+from page_runs import ITEMS, SOUNDS
 
 VIEWS = {
     "pictures": ("search",),
     "sounds": ("search",),
+    "clips": ("search",),
     "questions": ("ask", "predict"),
     "dialog": ("ask",),
     "both": ("caption",),
@@ -114,6 +116,17 @@ def test_a_run_that_is_not_there_is_said(visit: Opener) -> None:
     page.get_by_text("There is no run “nope” here.").wait_for()
     page.goto(f"{page.url.split('#')[0]}#run=pictures&view=search")
     page.get_by_text("There is no run “nope” here.").wait_for(state="detached")
+
+
+def test_another_run_is_chosen(visit: Opener) -> None:
+    page = visit(run="pictures")
+    page.get_by_text(f"{ITEMS} items can be searched.").wait_for()
+    page.get_by_label("Run").select_option("sounds")
+    page.get_by_text(f"{SOUNDS} items can be searched.").wait_for()
+    assert "run=sounds" in page.url
+    page.go_back()
+    page.get_by_text(f"{ITEMS} items can be searched.").wait_for()
+    assert page.get_by_label("Run").input_value() == "pictures"
 
 
 def test_why_is_not_shown_over_another_view(visit: Opener, page_runs: Runs) -> None:
