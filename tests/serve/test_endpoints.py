@@ -225,6 +225,18 @@ def test_explanations_have_pictures_and_words(answering: Process) -> None:
     assert all(0 <= word["weight"] <= 1 for word in words)
 
 
+def test_a_similarity_is_explained_where_there_are_heads_too(answering: Process) -> None:
+    asked = {"run": "both", "values": {"image": media(png()), "text": "a red circle"}}
+    answer = values_of(answering.post("/explain", {**asked, "head": "text"}))
+    assert answer["said"] != "similarity"
+    found = values_of(answering.post("/explain", {**asked, "similarity": True}))
+    assert found["said"] == "similarity"
+    vectors = values_of(answering.post("/embed", asked))["embeddings"]
+    cosine = float(np.dot(vectors["image"][0], vectors["text"][0]))
+    assert float(found["score"]) == pytest.approx(cosine, abs=1e-3)
+    assert set(found["streams"]) == {"image", "text"}
+
+
 def test_the_description_names_every_route(answering: Process) -> None:
     found = values_of(answering.get("/openapi.json"))
     assert found["openapi"].startswith("3.1")

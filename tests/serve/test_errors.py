@@ -90,6 +90,13 @@ def npy(array: np.ndarray) -> bytes:
         ("/generate", {"run": "flow", "values": TEXT, "guidance": -1}, 422, "guidance"),
         ("/explain", {"run": "scenes", "values": TEXT}, 400, "expected image too"),
         ("/explain", {"run": "scenes", "method": "magic"}, 422, "method"),
+        (
+            "/explain",
+            {"run": "scenes", "values": TEXT, "similarity": True},
+            400,
+            "got text, expected 2",
+        ),
+        ("/explain", {"run": "both", "head": "a", "similarity": True}, 400, "and a head, expected"),
         ("/explain", {"run": "scenes", "values": {"text": ["a", "b"]}}, 400, "text: got 2 values"),
         ("/ask", {"run": "both", "question": "x"}, 400, "cannot ask"),
         ("/ask", {"run": "dialog", "question": "x", "values": TWO}, 400, "image: got 2 values"),

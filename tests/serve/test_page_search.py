@@ -202,7 +202,9 @@ def test_a_column_says_that_it_lists_only_the_most_frequent_values(visit: Opener
 def test_why_a_picture_was_found(visit: Opener) -> None:
     page = visit(run="pictures")
     search(page, "a picture of thing number 3")
-    page.locator(".hit").nth(1).get_by_role("button", name="Why was this found?").click()
+    ask_why = page.locator(".hit").nth(1).get_by_role("button", name="Why was this found?")
+    asked = asked_of(page, "/explain", ask_why.click)
+    assert (asked["similarity"], set(asked["values"])) == (True, {"image", "text"})
     why = page.get_by_role("dialog", name="What the answer depends on")
     why.wait_for()
     assert why.locator("canvas").count() == 1

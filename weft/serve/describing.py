@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from weft.core.errors import WeftError
 from weft.core.interfaces import ReadsColumns
-from weft.explain.decision import decision_of
 from weft.heads.cells import CellsOutput
 from weft.heads.classes import ClassOutput
 from weft.heads.drawn import DrawnOutput
@@ -103,15 +101,8 @@ def scored(run: Run, head: str) -> bool:
 
 
 def _explains(run: Run) -> bool:
-    if run.model.heads:
-        return any(scored(run, head) for head in run.model.heads)
-    if ranks(run):
-        return True
-    try:
-        decision_of(run.model, run.learned)
-    except WeftError:
-        return False
-    return True
+    """Whether an answer, or the similarity of two streams, can be explained."""
+    return len(run.streams) > 1 or ranks(run) or any(scored(run, head) for head in run.model.heads)
 
 
 def _dialog(run: Run) -> dict[str, Any] | None:

@@ -116,21 +116,34 @@ async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
 
 
 async def explain(run: ServedRun, asked: requests.Explain) -> Answer:
-    """Explains the answer for one row."""
+    """Explains the answer for one row, or the similarity of its two streams."""
     check_one_row(asked.values)
-    if asked.head is None and ranks(run.run):
-        reads = streams_asked(run.run, None)
+    trained, pair = run.run, _compared(asked)
+    if asked.head is None and pair is None and ranks(trained):
+        reads = streams_asked(trained, None)
     else:
-        reads = decision_of(run.run.model, run.run.learned, asked.head, given=asked.values).reads
+        reads = decision_of(trained.model, trained.learned, asked.head, pair, asked.values).reads
     values, _ = run.streams_read(asked.values, reads)
 
     def weigh(rows: Given) -> Answer:
-        (found,) = explain_rows(
-            [run.run], rows.samples, asked.method, asked.head, given=asked.values
-        )
+        how = (asked.method, asked.head, pair, asked.values)
+        (found,) = explain_rows([trained], rows.samples, *how)
         return explained_json(found)
 
     return {"run": run.name, **await run.alone("explain", values, weigh)}
+
+
+def _compared(asked: requests.Explain) -> tuple[str, str] | None:
+    """Returns the two streams whose similarity is explained; None for the answer of a head. Raises RefusedError."""
+    if not asked.similarity:
+        return None
+    if asked.head is not None:
+        raise RefusedError(400, "got similarity and a head, expected one of them")
+    if len(asked.values) != 2:
+        has = ", ".join(asked.values) or "nothing"
+        raise RefusedError(400, f"got {has}, expected 2 streams to compare")
+    first, second = asked.values
+    return first, second
 
 
 def check_one_row(values: Mapping[str, Any]) -> None:

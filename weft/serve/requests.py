@@ -141,8 +141,10 @@ class Generate(OfHead):
 
 
 class Explain(OfHead):
-    """method: how the weights are computed."""
+    """method: how the weights are computed. similarity: explain the cosine of the two streams given, as between a query and a
+    hit, not the answer of a head."""
 
+    similarity: bool = False
     method: Literal["auto", "relevance", "rollout", "occlusion"] = "auto"
 
 

@@ -198,11 +198,10 @@ class SearchView {
     const { compared } = this.found;
     const { stream } = this.index;
     const seen = this.kind === "image" || this.kind === "audio"; // of a video the preview is but a frame
-    const similarity = this.run.can.includes("explain") && !this.run.heads.length;
-    if (!compared || compared.stream === stream || !seen || !similarity) return null;
+    if (!compared || compared.stream === stream || !seen) return null;
     return (hit, place) => {
       const values = async (signal) => ({ [compared.stream]: await compared.value(), [stream]: await asValue(await previewOf(hit.preview, signal)) });
-      return explain({ run: this.run.name, values }, place);
+      return explain({ run: this.run.name, values, similarity: true }, place);
     };
   }
 
