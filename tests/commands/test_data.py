@@ -70,6 +70,8 @@ def test_pictures_that_are_nowhere_are_refused_and_their_names_can_be_values(
 ) -> None:
     table = own_table(tmp_path, missing=True)
     words = ("data", "check", table, "--out", tmp_path / "card")
+    said = weft(*words)
+    assert "none of which" not in said.out
     line = refused(*words)
     places = f"{tmp_path / 'images'} or {tmp_path}"
     assert f"column 'Bild' names pictures, none of which is in {places} (--images-dir)" in line

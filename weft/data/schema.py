@@ -55,6 +55,12 @@ class Column:
     scale: tuple[float, float] | None = None
     unit: str = ""
 
+    @property
+    def without_files(self) -> str | None:
+        """The note that the column names files of which none is there; None if the user declared its kind."""
+        notes = (note for note in self.notes if "--images-dir" in note and not self.said)
+        return next(notes, None)
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -87,7 +93,7 @@ class Schema:
         return _table(list(self.columns.values()))
 
     def lines(self) -> list[str]:
-        """Returns the lines about groups and splits, and the notes on columns."""
+        """Returns the lines about groups and splits, and the notes on columns, but for what `require_files` raises."""
         found = [
             f"{role}: column '{name}'"
             for role, name in (("group", self.group), ("match", self.match), ("split", self.split))
@@ -98,7 +104,12 @@ class Schema:
                 f"column '{self.offered}' may say which rows belong together: --columns "
                 f"group={self.offered} keeps them in one split"
             )
-        notes = [(column.name, note) for column in self.columns.values() for note in column.notes]
+        notes = [
+            (column.name, note)
+            for column in self.columns.values()
+            for note in column.notes
+            if note != column.without_files
+        ]
         return [*found, *(f"column '{name}': {note}" for name, note in notes)]
 
 
@@ -159,10 +170,9 @@ def texts_of(schema: Schema) -> tuple[str, ...]:
 def require_files(schema: Schema, data: Path | str) -> None:
     """Raises DataError if a column names files, none of them exists, and the user did not declare the column."""
     for name, column in schema.columns.items():
-        note = next((note for note in column.notes if "--images-dir" in note), None)
-        if note is not None and not column.said:
+        if column.without_files is not None:
             raise DataError(
-                f"column '{name}' {note}; --columns category={name} takes the names as values",
+                f"column '{name}' {column.without_files}; --columns category={name} takes the names as values",
                 source=str(data),
             )
 
