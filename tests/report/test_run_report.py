@@ -22,7 +22,7 @@ from weft.evaluation.leakage import Finding, audit
 from weft.evaluation.metric import RANK, Metric, Score
 from weft.inference.diagnostics import Diagnostics, Slice, Slices, StreamWeight
 from weft.inference.member import Entry
-from weft.inference.results import Prediction, WeighedWord
+from weft.inference.results import Prediction, RecognisedWord
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import render, write_report
@@ -345,8 +345,8 @@ def test_worst_errors_map_and_neighbours_are_on_the_page(parts):
 def test_below_each_word_how_far_each_stream_was_believed(parts):
     w, result = parts
     words = (
-        WeighedWord("bin", {"audio": 0.9, "video": 0.1}),
-        WeighedWord("<blue>", {"audio": 0.25, "video": 0.75}),
+        RecognisedWord("bin", {"audio": 0.9, "video": 0.1}),
+        RecognisedWord("<blue>", {"audio": 0.25, "video": 0.75}),
     )
     said = Prediction((Entry("text", 0, 0),), "bin <blue>", ("bin blue",), False, words=words)
     weights = (

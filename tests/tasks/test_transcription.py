@@ -76,10 +76,15 @@ def test_the_middle_of_each_word_against_the_true_one(trim: float | None) -> Non
     assert found.metrics["WER"].value == 0
     if trim is not None:  # cut sounds do not say when their words were said
         assert "word_time_error" not in found.metrics
+        assert not any(one.words for one in found.predictions)
         return
     assert found.metrics["word_time_error"].value == pytest.approx(140, abs=25)
     assert found.metrics["words_within_100ms"].value == 50
     assert found.protocol["words with times"] == 4
+    shown = [word for one in found.predictions for word in one.words]
+    assert [word.word for word in shown] == ["beep"] * 4
+    assert np.mean([abs(word.off or 0) for word in shown]) == pytest.approx(0.14, abs=0.025)
+    assert all(word.span is not None and word.span[0] < word.span[1] for word in shown)
 
 
 def beeps() -> Transcript:

@@ -43,11 +43,17 @@ class Example:
 
 
 @dataclass(frozen=True)
-class WeighedWord:
-    """A recognised word, and stream -> the mean weight of the stream, in [0, 1], while the word was spoken."""
+class RecognisedWord:
+    """A recognised word. weights: stream -> its mean weight, in [0, 1], while the word was spoken; empty without a gate.
+
+    span: start and end in seconds; None if unknown. off: seconds by which its middle is later than the true one; None
+    for a wrong word, or without reference times.
+    """
 
     word: str
     weights: Mapping[str, float]
+    span: tuple[float, float] | None = None
+    off: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Prediction:
     score: float | None = None
     others: tuple[tuple[str, float], ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
-    words: tuple[WeighedWord, ...] = ()
+    words: tuple[RecognisedWord, ...] = ()
 
 
 @dataclass(frozen=True)

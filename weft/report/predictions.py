@@ -16,7 +16,7 @@ from weft.report.explanations import (
     explained_legend,
 )
 from weft.report.html import Html
-from weft.report.weighed_words import weighed_legend, weighed_words
+from weft.report.recognised_words import recognised_words, words_legend
 
 PICTURE_WIDTH = 160
 
@@ -35,7 +35,7 @@ def predictions(
     known = explained or {}
     parts: list[Html] = [html.paragraph(missing)] if missing else []
     parts.append(explained_legend([known[number] for number in known]))
-    parts.append(weighed_legend(found))
+    parts.append(words_legend(found))
     for title, right in (("Wrong", False), ("Right", True), ("", None)):
         some = [
             _prediction(one, rows, known.get(number))
@@ -51,7 +51,7 @@ def predictions(
 def worst_predictions(found: Sequence[Prediction], rows: Rows) -> list[Html]:
     """Shows the worst errors; only the first one is unfolded."""
     shown = folded([_prediction(one, rows, None) for one in found], 1, "worst errors")
-    return [weighed_legend(found), *shown] if shown else []
+    return [words_legend(found), *shown] if shown else []
 
 
 def _prediction(prediction: Prediction, rows: Rows, explained: Explained | None) -> Html:
@@ -84,7 +84,7 @@ def _answer(prediction: Prediction) -> list[str]:
     """Returns the answer, the right answer, and the next most probable ones."""
     score = "" if prediction.score is None else f" <small>{prediction.score:.3f}</small>"
     sign = {True: '<span class="yes">✓</span> ', False: '<span class="no">✗</span> ', None: ""}
-    said = weighed_words(prediction.words) if prediction.words else prediction.predicted
+    said = recognised_words(prediction.words) if prediction.words else prediction.predicted
     lines = [
         f'<div>{sign[prediction.right]}<span class="answer">{html.text(said)}</span>{score}</div>'
     ]

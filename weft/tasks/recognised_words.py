@@ -15,10 +15,9 @@ from weft.core.media import Media
 from weft.core.timed import timed_words
 from weft.evaluation.metric import Metric, Score
 from weft.evaluation.word_errors import normalise, same_words
-from weft.heads.output import Values
 from weft.heads.transcripts import TranscriptValues
 from weft.inference.diagnostics import StreamWeight
-from weft.inference.results import WeighedWord
+from weft.inference.results import RecognisedWord
 from weft.modalities.audio import Audio
 from weft.modalities.audio_decoding import sound_facts
 from weft.tasks._of_target import Found
@@ -64,14 +63,12 @@ def word_times(asked: Found, column: str, right: Sequence[str], said: Sequence[s
     modalities = asked.members[0].modalities
     for number, row in enumerate(found.rows if spans else ()):
         items = asked.dataset[row].items
-        words = _timed_words(items.get(column))
         seconds = sound_seconds(modalities, {stream: items.get(stream) for stream in found.streams})
-        alike = len(spans[number]) == len(said[number].split())
-        if seconds is None or not alike or " ".join(w for w, _ in words) != right[number]:
+        if seconds is None or len(spans[number]) != len(said[number].split()):
             continue
-        for true, heard in same_words(right[number], said[number]):
+        for heard, middle in _true_middles(items.get(column), right[number], said[number]).items():
             begin, end = spans[number][heard]
-            errors.append(abs((begin + end) / 2 * seconds - words[true][1]))
+            errors.append(abs((begin + end) / 2 * seconds - middle))
             rows.append(number)
     return WordTimes(np.array(errors), np.array(rows, dtype=np.int64))
 
@@ -102,16 +99,38 @@ def sound_seconds(
     return None
 
 
-def weighed_words(values: Values, row: int, said: str) -> tuple[WeighedWord, ...]:
-    """For each word of `said`, which is row `row` of the values, the weight of each stream.
+def recognised_words(
+    asked: Found, column: str, number: int, right: str, said: str
+) -> tuple[RecognisedWord, ...]:
+    """The words of `said`, the transcript of row `number` of the predictions; `right` is the true one.
 
-    Empty if the model does not weigh its streams, or if the alignment has other words.
+    Empty if the model gives neither weights of streams nor times, or if the alignment has other words.
     """
-    weights = values.weights if isinstance(values, TranscriptValues) else ()
-    words = said.split()
-    if not weights or len(weights[row]) != len(words):
+    found, texts = asked.predictions, said.split()
+    values = found.values
+    if not isinstance(values, TranscriptValues) or len(values.spans[number]) != len(texts):
         return ()
-    return tuple(WeighedWord(word, one) for word, one in zip(words, weights[row], strict=True))
+    items = asked.dataset[found.rows[number]].items
+    recordings = {stream: items.get(stream) for stream in found.streams}
+    seconds = sound_seconds(asked.members[0].modalities, recordings)
+    weights = values.weights[number] if values.weights else ({},) * len(texts)
+    if seconds is None:
+        words = zip(texts, weights, strict=True) if values.weights else ()
+        return tuple(RecognisedWord(text, weight) for text, weight in words)
+    spans = [(begin * seconds, end * seconds) for begin, end in values.spans[number]]
+    true = _true_middles(items.get(column), right, said)
+    return tuple(
+        RecognisedWord(text, weight, span, None if n not in true else sum(span) / 2 - true[n])
+        for n, (text, weight, span) in enumerate(zip(texts, weights, spans, strict=True))
+    )
+
+
+def _true_middles(raw: Any, right: str, said: str) -> dict[int, float]:
+    """Index of a word of `said` that is right -> the true middle in seconds; empty without reference times."""
+    words = _timed_words(raw)
+    if " ".join(word for word, _ in words) != right:
+        return {}
+    return {heard: words[true][1] for true, heard in same_words(right, said)}
 
 
 def stream_weights(asked: Found, groups_N: Tensor) -> tuple[StreamWeight, ...]:

@@ -30,8 +30,8 @@ from weft.tasks.base import WORST, SlicedConfig
 from weft.tasks.recognised_words import (
     IN_TIME,
     TIME_ERROR,
+    recognised_words,
     stream_weights,
-    weighed_words,
     word_times,
 )
 
@@ -189,7 +189,9 @@ def _shown(
             predicted=said[row] or "(nothing)",
             expected=(right[row],),
             right=right[row] == said[row],
-            words=weighed_words(found.values, row, said[row]),
+            words=recognised_words(asked, asked.config.times, row, right[row], said[row])
+            if isinstance(asked.config, TranscriptionTaskConfig)
+            else (),
         )
         for row in chosen
     ]
