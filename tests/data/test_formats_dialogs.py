@@ -181,6 +181,7 @@ def test_says_what_is_wrong(tmp_path: Path, turns: list[Any] | None, message: st
         ({"answers": ["yes"]}, "jsonl:2: has 2 questions and 1 answers"),
         ({"answers": "yes"}, "jsonl:2: 'answer' is 'yes', expected a list"),
         ({"candidates": [["no", "yes"]]}, "'candidates' has length 1, expected 2, one for each"),
+        ({"right": 1}, "jsonl:2: 'right' is 1, expected a list"),
         ({"right": [1]}, "jsonl:2: 'right' has length 1, expected 2, one for each question"),
     ],
 )

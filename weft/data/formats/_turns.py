@@ -67,18 +67,16 @@ def pairs(row: Mapping[str, Any], source: str) -> tuple[list[str], list[Turn]]:
     questions, or a list for each.
     """
     lists: dict[str, list[Any]] = {}
-    for name in (QUESTION, ANSWER):
+    for name in (QUESTION, ANSWER, CANDIDATES, RELEVANCE, RIGHT):
         found = listed(row.get(name))
-        if found is None:
+        if found is not None:
+            lists[name] = found
+        elif name in (QUESTION, ANSWER) or not is_missing(row.get(name)):
             raise DataError(f"'{name}' is {row.get(name)!r:.60}, expected a list", source=source)
-        lists[name] = found
-    count, answers = map(len, lists.values())
+    count, answers = len(lists[QUESTION]), len(lists[ANSWER])
     if count != answers:
         raise DataError(f"has {count} questions and {answers} answers", source=source)
-    for name in (CANDIDATES, RELEVANCE, RIGHT):
-        found = listed(row.get(name))
-        if found is None:
-            continue
+    for name, found in [*lists.items()][2:]:
         each = name == RIGHT or any(isinstance(value, list) for value in found)
         if each and len(found) != count:
             reason = f"'{name}' has length {len(found)}, expected {count}, one for each question"
