@@ -87,8 +87,9 @@ def contest(
 
     entries: name -> its recipe, or several, of which the last is measured. A run starts from the pretraining with the
     same seed. metric: task/metric; by default the first task's first metric that is a mean over rows. split: by
-    default the recipes' test split. judges: of generated values; their metrics are called task/judge/metric. Existing runs in `folder` with the same recipe are reused or continued. Raises
-    WeftError if the recipes do not share the task, or the rows of their splits differ.
+    default the recipes' test split. judges: of generated values; their metrics are called task/judge/metric. Existing
+    runs in `folder` with the same recipe are reused or continued. Raises WeftError if the recipes do not share the task,
+    or the rows of their splits differ.
     """
     if len(entries) < 2 or not seeds:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
