@@ -145,6 +145,13 @@ def test_a_target_that_cannot_be_learned(column: str, expected: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_one_value_cannot_be_learned_whatever_its_kind(kind: str) -> None:
+    schema = infer(rows(*({"score": 1.0} for _ in range(6))), {"score": kind})
+    with pytest.raises(WeftError, match=r"'score' cannot be learned: every row has the same value"):
+        target_column(schema, "score")
+
+
 def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     data = rows(

@@ -191,12 +191,14 @@ def target_column(schema: Schema, name: str) -> Column:
         "id": "nearly every row has a value of its own, as ids have",
         "date": "it holds dates, which are not predicted; add a column with the days since a first day (a number) or with the month (a category)",
     }
-    if column.kind in reasons and (not column.said or column.kind == "date"):
+    alike = column.distinct == 1 and column.kind in ("number", "category")
+    kind = "constant" if alike else column.kind
+    if kind in reasons and (not column.said or kind in ("constant", "date")):
         raise WeftError(
-            f"target '{name}' cannot be learned: {reasons[column.kind]}; if it is a number or a category, "
+            f"target '{name}' cannot be learned: {reasons[kind]}; if it is a number or a category, "
             f"say so: --columns number={name} or --columns category={name}"
-            if column.kind == "id"
-            else f"target '{name}' cannot be learned: {reasons[column.kind]}"
+            if kind == "id"
+            else f"target '{name}' cannot be learned: {reasons[kind]}"
         )
     return column
 
