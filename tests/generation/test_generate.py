@@ -123,6 +123,7 @@ def test_settings_without_effect_are_refused(runs: Path, tmp_path: Path) -> None
     assert "seed is 1, but head 'image' generates" in refused(*both, "--seed", 1)
     assert "n is 2, expected 1: head 'image' generates without noise" in refused(*both, "--n", 2)
     found = measure([load(tmp_path / "gan")], "generation").result.protocol
+    assert found["size"] == f"3 x {tiny.SIDE} x {tiny.SIDE}, as the stream is read and resized"
     assert {"seed"} == {"steps", "guidance", "shift", "seed"} & found.keys()
 
 

@@ -238,16 +238,16 @@ class GenerationTask:
         output: DrawnOutput,
     ) -> dict[str, Any]:
         config, way = self.config, output.drawing
-        settings = cast(Drawer, member.model.head(config.head).decoder).settings
+        decoder = cast(Drawer, member.model.head(config.head).decoder)
         few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {
             "generated": len(found),
             "real": len(real),
             "features": f"{short_name(type(config.features))}, {real.features.shape[1]} numbers",
-            "size": "as the stream is read",
+            "size": f"{' x '.join(map(str, decoder.shape))}, as the stream is read and resized",
             "KID": "of features whose mean square is 1 over the real ones",
             "FID of": f"{min(len(found), len(real)):,} rows{few}",
-            **{name: getattr(way, name) for name in SHOWN_SETTINGS if name in settings},
+            **{name: getattr(way, name) for name in SHOWN_SETTINGS if name in decoder.settings},
             **config.protocol([member], measured, found, "rows"),
         }
 
