@@ -10,9 +10,9 @@ from weft.core.files import write_text
 from weft.core.language import say
 from weft.data.formats import Said
 from weft.report import html
-from weft.report.explanations import Explained, explained_html, explained_legend
 
 if TYPE_CHECKING:
+    from weft.report.explanations import Explained
     from weft.runs.mismatches import Detector
     from weft.runs.novelty import NoveltyDetector
 
@@ -101,10 +101,12 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
     _page(out / "novelty.html", [row.source for row in first_alarms], explain)
 
 
-def _page(path: Path, sources: Sequence[str], explain: Callable[[], list[Explained]]) -> None:
+def _page(path: Path, sources: Sequence[str], explain: "Callable[[], list[Explained]]") -> None:
     """Writes a page with these alarms, whose parts are marked that cause them; none without alarms."""
     if not sources:
         return
+    from weft.report.explanations import explained_html, explained_legend
+
     try:
         shown = explain()
     except WeftError as error:  # such as a stream without parts; the table is already written
