@@ -86,6 +86,7 @@ def test_each_fault_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptu
         (tone(0.5, rate=8000), 8000, "cab", "train"),
         (np.clip(3 * tone(0.5, level=1.0), -1, 1), RATE, "ab", "train"),
         (GOOD * 1e-4, RATE, "c", "train"),
+        (GOOD * 0.01, RATE, "c", "train"),
         (GOOD, RATE, "Ab", "validation"),
         (GOOD, RATE, "ф", "test"),
         (GOOD, RATE, "", "test"),
@@ -93,14 +94,15 @@ def test_each_fault_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptu
     folder = written(tmp_path / "data", rows)
     train(recipe(folder), tmp_path / "run")
     assert found(tmp_path / "run") == {
-        "train: transcript is empty, which": (1, 6, "rows.jsonl:2"),
-        "validation: transcript has units that": (1, 1, "rows.jsonl:7"),
-        "test: transcript is missing": (1, 2, "rows.jsonl:9"),
-        "test: transcript has units that": (1, 2, "rows.jsonl:8"),
-        "audio: sound has fewer than": (1, 6, "rows.jsonl:4"),
-        "audio: sound with a transcript": (1, 6, "rows.jsonl:6"),
-        "audio: sound is clipped: more": (1, 6, "rows.jsonl:5"),
-        "transcript needs more encoder frames": (1, 5, "rows.jsonl:3"),
+        "train: transcript is empty, which": (1, 7, "rows.jsonl:2"),
+        "validation: transcript has units that": (1, 1, "rows.jsonl:8"),
+        "test: transcript is missing": (1, 2, "rows.jsonl:10"),
+        "test: transcript has units that": (1, 2, "rows.jsonl:9"),
+        "audio: sound has fewer than": (1, 7, "rows.jsonl:4"),
+        "audio: sound with a transcript": (1, 7, "rows.jsonl:6"),
+        "audio: sound is soft: no": (1, 7, "rows.jsonl:7"),
+        "audio: sound is clipped: more": (1, 7, "rows.jsonl:5"),
+        "transcript needs more encoder frames": (1, 6, "rows.jsonl:3"),
     }
     assert "training has 'a', see lowercase (1 of 1 read" in caplog.text
     assert "9 frames needed, 6 available" in caplog.text

@@ -33,7 +33,7 @@ from weft.data.targets.word_times import WordTimes
 from weft.decoders.ctc import repeats
 from weft.heads.transcripts import TranscriptOutput
 from weft.inference.member import ViewedSource
-from weft.modalities.audio import Audio
+from weft.modalities.audio import Audio, AudioConfig
 from weft.modalities.audio_decoding import read_sound, sound_facts
 from weft.modalities.video_decoding import recording_seconds
 from weft.runs.parts import open_split
@@ -46,6 +46,8 @@ PREFLIGHT = "preflight.json"
 TRANSCRIPTS, HEADERS, SOUNDS, GROUP = 2000, 256, 32, 8
 """Maximum number of rows whose transcript is read; whose sound header is read; whose sound is read; and rows in one
 batch of the model."""
+SOFT = -40.0
+"""dB of full scale: a sound whose peak is below is soft, which matters unless the modality sets the level."""
 SLACK = 0.1
 """Seconds by which a recording may be longer than a window: about a frame of a video."""
 LONGEST = 30.0
@@ -167,23 +169,14 @@ def _of_times(learned: Learned, dataset: Dataset, rows: Sequence[Row]) -> Iterat
 def _of_sounds(
     stream: str, learned: Learned, dataset: Dataset, rows: Sequence[Row]
 ) -> Iterator[Finding]:
-    """Finds sounds with too low a sample rate, clipped ones and silent ones."""
+    """Finds sounds with too low a sample rate, clipped, soft and silent ones."""
     modality = learned.modalities[stream]
     if not isinstance(modality, Audio):
         return
     config = modality.config
-    high = (config.spectrogram.high or config.rate / 2) if config.output == "spectrogram" else None
-    needed = config.rate if high is None else 2 * high
-    slow, silent, clipped = [], [], []
-    headers, sounds = 0, 0
-    for row in _spread(rows, HEADERS):
-        with suppress(WeftError):
-            sound = dataset[row.index].items.get(stream)
-            if not isinstance(sound, Media):
-                continue
-            if sound_facts(sound).rate < needed:
-                slow.append(row)
-            headers += 1
+    yield from _of_rates(stream, config, dataset, rows)
+    silent, soft, clipped = [], [], []
+    sounds = 0
     for row in _spread(rows, SOUNDS):
         with suppress(WeftError):
             sound = dataset[row.index].items.get(stream)
@@ -192,6 +185,8 @@ def _of_sounds(
             loud_S = np.abs(read_sound(sound, round(sound_facts(sound).rate), seconds=LONGEST))
             if loud_S.max() < 10 ** (SILENT / 20):
                 silent.append(row)
+            elif config.level == "kept" and loud_S.max() < 10 ** (SOFT / 20):
+                soft.append(row)
             if (loud_S >= FULL_SCALE).mean() > CLIPPED:
                 clipped.append(row)
             sounds += 1
@@ -200,15 +195,35 @@ def _of_sounds(
             f"{silent[0].source}: {stream}: all {sounds} sounds that were read are silent: no sample is above "
             f"{SILENT:g} dB of full scale"
         )
-    if slow:
-        what = f"{stream}: sound has fewer than the {needed:g} samples a second that the highest frequency needs"
-        yield Finding(what, len(slow), headers, slow[0].source)
     if silent:
         what = f"{stream}: sound with a transcript is silent: no sample is above {SILENT:g} dB of full scale"
         yield Finding(what, len(silent), sounds, silent[0].source)
+    if soft:
+        what = f"{stream}: sound is soft: no sample is above {SOFT:g} dB of full scale, and the level is kept"
+        yield Finding(what, len(soft), sounds, soft[0].source)
     if clipped:
         what = f"{stream}: sound is clipped: more than {100 * CLIPPED:g} % of the samples are at full scale"
         yield Finding(what, len(clipped), sounds, clipped[0].source)
+
+
+def _of_rates(
+    stream: str, config: AudioConfig, dataset: Dataset, rows: Sequence[Row]
+) -> Iterator[Finding]:
+    """Finds sounds with too low a sample rate, by their headers."""
+    high = (config.spectrogram.high or config.rate / 2) if config.output == "spectrogram" else None
+    needed = config.rate if high is None else 2 * high
+    slow, headers = [], 0
+    for row in _spread(rows, HEADERS):
+        with suppress(WeftError):
+            sound = dataset[row.index].items.get(stream)
+            if not isinstance(sound, Media):
+                continue
+            if sound_facts(sound).rate < needed:
+                slow.append(row)
+            headers += 1
+    if slow:
+        what = f"{stream}: sound has fewer than the {needed:g} samples a second that the highest frequency needs"
+        yield Finding(what, len(slow), headers, slow[0].source)
 
 
 def _of_windows(
