@@ -112,6 +112,30 @@ def test_pairs_that_lack_a_part_are_counted(found: tuple[Path, Path], tmp_path: 
     assert {row["id"] for row in rows[3:]} == {pair["id"] for pair in pairs}
 
 
+def test_a_page_is_of_the_last_search(
+    found: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is removed where nothing is an alarm any more. The data are not replaced by what is found in them."""
+    run, table = found
+    out = tmp_path / "card"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    checked(found, Path("."), "--false-alarms", ALARM)
+    page = out / "mismatches.html"
+    assert "<title>Alarms: card</title>" in page.read_text(encoding="utf-8")
+    rows = [row for row in read_rows(table) if int(row["id"]) not in SWAPPED][:20]
+    write_rows(table.parent / "right.jsonl", rows)
+    said, _ = checked((run, table.parent / "right.jsonl"), out, "--false-alarms", ALARM)
+    assert "may not belong together: 0 of 20" in said
+    assert not page.exists()
+    pairs = out / "mismatches.csv"
+    before = pairs.read_bytes()
+    words = ("--mismatches", run, "--false-alarms", ALARM, "--out", out)
+    line = refused("data", "check", pairs, *words, after_steps=True)
+    assert "mismatches.csv: is read by this command and would be replaced" in line
+    assert pairs.read_bytes() == before
+
+
 def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_path: Path) -> None:
     """The mean cosine distance to the tenth nearest training row; also where the training rows are gone."""
     run, table = found

@@ -146,7 +146,11 @@ def test_of_silence_and_noise_words_a_minute(run: Path, capsys: pytest.CaptureFi
         ([], "weft transcribe needs one file or more"),
         (["--silence", "-1"], "--silence is -1, expected 0 to 600 minutes"),
         (["--silence", "601"], "--silence is 601, expected 0 to 600 minutes"),
-        (["--window", "0", "a.wav"], "--window is 0, expected 1 seconds or more"),
+        (
+            ["--window", "0", "a.wav"],
+            "--window is 0, expected at least 1 s; inf reads a recording as",
+        ),
+        (["--window", "nan", "a.wav"], "--window is nan, expected at least 1 s"),
         (["{}/empty"], "empty: holds no audio and no video file"),
         (["{}/none.wav"], "^[^:]*/none.wav: no such file or folder$"),
     ],

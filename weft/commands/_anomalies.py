@@ -102,7 +102,9 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
 
 
 def _page(path: Path, sources: Sequence[str], explain: "Callable[[], list[Explained]]") -> None:
-    """Writes a page with these alarms, whose parts are marked that cause them; none without alarms."""
+    """Writes a page with these alarms, whose parts are marked that cause them; none without alarms. The page of an
+    earlier search is removed."""
+    path.unlink(missing_ok=True)
     if not sources:
         return
     from weft.report.explanations import explained_html, explained_legend
@@ -117,5 +119,6 @@ def _page(path: Path, sources: Sequence[str], explain: "Callable[[], list[Explai
         for source, one in zip(sources, shown, strict=True)
     ]
     section = html.section("What causes the alarms", explained_legend(shown), *parts)
-    write_text(path, html.page(path.parent.name, [section]))
+    folder = path.parent.resolve().name  # the folder "." has no name
+    write_text(path, html.page(f"Alarms: {folder}", [section]))
     print(say(f"parts that cause the first alarms: {path}"))

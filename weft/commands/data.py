@@ -85,7 +85,10 @@ def _check(words: list[str]) -> None:
     said = arguments.said(arguments.path)
     path = arguments.path.resolve()  # the path "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
-    for name in ("card.html", "card.json"):
+    written = ["card.html", "card.json"]
+    for found, run in (("mismatches", arguments.mismatches), ("novelty", arguments.novelty)):
+        written += [] if run is None else [f"{found}.csv", f"{found}.html"]
+    for name in written:
         check_output(out / name, [path])
     dataset, bad = _open(arguments.path, arguments.format, said)
     schema = infer(dataset, said.columns, said.merge)

@@ -3,7 +3,6 @@
 weft transcribe RUN FILE [FILE ...]
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +42,8 @@ class Arguments(Trusting):
     """If true, show the time of each word. If the model has a gate over its streams, also show the weight of each
     stream."""
     window: float = 30.0
-    """Maximum length in seconds of what is transcribed at once. A longer recording is read in parts that end at pauses.
-    A model of short recordings needs a short window."""
+    """Maximum length in seconds of what is transcribed at once. A longer recording is read in parts that end at pauses;
+    inf reads it as a whole. A model of short recordings needs a short window."""
     silence: float = 0.0
     """Minutes of digital silence, and of white noise, to transcribe as a check: neither contains speech."""
 
@@ -62,9 +61,9 @@ def main(words: list[str]) -> None:
         raise WeftError(
             f"--silence is {arguments.silence:g}, expected 0 to {MOST_MINUTES:,} minutes"
         )
-    if not LEAST_WINDOW <= arguments.window < math.inf:
+    if not arguments.window >= LEAST_WINDOW:  # also NaN
         raise WeftError(
-            f"--window is {arguments.window:g}, expected {LEAST_WINDOW:g} seconds or more"
+            f"--window is {arguments.window:g}, expected at least {LEAST_WINDOW:g} s; inf reads a recording as a whole"
         )
     from weft.heads.transcripts import TranscriptOutput
     from weft.runs.run import load

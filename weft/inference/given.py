@@ -97,5 +97,5 @@ def _name(raw: Any) -> str | None:
         return None
     if (raw.start, raw.end) == (0.0, None):
         return str(path)
-    end = "" if raw.end is None else f"{raw.end:.1f}"
-    return f"{path} ({raw.start:.1f}–{end} s)"
+    to_end = f"from {raw.start:.1f} s"
+    return f"{path} ({to_end if raw.end is None else f'{raw.start:.1f}–{raw.end:.1f} s'})"
