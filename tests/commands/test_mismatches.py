@@ -5,17 +5,21 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_runs import caption, caption_table, done, flags, read_rows, refused, write_rows
 
 import weft
 from weft.core.tensors import read_tensors
+from weft.data.formats import Said
 from weft.data.prepare.clean import mismatched
 from weft.runs.mismatches import Mismatches, PairFound
+from weft.runs.novelty import find_novelty, novelty_detector
 
 COUNT, SWAPPED = 45, (3, 7)
 ALARM = 0.2
@@ -166,20 +170,40 @@ def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_
             recipe = json.loads((moved / "recipe.json").read_text())
             recipe["data"]["source"]["path"] = str(tmp_path / "gone.jsonl")
             (moved / "recipe.json").write_text(json.dumps(recipe))
-    trained = read_rows(table.parent / "captions.jsonl")[: COUNT - 10]
+    learned = read_rows(table.parent / "captions.jsonl")
+    trained, held_out = learned[: COUNT - 10], learned[COUNT - 10 :]
     model = weft.load(run)
     given: dict[str, Callable[[Any], Any]] = {
         "image": lambda row: str(table.parent / row["image"]),
         "text": lambda row: row["captions"][0],
     }
-    distances = {}
-    for stream, value in given.items():
-        references = model.embed(**{stream: [value(row) for row in trained]})
-        own = model.embed(**{stream: [value(row) for row in rows[:1] + rows[3:]]})
-        distances[stream] = 1 - (own @ references.T).topk(10, dim=1).values[:, -1]
-    for place, row in enumerate(rows[:1] + rows[3:]):
-        expected = (distances["image"][place] + distances["text"][place]) / 2
-        assert float(listed[row["id"]]["strangeness"]) == pytest.approx(float(expected), abs=1e-4)
+
+    def distances(rows: list[Any], streams: tuple[str, ...]) -> torch.Tensor:
+        found = []
+        for stream in streams:
+            one, references = (
+                model.embed(**{stream: [given[stream](row) for row in some]})
+                for some in (rows, trained)
+            )
+            found.append(1 - (one @ references.T).topk(10, dim=1).values[:, -1])
+        return torch.stack(found).mean(0)
+
+    both = ("image", "text")
+    for some, streams in ((rows[:1] + rows[3:], both), (rows[1:2], both[1:])):
+        normal = distances(held_out, streams)  # by the streams that the row has
+        for row, expected in zip(some, distances(some, streams), strict=True):
+            assert float(listed[row["id"]]["strangeness"]) == pytest.approx(
+                float(expected), abs=1e-4
+            )
+            p_value = (1 + int((normal >= expected).sum())) / (1 + len(normal))
+            assert float(listed[row["id"]]["p_value"]) == pytest.approx(p_value, abs=1e-4)
+    detector = novelty_detector(model, ALARM)
+    of_texts = replace(detector, normal=detector.normal.only(("text",)))
+    result = find_novelty(of_texts, new, Said())
+    assert ([one.id for one in result.rows], result.uncalibrated) == (
+        [rows[1]["id"]],
+        len(rows) - 2,
+    )
     (moved / "detectors" / "novelty.safetensors").unlink()
     message = refused("data", "check", new, "--novelty", moved, after_steps=True)
     assert "training rows are not available, with which new rows are compared" in message

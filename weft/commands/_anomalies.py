@@ -91,6 +91,11 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
         streams = ", ".join(found.streams)
         line = say(f"not compared, nothing of {streams} that can be read: {left_out:,} rows")
         print(f"  {line}")
+    if found.uncalibrated:
+        line = say(
+            f"not compared, too few validation rows have the same streams: {found.uncalibrated:,} rows"
+        )
+        print(f"  {line}")
     for row in alarms[:SHOWN]:
         print(f"  {row.source} (p = {row.p_value:.4f})")
     path = out / "novelty.csv"

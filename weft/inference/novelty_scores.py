@@ -3,7 +3,7 @@ distribution.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -64,6 +64,13 @@ class RowVectors:
             {stream: of[index_R] for stream, of in self.vectors.items()},
             {stream: of[index_R] for stream, of in self.present.items()},
         )
+
+    def only(self, streams: Sequence[str]) -> "RowVectors":
+        """The rows that have all of these streams, as if they had no others."""
+        has_N = torch.stack([self.present[stream] for stream in streams]).all(dim=0)
+        found = self.take(has_N.nonzero()[:, 0])
+        present = {stream: of & (stream in streams) for stream, of in found.present.items()}
+        return replace(found, present=present)
 
 
 def row_vectors(

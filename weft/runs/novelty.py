@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ COLUMNS = ("id", "source", "strangeness", "p_value", "alarm")
 
 @dataclass(frozen=True)
 class RowFound:
-    """A row with its score. p_value: the share of normal rows that are at least as anomalous; alarm: whether it is at
-    most the requested share."""
+    """A row with its score. p_value: the share of normal rows that are at least as anomalous, by the streams that this
+    row has; alarm: whether it is at most the requested share."""
 
     row: int
     id: str
@@ -47,15 +48,15 @@ class RowFound:
 @dataclass(frozen=True)
 class Novelty:
     """The rows of a data set, the most anomalous first. left_out: number of rows that cannot be read or have none of
-    the streams. calibrated: number of validation rows for the p-values."""
+    the streams. uncalibrated: number of rows with streams that too few validation rows have together."""
 
     streams: tuple[str, ...]
     score: str
     false_alarms: float
-    calibrated: int
     dataset: Dataset
     rows: Sequence[RowFound]
     left_out: int
+    uncalibrated: int
 
     @property
     def alarms(self) -> list[RowFound]:
@@ -74,15 +75,22 @@ class Novelty:
 
 @dataclass(frozen=True)
 class NoveltyDetector:
-    """A scorer with the run's training rows, and the scores of its validation rows. share: of normal rows that may
-    become alarms."""
+    """A scorer with the run's training rows, and the vectors of its normal validation rows. streams: those of the
+    training rows. share: of normal rows that may become alarms."""
 
     run: TrainedModel
     settings: NoveltyConfig
     streams: tuple[str, ...]
     scorer: NoveltyScorer
-    calibration: Conformal
+    normal: RowVectors
     share: float
+
+    def calibration(self, streams: Sequence[str]) -> Conformal | None:
+        """Returns the scores of the validation rows by these streams alone; None if too few rows have all of them."""
+        rows = self.normal.only(streams)
+        if len(rows) < Conformal.least(self.share):
+            return None
+        return Conformal(self.scorer.of(rows)[self.settings.score])
 
 
 def novelty_detector(run: TrainedModel, false_alarms: float | None = None) -> NoveltyDetector:
@@ -96,33 +104,42 @@ def novelty_detector(run: TrainedModel, false_alarms: float | None = None) -> No
     share = settings.false_alarms if false_alarms is None else false_alarms
     streams = settings.streams or tuple(s for s in run.modalities if s in run.model.encoders)
     references, normal = _fitted(run, settings, streams, share)
-    calibration = Conformal(normal)
-    calibration.threshold(share)  # raises if there are too few calibration rows
+    _check_count(normal, share)
     scorer = NoveltyScorer.fit(references)
-    return NoveltyDetector(run, settings, streams, scorer, calibration, share)
+    return NoveltyDetector(run, settings, tuple(scorer.normals), scorer, normal, share)
 
 
 def find_novelty(detector: NoveltyDetector, data: Path | str, said: Said) -> Novelty:
-    """Scores all rows of the files at `data`, which are read like the run's own rows."""
+    """Scores all rows of the files at `data`, which are read like the run's own rows.
+
+    The scores of a row that lacks some streams are scattered otherwise than those of a row that has all. It is compared
+    with validation rows by the same streams.
+    """
     run, settings = detector.run, detector.settings
     rows = open_split(on_new_files(run.recipe, data, said), ALL)
     member = run.reading(rows)  # a row may lack some of the streams
     vectors = row_vectors(member, rows, detector.streams, settings.inference, run.device)
     scores_N = detector.scorer.of(vectors)[settings.score]
-    p_values = detector.calibration.p_values(scores_N)
-    found = []
-    for row, score, p in zip(vectors.rows, scores_N.tolist(), p_values.tolist(), strict=True):
-        sample = rows[row]
-        found.append(RowFound(row, sample.id, sample.source, score, p, p <= detector.share))
-    found.sort(key=lambda one: -one.strangeness)
+    has_NS = torch.stack([vectors.present[stream] for stream in detector.streams], dim=1)
+    found: list[RowFound] = []
+    for has in set(map(tuple, has_NS.tolist())):
+        calibration = detector.calibration(tuple(compress(detector.streams, has)))
+        if calibration is None:
+            continue
+        places = (has_NS == torch.tensor(has)).all(dim=1).nonzero()[:, 0].tolist()
+        for place, p in zip(places, calibration.p_values(scores_N[places]).tolist(), strict=True):
+            row, score = vectors.rows[place], float(scores_N[place])
+            sample = rows[row]
+            found.append(RowFound(row, sample.id, sample.source, score, p, p <= detector.share))
+    found.sort(key=lambda one: (one.p_value, -one.strangeness))
     return Novelty(
         streams=detector.streams,
         score=settings.score,
         false_alarms=detector.share,
-        calibrated=len(detector.calibration),
         dataset=rows,
         rows=found,
-        left_out=len(rows) - len(found),
+        left_out=len(rows) - len(vectors),
+        uncalibrated=len(vectors) - len(found),
     )
 
 
@@ -139,20 +156,19 @@ def explain_novelty(
 
 def _fitted(
     run: TrainedModel, settings: NoveltyConfig, streams: tuple[str, ...], share: float
-) -> tuple[RowVectors, Tensor]:
-    """Returns the vectors of training rows, and the scores of the validation rows. Both are kept beside the run."""
+) -> tuple[RowVectors, RowVectors]:
+    """Returns the vectors of training rows and of normal validation rows. Both are kept beside the run."""
     path = kept_folder(run.folder / DETECTORS) / "novelty.safetensors"
     of: dict[str, Any] = {
         "weights": checksum_of(run.folder / WEIGHTS),
         "streams": list(streams),
-        "score": settings.score,
         "seed": settings.seed,
         "anomalous": [settings.column, *settings.values],
     }
     if path.exists():
         tensors, state = read_tensors(path)
         if state == of:
-            return RowVectors.from_tensors(streams, tensors), tensors["normal"]
+            return _part(tensors, "references", streams), _part(tensors, "normal", streams)
     training, validation = training_rows(run), validation_rows(run)
     if training is None or validation is None:
         lacking = "training" if training is None else "validation"
@@ -167,11 +183,25 @@ def _fitted(
             member, rows, streams, settings.inference, run.device, most=most, seed=seed
         )
 
-    apart = vectors(validation)
+    apart = vectors(validation, REFERENCES)
     normal = [row for row in range(len(apart)) if not settings.marks(validation[apart.rows[row]])]
     apart = apart.take(torch.tensor(normal, dtype=torch.int64))
-    Conformal(torch.zeros(len(apart))).threshold(share)  # before the training rows are read
+    _check_count(apart, share)  # before the training rows are read
     references = vectors(training, REFERENCES)
-    scores = NoveltyScorer.fit(references).of(apart)[settings.score]
-    write_tensors(path, {**references.tensors(), "normal": scores}, of)
-    return references, scores
+    kept = {"references": references, "normal": apart}
+    named = {
+        f"{name}/{key}": one for name, rows in kept.items() for key, one in rows.tensors().items()
+    }
+    write_tensors(path, named, of)
+    return references, apart
+
+
+def _check_count(normal: RowVectors, share: float) -> None:
+    """Raises WeftError if there are too few normal rows for this share of false alarms."""
+    Conformal(torch.zeros(len(normal))).threshold(share)
+
+
+def _part(tensors: Mapping[str, Tensor], name: str, streams: Sequence[str]) -> RowVectors:
+    return RowVectors.from_tensors(
+        streams, {key.removeprefix(f"{name}/"): one for key, one in tensors.items()}
+    )
