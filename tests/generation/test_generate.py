@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import tiny_drawings as tiny
 import torch
 from tiny_runs import done, refused, unchanged
 
+from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.samples import Sample
 from weft.heads.pictures import PictureValues
@@ -197,6 +199,22 @@ def test_recipes_that_generate_are_compared(runs: Path, tmp_path: Path) -> None:
     assert found.metric.name == "judge/accuracy"
     assert OF_ANOTHER in found.contestants[0].baselines
     assert set(found.against_best) == {found.contestants[1].name}
+
+
+def test_judges_are_checked_before_a_recipe_is_trained(runs: Path, tmp_path: Path) -> None:
+    data, judge, flow = runs / "easy_vqa", load(runs / "judge"), load(runs / "flow")
+    entries = {"flow": [tiny.flow(data)], "gan": [tiny.gan(data)]}
+    budget, out = Budget(steps=2), tmp_path / "compared"
+    with pytest.raises(WeftError, match="the judge does not read 'image'"):
+        contest(entries, out, budget=budget, judges=[judge, flow])
+    shutil.copytree(runs / "judge", tmp_path / "judge")
+    same = [judge, load(tmp_path / "judge")]
+    with pytest.raises(WeftError, match="two judges are called 'judge', expected folders with"):
+        contest(entries, out, budget=budget, judges=same)
+    assert not out.exists()
+    folders = [str(one.folder) for one in same]
+    said = refused("evaluate", runs / "flow", "--judge", *folders)
+    assert "two judges are called 'judge'" in said
 
 
 def test_a_perfect_generator_reaches_the_line_of_real_ones(

@@ -127,8 +127,8 @@ def _against(
 
 
 def _judges(arguments: Arguments) -> "list[TrainedModel]":
-    """Loads the judges before anything is measured. Raises WeftError for an invalid number of samples, and for samples
-    without a judge."""
+    """Loads the judges before anything is measured. Raises WeftError for an invalid number of samples, for samples
+    without a judge, and for two judges with the same name."""
     if not 0 <= arguments.joint <= MOST_SAMPLES:
         raise WeftError(f"--joint is {arguments.joint:,}, expected 0 to {MOST_SAMPLES:,} samples")
     if arguments.joint and not arguments.judge:
@@ -136,7 +136,11 @@ def _judges(arguments: Arguments) -> "list[TrainedModel]":
             f"--joint is {arguments.joint:,}, but no judge is given, expected one or more runs that classify what the "
             "samples show: --judge RUN"
         )
-    return [_loaded(folder, arguments) for folder in arguments.judge]
+    if not arguments.judge:
+        return []
+    from weft.runs.judged import names_of
+
+    return list(names_of([_loaded(folder, arguments) for folder in arguments.judge]).values())
 
 
 def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int) -> "Measurement":

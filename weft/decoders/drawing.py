@@ -51,9 +51,9 @@ EVERY_SETTING = frozenset(field.name for field in fields(DrawingConfig))
 class Drawer(Protocol):
     """A decoder that generates values.
 
-    settings: names of those of `DrawingConfig` that have an effect; without noise, not the seed. shape: of one value: (3, H, W) for a picture in [-1, 1], (T, M) for the frames of a sound. noise: shape of the
-    noise for one value, () if it needs none. As a decoder it maps (context, noise) to values with default settings;
-    noise defaults to zeros.
+    settings: names of those of `DrawingConfig` that have an effect; without noise, not the seed. shape: of one value:
+    (3, H, W) for a picture in [-1, 1], (T, M) for the frames of a sound. noise: shape of the noise for one value, () if
+    it needs none. As a decoder it maps (context, noise) to values with default settings; noise defaults to zeros.
     """
 
     settings: frozenset[str]

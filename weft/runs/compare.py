@@ -18,7 +18,7 @@ from weft.evaluation.comparison import Comparison, against_best
 from weft.evaluation.metric import Metric
 from weft.inference.results import TaskResult, Values
 from weft.runs.budget import Budget
-from weft.runs.judged import judged
+from weft.runs.judged import check_judges, judged, names_of
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE, load_recipe
 from weft.runs.recipe import Recipe
@@ -94,7 +94,9 @@ def contest(
     if len(entries) < 2 or not seeds:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
     measured = {entry: recipes[-1] for entry, recipes in entries.items()}
-    task = _task(measured, metric)
+    task, named = _task(measured, metric), names_of(judges)
+    for recipe in measured.values():
+        check_judges(judges, recipe, task)
     contestants: list[Contestant] = []
     name = None if metric is None else metric.partition("/")[2]
     for entry, recipes in entries.items():
@@ -105,7 +107,7 @@ def contest(
         for seed in seeds:
             run, took = _in_turn(entry, recipes, steps, seed, folder)
             seconds.append(took)
-            results.append(_measured(run, task, split, judges))
+            results.append(_measured(run, task, split, named))
             runs.append(run)
         means = (key for key, found in results[0].values.items() if found.of is None)
         name = name or next(means, None)
@@ -129,11 +131,11 @@ def contest(
 
 
 def _measured(
-    run: Path, task: str, split: str | None, judges: Sequence[TrainedModel]
+    run: Path, task: str, split: str | None, judges: Mapping[str, TrainedModel]
 ) -> TaskResult:
     found = measure([load(run)], task, split=split)
-    for judge in judges:
-        found = judged(found, judge, judge.folder.name)
+    for name, judge in judges.items():
+        found = judged(found, judge, name)
     return found.result
 
 

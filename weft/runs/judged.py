@@ -17,7 +17,9 @@ from weft.inference.results import Drawn, TaskResult
 from weft.inference.true_values import true_values
 from weft.inference.wording import ORIGINAL, REAL
 from weft.runs.measure import Measurement, first_task, task_config
+from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
+from weft.tasks.generation import GenerationTaskConfig
 
 OF_ANOTHER = "generated for another row"
 
@@ -37,12 +39,8 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     """
     drawn = found.result.drawn
     if drawn is None:
-        raise WeftError(f"task '{found.result.task}' generates nothing that a judge could read")
-    if drawn.stream not in judge.model.encoders:
-        raise WeftError(
-            f"{judge.folder}: the judge does not read '{drawn.stream}', which is generated, it reads: "
-            f"{', '.join(judge.model.encoders)}"
-        )
+        raise _nothing(found.result.task)
+    _require_reads(judge, drawn.stream)
     rows = Subset(found.dataset, drawn.rows)
     by_what: dict[str, Dataset] = {
         "": _With(rows, drawn, shift=0),
@@ -79,6 +77,43 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
         baselines={**found.result.baselines, **baselines},
     )
     return replace(found, result=result)
+
+
+def check_judges(judges: Sequence[TrainedModel], recipe: Recipe, task: str) -> None:
+    """Raises WeftError if a judge cannot read what the recipe's task generates, before anything is trained."""
+    config = recipe.tasks[task]
+    if judges and not isinstance(config, GenerationTaskConfig):
+        raise _nothing(task)
+    for judge in judges:
+        assert isinstance(config, GenerationTaskConfig)
+        output = recipe.model.heads[config.head].output
+        assert isinstance(output, DrawnOutput)
+        _require_reads(judge, output.stream)
+
+
+def names_of(judges: Sequence[TrainedModel]) -> dict[str, TrainedModel]:
+    """Name of its folder -> judge. Raises WeftError if two have the same name, since their metrics would too."""
+    found: dict[str, TrainedModel] = {}
+    for judge in judges:
+        other = found.setdefault(judge.folder.name, judge)
+        if other is not judge:
+            raise WeftError(
+                f"{other.folder} and {judge.folder}: two judges are called '{judge.folder.name}', "
+                "expected folders with different names"
+            )
+    return found
+
+
+def _nothing(task: str) -> WeftError:
+    return WeftError(f"task '{task}' generates nothing that a judge could read")
+
+
+def _require_reads(judge: TrainedModel, stream: str) -> None:
+    if stream not in judge.model.encoders:
+        raise WeftError(
+            f"{judge.folder}: the judge does not read '{stream}', which is generated, it reads: "
+            f"{', '.join(judge.model.encoders)}"
+        )
 
 
 def _real(found: Measurement, drawn: Drawn) -> Drawn | None:
