@@ -106,7 +106,7 @@ class TrainedCandidate(TrainedRecipe):
             target,
             kind=KIND_OF_GOAL[self.goal.kind],
             said=True,
-            distinct=max(1, len(self.goal.classes)),
+            distinct=len(self.goal.classes) or len(np.unique(self.goal.values)),
             scale=scale,
         )
         return replace(self.shared.schema, columns=columns)
