@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from weft.core.errors import WeftError
 from weft.core.files import write_text
@@ -13,13 +13,15 @@ from weft.report import html
 
 if TYPE_CHECKING:
     from weft.report.explanations import Explained
-    from weft.runs.mismatches import Detector
-    from weft.runs.novelty import NoveltyDetector
+    from weft.runs.mismatches import Detector, PairFound
+    from weft.runs.novelty import NoveltyDetector, RowFound
 
+Alarm = TypeVar("Alarm", bound="PairFound | RowFound")
 SHOWN = 10
 """Number of pairs, or of rows, that are printed."""
 Search = Callable[[Path, Said, Path], None]
-"""search(data, said, out): prints what it finds in the files at `data`, and writes a table and a page to the folder `out`."""
+"""search(data, said, out): prints what it finds in the files at `data`, and writes a table and a page to the folder
+`out`."""
 
 
 def searches_of(
@@ -70,9 +72,8 @@ def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None
     path = out / "mismatches.csv"
     found.save(path)
     print(say(f"all pairs, the most anomalous first: {path}"))
-    first_alarms = alarms[:SHOWN]
-    explain = partial(explain_mismatches, detector, found, first_alarms)
-    _page(out / "mismatches.html", [pair.source for pair in first_alarms], explain)
+    explain = partial(explain_mismatches, detector, found)
+    _page(out / "mismatches.html", alarms[:SHOWN], explain)
 
 
 def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> None:
@@ -101,27 +102,28 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
     path = out / "novelty.csv"
     found.save(path)
     print(say(f"all rows, the most anomalous first: {path}"))
-    first_alarms = alarms[:SHOWN]
-    explain = partial(explain_novelty, detector, found, first_alarms)
-    _page(out / "novelty.html", [row.source for row in first_alarms], explain)
+    explain = partial(explain_novelty, detector, found)
+    _page(out / "novelty.html", alarms[:SHOWN], explain)
 
 
-def _page(path: Path, sources: Sequence[str], explain: "Callable[[], list[Explained]]") -> None:
-    """Writes a page with these alarms, whose parts are marked that cause them; none without alarms. The page of an
+def _page(
+    path: Path, alarms: Sequence[Alarm], explain: "Callable[[Sequence[Alarm]], list[Explained]]"
+) -> None:
+    """Writes a page with these alarms, and marks the parts that cause them; none without alarms. The page of an
     earlier search is removed."""
     path.unlink(missing_ok=True)
-    if not sources:
+    if not alarms:
         return
     from weft.report.explanations import explained_html, explained_legend
 
     try:
-        shown = explain()
+        shown = explain(alarms)
     except WeftError as error:  # such as a stream without parts; the table is already written
         print(say(f"the alarms are not explained: {error}"))
         return
     parts = [
-        html.join(html.heading(f"{one.title}, {source}"), explained_html(one))
-        for source, one in zip(sources, shown, strict=True)
+        html.join(html.heading(f"{one.title}, {alarm.source}"), explained_html(one))
+        for alarm, one in zip(alarms, shown, strict=True)
     ]
     section = html.section("What causes the alarms", explained_legend(shown), *parts)
     folder = path.parent.resolve().name  # the folder "." has no name
