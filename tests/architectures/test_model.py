@@ -16,9 +16,11 @@ from weft.architectures.captioner import captioner
 from weft.architectures.clip import clip
 from weft.architectures.cnn_lstm import cnn_lstm
 from weft.architectures.devise import devise
+from weft.architectures.gan import gan
 from weft.architectures.lit import lit
 from weft.architectures.lxmert import lxmert
 from weft.architectures.model import Model, ModelConfig, ProjectionConfig
+from weft.architectures.rectified_flow import rectified_flow
 from weft.architectures.show_and_tell import show_and_tell
 from weft.architectures.siglip import siglip
 from weft.architectures.vilbert import vilbert
@@ -29,11 +31,18 @@ from weft.core.config import Config, from_json, to_json
 from weft.core.interfaces import JOINT
 from weft.core.records import Batch, Features, Field
 from weft.core.tensors import read_tensors, write_tensors
+from weft.decoders.drawing import Drawer, DrawingConfig
+from weft.decoders.flow import FlowConfig
+from weft.decoders.picture_convolutions import PictureConvolutionsConfig
+from weft.decoders.velocity.unet import UNetConfig
+from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.regions import RegionsConfig
 from weft.encoders.resnet import ResNetConfig
+from weft.encoders.word_vectors import WordVectorsConfig
 from weft.training.streams import Streams
 
 IMAGE = ResNetConfig(depth=18, width=8)
+WORDS = WordVectorsConfig(50, dim=16, ignored_ids=(0,))
 ARCHITECTURES: dict[str, ModelConfig] = {
     "clip": clip(vocab_size=50, image_size=32, width=64, depth=1, text_depth=1, embedding=16),
     "siglip": siglip(vocab_size=50, image_size=32, width=64, depth=1, text_depth=1, embedding=16),
@@ -83,7 +92,19 @@ ARCHITECTURES: dict[str, ModelConfig] = {
     "blip": blip(vocab_size=50, image_size=32, width=64, depth=2, image_depth=1, answers=5),
     "captioner": captioner(image=IMAGE, image_dim=64, vocab_size=50, dim=16, heads=2),
     "show_and_tell": show_and_tell(image=IMAGE, image_dim=64, vocab_size=50, words=8, hidden=16),
+    "gan": gan(
+        text=WORDS,
+        text_dim=16,
+        generator=PictureConvolutionsConfig(16, widths=(8, 8, 8, 8), noise=4, condition=8),
+        critic=PictureCriticConfig(32, widths=(4, 8), dim=16),
+    ),
+    "rectified_flow": rectified_flow(
+        text=WORDS,
+        flow=FlowConfig(UNetConfig(32, 16, widths=(8,), patch=4, condition=8, attention=False)),
+        drawing=DrawingConfig(steps=2),
+    ),
 }
+GENERATING = [name for name, config in ARCHITECTURES.items() if "picture" in config.heads]
 WRITING = [name for name, config in ARCHITECTURES.items() if "caption" in config.heads]
 EMBEDDING = [name for name, config in ARCHITECTURES.items() if config.projections]
 FUSING = [
@@ -124,7 +145,7 @@ def test_every_file_with_an_architecture_is_tested_here() -> None:
     names -= {"model", "published"}  # of the latter tests/recipes/test_published.py
     names -= {"autoencoder"}  # see test_autoencoder.py
     assert names == set(ARCHITECTURES)
-    assert {*EMBEDDING, *FUSING, *WRITING} == set(ARCHITECTURES)
+    assert {*EMBEDDING, *FUSING, *WRITING, *GENERATING} == set(ARCHITECTURES)
     for name in ARCHITECTURES:
         module = importlib.import_module(f"weft.architectures.{name}")
         assert callable(vars(module)[name])
@@ -168,6 +189,43 @@ def test_an_architecture_that_writes_gives_logits_for_each_word(name: str) -> No
     assert logits.shape == (3, 6, 50)
     assert text.mask is not None
     assert logits[text.mask].isfinite().all()
+
+
+@pytest.mark.parametrize("name", GENERATING)
+def test_an_architecture_that_generates_depends_on_text_and_noise(name: str) -> None:
+    torch.manual_seed(0)
+    model = ARCHITECTURES[name].build().eval()
+    decoder = model.head("picture").decoder
+    assert isinstance(decoder, Drawer)
+    for parameter in decoder.parameters():  # parts of a flow start with zeros
+        nn.init.normal_(parameter, std=0.1)
+    context = Streams(model, batch()).features("text")
+    way = DrawingConfig(steps=2)
+
+    def drawn(noise: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return decoder.draw(context, noise, way)
+
+    same = drawn(torch.ones(3, *decoder.noise))
+    other = drawn(torch.zeros(3, *decoder.noise))
+    assert same.shape == (3, 3, 32, 32)
+    assert (same[0] - same[1]).abs().max() > 0
+    assert (same[0] - other[0]).abs().max() > 0
+
+
+def test_the_critic_of_a_gan_scores_a_picture_alone_and_with_its_text() -> None:
+    torch.manual_seed(0)
+    model = ARCHITECTURES["gan"].build().eval()
+    streams = Streams(model, batch())
+    picture, text = streams.features("image"), streams.features("text")
+    score = model.head("critic").decoder
+    both = torch.cat([picture.pooled, text.pooled], dim=1)
+    alone, fitting = (
+        score(Features(one[:, None], torch.ones(3, 1, dtype=torch.bool), one))
+        for one in (picture.pooled, both)
+    )
+    assert alone.shape == fitting.shape == (3, 1)
+    assert (alone - fitting).abs().max() > 0
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from weft.architectures import gan as gans
 from weft.architectures.autoencoder import autoencoder
+from weft.architectures.rectified_flow import rectified_flow
 from weft.core.config import Config
 from weft.data.sources import FilesConfig
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
 from weft.decoders.generation import GenerationConfig
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
-from weft.decoders.projection_critic import ProjectionCriticConfig
 from weft.decoders.recurrent import RecurrentDecoderConfig
 from weft.decoders.velocity.unet import UNetConfig
 from weft.encoders.convnet import ConvNetConfig
@@ -23,12 +24,11 @@ from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.fusion.joint_posterior import Joining
 from weft.heads.head import HeadConfig
-from weft.heads.numbers import NumberOutput
 from weft.heads.pictures import PictureOutput
 from weft.heads.texts import TextOutput
 from weft.modalities.image import ImageConfig
 from weft.objectives.evidence import EvidenceConfig
-from weft.recipes.easy_vqa_flow import drawing_model, easy_vqa_flow
+from weft.recipes.easy_vqa_flow import easy_vqa_flow
 from weft.recipes.easy_vqa_gan import easy_vqa_gan
 from weft.recipes.easy_vqa_judge import easy_vqa_judge
 from weft.runs.recipe import Recipe
@@ -92,19 +92,16 @@ def gan(folder: Path, steps: int = 4) -> Recipe:
     made = easy_vqa_gan()
     words = WordVectorsConfig(VOCABULARY, dim=WIDTH)
     decoder = PictureConvolutionsConfig(WIDTH, widths=(8, 6), noise=NOISE, condition=8)
-    model = drawing_model(words, decoder, DrawingConfig())
-    critic = HeadConfig(
-        ProjectionCriticConfig(WIDTH, condition=WIDTH, dim=4), NumberOutput(), "image"
-    )
-    encoders = {**model.encoders, "image": PictureCriticConfig(SIDE, widths=(4, 8), dim=WIDTH)}
-    model = model.replace(encoders=encoders, heads={**model.heads, "critic": critic})
+    critic = PictureCriticConfig(SIDE, widths=(4, 8), dim=WIDTH)
+    model = gans.gan(text=words, text_dim=WIDTH, generator=decoder, critic=critic)
     return small(made, folder, model, steps)
 
 
 def flow(folder: Path, steps: int = 4) -> Recipe:
     unet = UNetConfig(SIDE, WIDTH, widths=(8,), patch=2, condition=8, attention=False)
     words = WordVectorsConfig(VOCABULARY, dim=WIDTH)
-    model = drawing_model(words, FlowConfig(unet), DrawingConfig(steps=3, guidance=2.0))
+    drawing = DrawingConfig(steps=3, guidance=2.0)
+    model = rectified_flow(text=words, flow=FlowConfig(unet), drawing=drawing)
     return small(easy_vqa_flow(), folder, model, steps)
 
 

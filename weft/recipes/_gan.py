@@ -1,15 +1,11 @@
 """Shared by the recipes of conditional GANs: pictures from texts, by a generator and a critic that take turns."""
 
+from weft.architectures.gan import gan
 from weft.core.config import Config
 from weft.core.interfaces import Encoder
-from weft.decoders.drawing import DrawingConfig
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
-from weft.decoders.projection_critic import ProjectionCriticConfig
 from weft.encoders.picture_critic import PictureCriticConfig
-from weft.heads.head import HeadConfig
-from weft.heads.numbers import NumberOutput
 from weft.objectives.adversarial import CriticConfig, GeneratorConfig
-from weft.recipes.easy_vqa_flow import drawing_model
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.generation import GenerationTaskConfig
 from weft.training.config import RunConfig
@@ -17,7 +13,7 @@ from weft.training.optim import OptimConfig
 from weft.training.players import PlayerConfig
 
 
-def gan(
+def trained_gan(
     data: DataConfig,
     words: Config[Encoder],
     generator: PictureConvolutionsConfig,
@@ -27,15 +23,10 @@ def gan(
     task: GenerationTaskConfig,
 ) -> Recipe:
     """A GAN whose critic also tells a picture's own text among those of the batch. penalty: weight of R1 and of R2."""
-    model = drawing_model(words, generator, DrawingConfig())
-    score = ProjectionCriticConfig(critic.dim, condition=generator.context_dim)
     optim = OptimConfig(lr=1e-3, betas=(0.5, 0.99), weight_decay=0.0, warmup=0.0, clip_norm=None)
     return Recipe(
         data=data,
-        model=model.replace(
-            encoders={**model.encoders, "image": critic},
-            heads={**model.heads, "critic": HeadConfig(score, NumberOutput(), "image")},
-        ),
+        model=gan(text=words, text_dim=generator.context_dim, generator=generator, critic=critic),
         objectives={
             "critic": CriticConfig(r1=penalty, r2=penalty, wrong=0.0, contrast=1.0),
             "generator": GeneratorConfig(contrast=0.3),

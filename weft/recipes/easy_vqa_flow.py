@@ -1,15 +1,11 @@
 """easy-VQA: pictures generated from a short description by a rectified flow."""
 
-from weft.architectures.model import ModelConfig
-from weft.core.config import Config
-from weft.core.interfaces import Decoder, Encoder
+from weft.architectures.rectified_flow import rectified_flow
 from weft.data.sources import FilesConfig
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
 from weft.decoders.velocity.unet import UNetConfig
 from weft.encoders.word_vectors import WordVectorsConfig
-from weft.heads.head import HeadConfig
-from weft.heads.pictures import PictureOutput
 from weft.modalities.image import ImageConfig
 from weft.modalities.text import TextConfig
 from weft.objectives.rectified_flow import RectifiedFlowConfig
@@ -36,24 +32,16 @@ def described() -> DataConfig:
     )
 
 
-def drawing_model(
-    words: Config[Encoder], decoder: Config[Decoder], way: DrawingConfig
-) -> ModelConfig:
-    """An encoder of words, and a head that generates a picture from them."""
-    return ModelConfig(
-        encoders={"text": words},
-        heads={"picture": HeadConfig(decoder, PictureOutput(drawing=way), "text")},
-    )
-
-
 def easy_vqa_flow() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a rectified flow over pixels."""
     return Recipe(
         data=described(),
-        model=drawing_model(
-            WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
-            FlowConfig(UNetConfig(SIZE, WORDS, widths=(48, 96, 128), patch=2, attention=False)),
-            DrawingConfig(guidance=2.0),
+        model=rectified_flow(
+            text=WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
+            flow=FlowConfig(
+                UNetConfig(SIZE, WORDS, widths=(48, 96, 128), patch=2, attention=False)
+            ),
+            drawing=DrawingConfig(guidance=2.0),
         ),
         objectives={"flow": RectifiedFlowConfig()},
         tasks={"generation": GenerationTaskConfig(), "loss": HeldOutLossConfig()},

@@ -3,7 +3,7 @@
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
 from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.word_vectors import WordVectorsConfig
-from weft.recipes._gan import gan
+from weft.recipes._gan import trained_gan
 from weft.recipes.easy_vqa_flow import SIZE, SPECIAL, VOCABULARY, WORDS, described
 from weft.runs.recipe import Recipe
 from weft.tasks.generation import GenerationTaskConfig
@@ -11,7 +11,7 @@ from weft.tasks.generation import GenerationTaskConfig
 
 def easy_vqa_gan() -> Recipe:
     """Pictures of easy-VQA from their descriptions, by a generator and a critic that take turns."""
-    return gan(
+    return trained_gan(
         described(),
         WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
         PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 24), noise=32, condition=128),

@@ -1,12 +1,12 @@
 """Flickr8k: photographs of 32 pixels generated from their captions by a rectified flow."""
 
+from weft.architectures.rectified_flow import rectified_flow
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
 from weft.decoders.velocity.unet import UNetConfig
 from weft.modalities.image import ImageConfig
 from weft.objectives.rectified_flow import RectifiedFlowConfig
 from weft.recipes._flickr8k import TEXT_DIM, english, minilm, minilm_tokens, mobilenet
-from weft.recipes.easy_vqa_flow import drawing_model
 from weft.runs.recipe import Recipe
 from weft.tasks.generation import GenerationTaskConfig
 from weft.tasks.held_out_loss import HeldOutLossConfig
@@ -23,10 +23,12 @@ def flickr8k_flow() -> Recipe:
     small = ImageConfig(size=SIZE, fit="squash", crop_scale=None, flip=0.5)
     return Recipe(
         data=data.replace(streams={**data.streams, "image": small}, cache=cache),
-        model=drawing_model(
-            minilm(),
-            FlowConfig(UNetConfig(SIZE, TEXT_DIM, widths=(64, 128, 192), patch=2, attention=False)),
-            DrawingConfig(steps=24, guidance=3.0, shift=2.0),
+        model=rectified_flow(
+            text=minilm(),
+            flow=FlowConfig(
+                UNetConfig(SIZE, TEXT_DIM, widths=(64, 128, 192), patch=2, attention=False)
+            ),
+            drawing=DrawingConfig(steps=24, guidance=3.0, shift=2.0),
         ),
         objectives={"flow": RectifiedFlowConfig(mean=-0.5, std=1.2)},
         tasks={

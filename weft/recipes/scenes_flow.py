@@ -1,6 +1,7 @@
 """Pictures of scenes from prompts, by a rectified flow over latents."""
 
 from weft.architectures.model import ProjectionConfig
+from weft.architectures.rectified_flow import rectified_flow
 from weft.decoders.codecs.convolutions import PictureCodecConfig
 from weft.decoders.drawing import DrawingConfig
 from weft.decoders.flow import FlowConfig
@@ -12,7 +13,6 @@ from weft.modalities.text import TextConfig
 from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.objectives.latent_codec import LatentCodecConfig
 from weft.objectives.rectified_flow import RectifiedFlowConfig
-from weft.recipes.easy_vqa_flow import drawing_model
 from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks.generation import GenerationTaskConfig
 from weft.tasks.held_out_loss import HeldOutLossConfig
@@ -52,12 +52,12 @@ def scenes_flow() -> Recipe:
     in Rombach et al. 2022 (arXiv:2112.10752), and only the flow goes on.
     """
     channels, side, _ = CODEC.latents
-    model = drawing_model(
-        TextTransformerConfig(VOCABULARY, dim=WORDS, depth=2, heads=4, max_length=LENGTH),
-        FlowConfig(
+    model = rectified_flow(
+        text=TextTransformerConfig(VOCABULARY, dim=WORDS, depth=2, heads=4, max_length=LENGTH),
+        flow=FlowConfig(
             UNetConfig(side, WORDS, (128,), blocks=3, patch=1, channels=channels), codec=CODEC
         ),
-        DrawingConfig(guidance=3.0, steps=24, shift=3.0),
+        drawing=DrawingConfig(guidance=3.0, steps=24, shift=3.0),
     )
     optim = OptimConfig(lr=1e-3, weight_decay=0.01, ema=0.998)
     first = optim.replace(lr=2e-3, ema=None)

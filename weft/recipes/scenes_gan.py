@@ -3,7 +3,7 @@
 from weft.decoders.picture_convolutions import PictureConvolutionsConfig
 from weft.encoders.picture_critic import PictureCriticConfig
 from weft.encoders.word_vectors import WordVectorsConfig
-from weft.recipes._gan import gan
+from weft.recipes._gan import trained_gan
 from weft.recipes.easy_vqa_flow import SPECIAL
 from weft.recipes.scenes_flow import SIZE, VOCABULARY, WORDS, prompted
 from weft.runs.recipe import Recipe
@@ -12,7 +12,7 @@ from weft.tasks.generation import GenerationTaskConfig
 
 def scenes_gan() -> Recipe:
     """Generates scenes of one to three objects from six kinds of prompts, by a generator and a critic that take turns."""
-    return gan(
+    return trained_gan(
         prompted(),
         WordVectorsConfig(VOCABULARY, dim=WORDS, ignored_ids=SPECIAL),
         PictureConvolutionsConfig(WORDS, widths=(96, 64, 48, 32, 16), noise=32, condition=128),
