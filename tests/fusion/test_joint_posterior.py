@@ -1,5 +1,8 @@
 """The joint posterior: products against integrals on a grid, divergences against torch's, mixtures by their moments."""
 
+import math
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
@@ -53,6 +56,42 @@ def test_of_no_stream_the_prior_is_left(joining: Joining) -> None:
     found = JointPosteriorConfig(STREAMS, 4, joining).build().joined(experts(), PRESENT & False)
     assert not found.mean.any()
     torch.testing.assert_close(found.log_variance, torch.zeros(2, 4))
+
+
+ROWS = 4000
+
+
+@pytest.mark.parametrize("joining", get_args(Joining))
+@torch.no_grad()
+def test_samples_have_the_moments_of_the_joint_distribution(joining: Joining) -> None:
+    """Of rows with the same streams: the mean is that of `forward`; a mixture is also spread between its parts."""
+    torch.manual_seed(0)
+    fusion = JointPosteriorConfig(("text", "image"), 2, joining).build()
+    assert fusion.variational == (joining != "mean")
+    there = torch.ones(ROWS, 1, dtype=torch.bool)
+    means = {"text": torch.tensor([1.0, -2.0]), "image": torch.tensor([3.0, 0.5])}
+    streams = {
+        name: Features(one.expand(ROWS, 1, 2), there, one.expand(ROWS, 2))
+        for name, one in means.items()
+    }
+    seeds = torch.arange(ROWS)
+    found = fusion.sampled(streams, seeds, "test")[JOINT].pooled
+    assert torch.equal(found, fusion.sampled(streams, seeds, "test")[JOINT].pooled)
+    torch.testing.assert_close(found.mean(0), fusion(streams)[JOINT].pooled[0], atol=0.08, rtol=0)
+    variance = torch.full((2,), math.exp(-2.0))  # of each stream, before training
+    expected = {
+        "mean": torch.zeros(2),
+        "product": 1 / (2 / variance + 1),
+        "mixture": variance + (means["text"] - means["image"]).square() / 4,
+    }.get(joining, variance / 2)
+    torch.testing.assert_close(found.var(0), expected, atol=1e-6, rtol=0.1)
+    other = fusion.sampled(streams, seeds, "other")[JOINT].pooled
+    assert torch.equal(found, other) == (joining == "mean")
+    alone = fusion.sampled({"text": streams["text"]}, seeds, "test")[JOINT].pooled
+    assert (
+        float((alone.mean(0) - fusion({"text": streams["text"]})[JOINT].pooled[0]).abs().max())
+        < 0.05
+    )
 
 
 def test_divergences_are_those_of_torch() -> None:

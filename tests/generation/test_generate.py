@@ -111,9 +111,9 @@ def test_bad_input_is_one_line(
 
 
 def test_settings_without_effect_are_refused(runs: Path, tmp_path: Path) -> None:
-    """A GAN has no steps, and an autoencoder makes the same of an input each time."""
-    for name, recipe in (("gan", tiny.gan), ("both", tiny.both_ways)):
-        train(recipe(runs / "easy_vqa", steps=1), tmp_path / name)
+    """A GAN has no steps, and a deterministic autoencoder makes the same of an input each time."""
+    train(tiny.gan(runs / "easy_vqa", steps=1), tmp_path / "gan")
+    train(tiny.both_ways(runs / "easy_vqa", "mean"), tmp_path / "both")
     red, out = ("--text", "a red circle"), ("--out", tmp_path / "x.png")
     gan = ("generate", tmp_path / "gan", *red, *out)
     done(*gan, "--n", 2, "--seed", 1)
@@ -126,7 +126,33 @@ def test_settings_without_effect_are_refused(runs: Path, tmp_path: Path) -> None
     assert "n is 2, expected 1: head 'image' generates without noise" in refused(*both, "--n", 2)
     found = measure([load(tmp_path / "gan")], "generation").result.protocol
     assert found["size"] == f"3 x {tiny.SIDE} x {tiny.SIDE}, as the stream is read and resized"
-    assert {"seed"} == {"steps", "guidance", "shift", "seed"} & found.keys()
+    assert {"seed"} == {"steps", "guidance", "shift", "latent", "seed"} & found.keys()
+
+
+def test_a_variational_autoencoder_generates_samples_of_its_latent(
+    runs: Path, tmp_path: Path
+) -> None:
+    train(tiny.both_ways(runs / "easy_vqa", "product"), tmp_path / "run")
+
+    def drawn(*words: object) -> np.ndarray:
+        file = tmp_path / "one.png"
+        done("generate", tmp_path / "run", "--text", "a red circle", "--out", file, *words)
+        return pixels(file)
+
+    mean = drawn()
+    assert np.array_equal(mean, drawn())
+    sampled = drawn("--seed", 1)
+    assert np.array_equal(sampled, drawn("--seed", 1))
+    assert not np.array_equal(sampled, mean)
+    assert not np.array_equal(sampled, drawn("--seed", 2))
+    four = drawn("--n", 4)
+    side = tiny.SIDE
+    each = [four[y : y + side, x : x + side] for y in (0, side + 2) for x in (0, side + 2)]
+    assert len({one.tobytes() for one in each}) == 4
+    assert "guidance is 2" in refused(
+        "generate", tmp_path / "run", "--text", "a red circle", "--guidance", 2,
+        "--out", tmp_path / "no.png",
+    )  # fmt: skip
 
 
 def test_places_that_cannot_be_written_are_named_before_anything_is_drawn(

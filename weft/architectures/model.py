@@ -19,6 +19,7 @@ from weft.core.interfaces import (
     Fusion,
     ProjectionHead,
     ReadsAnyOf,
+    SamplesJoint,
     WeighsPlaces,
 )
 from weft.core.named_modules import NamedModules
@@ -80,6 +81,22 @@ class Model(nn.Module):
     def fuse(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         """Returns the streams after fusion, and JOINT; without a fusion the streams are unchanged."""
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
+
+    def samples(self, head: str) -> bool:
+        """Whether the head reads the mean of a distribution, which can be sampled (`sample`)."""
+        fusion = self.fusion
+        joint = self.head(head).context == JOINT
+        return joint and isinstance(fusion, SamplesJoint) and fusion.variational
+
+    def sample(
+        self, streams: Mapping[str, Features], seeds_B: Tensor, name: str
+    ) -> dict[str, Features]:
+        """Returns the streams after fusion with a sample as JOINT. Raises ValueError if the fusion has no distribution."""
+        if not isinstance(self.fusion, SamplesJoint):
+            raise ValueError(
+                f"the fusion is a {type(self.fusion).__name__}, expected a SamplesJoint"
+            )
+        return self.fusion.sampled(streams, seeds_B, name)
 
     def place_weights(self, head: str, streams: Mapping[str, Features]) -> dict[str, Tensor]:
         """Returns stream -> (B, T) its share in each token that the head reads, if the fusion gives it."""

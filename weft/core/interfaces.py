@@ -270,6 +270,20 @@ class WeighsPlaces(Protocol):
 
 
 @runtime_checkable
+class SamplesJoint(Protocol):
+    """A fusion whose JOINT is the mean of a distribution for each row. variational: False if it has no spread."""
+
+    @property
+    def variational(self) -> bool: ...
+
+    def sampled(
+        self, streams: Mapping[str, Features], seeds_B: Tensor, name: str
+    ) -> dict[str, Features]:
+        """As `forward`, but JOINT is a sample. seeds_B: int64 of the rows; name: of the random numbers (`core.draws`)."""
+        ...
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """Context, and for a generator the prefix so far -> logits or pixels."""
 

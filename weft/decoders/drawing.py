@@ -32,6 +32,8 @@ class DrawingConfig(Settings):
     """Above 1, more steps of a flow are near the noise: the time of step n of N is u / (u + shift * (1 - u)) with u =
     n / N (Esser et al. 2024, arXiv:2403.03206, equation 23). A large picture needs it: its average over many pixels
     is visible at almost pure noise, so ground and places of objects are decided there."""
+    latent: Literal["mean", "sample"] = "mean"
+    """What a variational autoencoder generates from: the mean of the latent distribution of the given streams, or a sample."""
     seed: int = 0
     """Seed of the noise. The noise of a row depends on the seed and the row, not on other rows."""
 
@@ -44,7 +46,10 @@ class DrawingConfig(Settings):
             )
 
 
-EVERY_SETTING = frozenset(field.name for field in fields(DrawingConfig))
+OF_LATENT = frozenset({"latent", "seed"})
+"""Settings that have an effect if the context is a latent which can be sampled, whatever the decoder."""
+EVERY_SETTING = frozenset(field.name for field in fields(DrawingConfig)) - {"latent"}
+"""Settings of a flow."""
 
 
 @runtime_checkable

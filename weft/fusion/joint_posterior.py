@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from weft.core.config import Config
+from weft.core.draws import normal, uniform
 from weft.core.interfaces import JOINT, Fusion
 from weft.core.ranges import COUNT, require
 from weft.core.records import Features
@@ -99,6 +100,27 @@ class JointPosterior(nn.Module):
         mean = (precision_SBL * experts.each.mean).sum(0) / precision_BL
         return Gaussian(mean, -precision_BL.log())
 
+    @property
+    def variational(self) -> bool:
+        return self.config.joining != "mean"
+
+    def sampled(
+        self, streams: Mapping[str, Features], seeds_B: Tensor, name: str
+    ) -> dict[str, Features]:
+        """As `forward`, but JOINT is a sample of the distribution of all streams that a row has; of a mixture, of one of
+        its streams. Without variances it is the mean."""
+        given = in_order(streams, self.config.widths)
+        experts = self.experts(given)
+        chosen_SB = experts.present
+        if self.config.joining == "mixture":
+            chosen_SB = one_of(chosen_SB, uniform(seeds_B, f"{name}: stream", 1)[:, 0])
+        posterior = self.joined(experts, chosen_SB)
+        sampled_BL = posterior.mean
+        if self.variational:
+            spread_BL = (posterior.log_variance / 2).exp()
+            sampled_BL = sampled_BL + normal(seeds_B, name, self.dim) * spread_BL
+        return {**given, JOINT: latent(sampled_BL, experts.present.any(dim=0))}
+
     def forward(self, streams: Mapping[str, Features]) -> dict[str, Features]:
         given = in_order(streams, self.config.widths)
         experts = self.experts(given)
@@ -110,6 +132,12 @@ class JointPosterior(nn.Module):
         else:
             mean_BL = self.joined(experts, experts.present).mean
         return {**given, JOINT: latent(mean_BL, there_B)}
+
+
+def one_of(present_SB: Tensor, uniform_B: Tensor) -> Tensor:
+    """(S, B) one of the streams that each row has, by a number in [0, 1); none if it has none."""
+    count_B, place_SB = present_SB.sum(0), present_SB.cumsum(0) - 1
+    return present_SB & (place_SB == (uniform_B * count_B).long())
 
 
 def latent(values_BL: Tensor, there_B: Tensor) -> Features:

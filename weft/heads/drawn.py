@@ -55,6 +55,10 @@ class DrawnOutput(Output):
     stream: str
     drawing: DrawingConfig
 
+    @property
+    def noise_of_latent(self) -> str | None:
+        return f"latent {self.drawing.seed}" if self.drawing.latent == "sample" else None
+
     @abstractmethod
     def values_of(self, field: Field) -> Tensor:
         """(B, *shape) the stream's values in the decoder's scale, its training target."""

@@ -120,6 +120,11 @@ class Output(Settings, ABC):
         return f"{value:.3f}"
 
     @property
+    def noise_of_latent(self) -> str | None:
+        """Name of the random numbers for a sample of the latent; None if the head reads its mean."""
+        return None
+
+    @property
     def attends(self) -> bool:
         """Whether the decoder attends to the context's tokens, and reads no pooled vector."""
         return False

@@ -158,7 +158,12 @@ class _View:
         if not encoded or (head.context in model.fused_streams and head.context not in encoded):
             return None
         weights = model.place_weights(self.head, encoded)
-        context = head.reads(model.fuse(encoded))
+        noise = head.output.noise_of_latent
+        if noise is None or seeds_B is None or not model.samples(self.head):
+            fused = model.fuse(encoded)
+        else:
+            fused = model.sample(encoded, seeds_B, noise)
+        context = head.reads(fused)
         return Part(head.decoder, context, self.member.learned, weights, seeds_B)
 
 

@@ -13,7 +13,7 @@ from weft.core.interfaces import EncodedStreams, Objective, Reader
 from weft.core.needs import Needs
 from weft.core.ranges import NOT_NEGATIVE, SHARE, require
 from weft.core.records import Batch, Loss
-from weft.fusion.joint_posterior import Experts, Gaussian, JointPosterior, latent
+from weft.fusion.joint_posterior import Experts, Gaussian, JointPosterior, latent, one_of
 from weft.objectives._presence import nothing
 from weft.objectives.reconstruction import ReconstructionConfig
 
@@ -70,9 +70,9 @@ class Evidence(nn.Module):
         if joining == "total_correlation":
             return present_SB
         draw_B = batch.uniform("evidence: streams", 1)[:, 0]
-        count_B, place_SB = present_SB.sum(0), present_SB.cumsum(0) - 1
         if joining == "mixture":
-            return present_SB & (place_SB == (draw_B * count_B).long())
+            return one_of(present_SB, draw_B)
+        count_B, place_SB = present_SB.sum(0), present_SB.cumsum(0) - 1
         # The bits of a number from 1 to 2 ** count - 1 say which of a row's streams are in its set.
         number_B = 1 + (draw_B * (2**count_B - 1)).long()
         any_SB = present_SB & ((number_B >> place_SB.clamp_min(0)) % 2 == 1)

@@ -7,8 +7,9 @@ from typing import Any
 
 from weft.core.errors import WeftError
 from weft.core.ranges import GENERATED
-from weft.decoders.drawing import Drawer, DrawingConfig
+from weft.decoders.drawing import DrawingConfig
 from weft.heads.drawn import DrawnOutput
+from weft.inference.generation_settings import settings_of
 from weft.inference.predict import Predictions
 from weft.modalities.text import Text
 from weft.runs.trained import TrainedModel
@@ -26,14 +27,17 @@ def generate(
 ) -> Predictions:
     """Generates n values for each input, those of the first input first.
 
-    head: by default the first that generates. seed, guidance, steps: override the recipe's (`DrawingConfig`).
+    head: by default the first that generates. seed, guidance, steps: override the recipe's (`DrawingConfig`). A variational
+    autoencoder generates from the mean of the latent distribution; with a seed, or n above 1, from samples of it.
     streams: as in `Run.predict`; several streams are lists of the same length. Raises WeftError if the run generates
     nothing, or a text would be truncated.
     """
     name = run.head(head, DrawnOutput)
     check_inputs(run, name, n, streams)
     asked = {"seed": seed, "guidance": guidance, "steps": steps}
-    changes = {setting: value for setting, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if run.model.samples(name) and (n > 1 or seed is not None):
+        changes["latent"] = "sample"
     repeated = {
         stream: [one for one in value for _ in range(n)]
         if isinstance(value, list | tuple)
@@ -52,7 +56,7 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
     own = part.output
     if not isinstance(own, DrawnOutput):
         raise WeftError(f"head '{head}' generates nothing, expected one that does")
-    for name in sorted(changes.keys() - settings_of(run, head)):
+    for name in sorted(changes.keys() - settings_of(run.model, head)):
         kind = type(part.decoder).__name__
         raise WeftError(
             f"{name} is {changes[name]}, but head '{head}' generates with a {kind}, which has no such setting"
@@ -68,18 +72,12 @@ def drawing(run: TrainedModel, head: str, changes: Mapping[str, Any]) -> Iterato
         part.output = own
 
 
-def settings_of(run: TrainedModel, head: str) -> frozenset[str]:
-    """Returns the names of the settings that have an effect; none if the head does not generate."""
-    decoder = run.model.head(head).decoder
-    return decoder.settings if isinstance(decoder, Drawer) else frozenset()
-
-
 def check_inputs(run: TrainedModel, head: str, n: int, streams: Mapping[str, Any]) -> None:
     """Raises WeftError for an invalid number of values, for several where all would be the same, and for a text that is
     empty, too long, or has words unknown to the run."""
     if n not in GENERATED:
         raise WeftError(f"n is {n:,}, expected 1 to {GENERATED.most:,}")
-    if n > 1 and "seed" not in settings_of(run, head):
+    if n > 1 and "seed" not in settings_of(run.model, head):
         raise WeftError(
             f"n is {n:,}, expected 1: head '{head}' generates without noise, always the same from one input"
         )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from weft.core.draws import normal
 from weft.core.errors import WeftError
+from weft.core.interfaces import JOINT
 from weft.fusion.joint_posterior import JointPosterior
 from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.encoded import encode_rows, evaluating_all
@@ -64,10 +65,7 @@ def training_latents(run: TrainedModel, fusion: JointPosterior) -> Tensor:
     found: list[Tensor] = []
     with evaluating_all([member], config, run.device):
         for one in encode_rows([reader], rows, config, device=run.device, what="encoding"):
-            experts = fusion.experts(one.streams[0])
-            posterior = fusion.joined(experts, experts.present)
             numbers_B = torch.tensor(one.numbers, device=run.device)
-            noise_BL = normal(numbers_B, f"posterior {SEED}", fusion.dim)
-            sampled_BL = posterior.mean + noise_BL * (posterior.log_variance / 2).exp()
-            found.append(sampled_BL[experts.present.any(dim=0)])
+            joint = fusion.sampled(one.streams[0], numbers_B, f"posterior {SEED}")[JOINT]
+            found.append(joint.pooled[joint.present])
     return torch.cat(found)

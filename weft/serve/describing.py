@@ -12,9 +12,9 @@ from weft.heads.pictures import PictureOutput
 from weft.heads.tags import TagOutput
 from weft.heads.texts import TextOutput
 from weft.heads.transcripts import TranscriptOutput
+from weft.inference.generation_settings import settings_of
 from weft.modalities.stream_kinds import kind_of_stream
 from weft.runs.dialogs import history_stream, question_stream, ranks, streams_asked
-from weft.runs.generating import settings_of
 from weft.runs.run import Run
 
 _NOUNS: tuple[tuple[type[Output], str], ...] = (
@@ -41,7 +41,7 @@ def describe(run: Run, name: str) -> dict[str, Any]:
                 "output": output_of(run, head),
                 "streams": list(run.model.streams_of(head)),
                 "explains": scored(run, head),
-                "settings": sorted(settings_of(run, head)),
+                "settings": sorted(settings_of(run.model, head)),
             }
             for head in run.model.heads
         ],

@@ -25,6 +25,7 @@ from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.leakage import Leakage
 from weft.evaluation.metric import THOUSANDTHS, Metric, Score, by_name
 from weft.heads.drawn import DrawnOutput, DrawnValues
+from weft.inference.generation_settings import settings_of
 from weft.inference.member import Entry, Member, only, seeing
 from weft.inference.predict import Predictions, predict
 from weft.inference.results import Drawing, Drawn, TaskResult, Values
@@ -60,7 +61,7 @@ FEWEST = 4
 """Minimum number of real values for a comparison. Rows may be texts alone; a judge then measures the generated
 values.
 """
-SHOWN_SETTINGS = ("steps", "guidance", "shift", "seed")
+SHOWN_SETTINGS = ("steps", "guidance", "shift", "latent", "seed")
 """Settings of the generation that the protocol names if they have an effect."""
 MEAN = "always their mean"
 """A baseline: a picture whose pixels, or a sound whose frames, are means over the real ones."""
@@ -239,6 +240,7 @@ class GenerationTask:
     ) -> dict[str, Any]:
         config, way = self.config, output.drawing
         decoder = cast(Drawer, member.model.head(config.head).decoder)
+        effective = settings_of(member.model, config.head)
         few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {
             "generated": len(found),
@@ -247,7 +249,7 @@ class GenerationTask:
             "size": f"{' x '.join(map(str, decoder.shape))}, as the stream is read and resized",
             "KID": "of features whose mean square is 1 over the real ones",
             "FID of": f"{min(len(found), len(real)):,} rows{few}",
-            **{name: getattr(way, name) for name in SHOWN_SETTINGS if name in decoder.settings},
+            **{name: getattr(way, name) for name in SHOWN_SETTINGS if name in effective},
             **config.protocol([member], measured, found, "rows"),
         }
 
