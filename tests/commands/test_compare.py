@@ -216,6 +216,10 @@ def test_a_run_is_no_recipe(scenes_run: Path, tmp_path: Path) -> None:
         (["scenes", "clipp"], "did you mean clip"),
         (["scenes", "clip", "--budget", "never"], "the budget is 'never'"),
         (["scenes", "clip", "--metric", "vq/a"], "unknown task 'vq'"),
+        (
+            ["scenes", "clip", "--metric", "retrieval/text_to_image/recal@1"],
+            "unknown metric 'retrieval",
+        ),
         (["scenes", "clip", "--sseds", "0"], "--seeds"),
     ],
 )

@@ -207,6 +207,10 @@ def test_candidates_of_all_questions_tell_missing_answers(tmp_path: Path) -> Non
     [
         ({"right": 2}, "turn 1 of the dialog has 'right' 2, expected 0 to 1"),
         ({"right": True}, "has 'right' 'True', expected 0 to 1"),
+        (
+            {"candidates": [], "relevance": []},
+            "has 'right' 1, but its list of candidates is empty",
+        ),
         ({"right": 0}, "has the answer 'yes', but candidate 0, the right one, is 'no'"),
         ({"relevance": [1]}, "turn 1 of the dialog has 2 candidates and 1 relevances"),
     ],

@@ -17,12 +17,14 @@ from tiny_runs import done, refused, unchanged
 from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.samples import Sample
+from weft.decoders.flow import Flow
 from weft.heads.pictures import PictureValues
 from weft.inference.results import Drawn, TaskResult
 from weft.inference.wording import ORIGINAL, REAL
 from weft.modalities.image import Image
 from weft.runs.budget import Budget
 from weft.runs.compare import contest
+from weft.runs.generating import generate
 from weft.runs.judged import OF_ANOTHER, judged
 from weft.runs.measure import Measurement, measure
 from weft.runs.parts import open_split
@@ -233,6 +235,8 @@ def test_judges_are_checked_before_a_recipe_is_trained(runs: Path, tmp_path: Pat
     budget, out = Budget(steps=2), tmp_path / "compared"
     with pytest.raises(WeftError, match="the judge does not read 'image'"):
         contest(entries, out, budget=budget, judges=[judge, flow])
+    with pytest.raises(WeftError, match="did you mean generation/judge/accuracy"):
+        contest(entries, out, budget=budget, judges=[judge], metric="generation/judge/acuracy")
     shutil.copytree(runs / "judge", tmp_path / "judge")
     same = [judge, load(tmp_path / "judge")]
     with pytest.raises(WeftError, match="two judges are called 'judge', expected folders with"):
@@ -241,6 +245,16 @@ def test_judges_are_checked_before_a_recipe_is_trained(runs: Path, tmp_path: Pat
     folders = [str(one.folder) for one in same]
     said = refused("evaluate", runs / "flow", "--judge", *folders)
     assert "two judges are called 'judge'" in said
+
+
+def test_a_decoder_of_your_own_must_name_its_settings(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(runs / "flow")
+    monkeypatch.delattr(Flow, "settings")
+    for use in (lambda: measure([run], "generation"), lambda: generate(run, text="a red circle")):
+        with pytest.raises(WeftError, match="decoder Flow generates nothing: it lacks settings"):
+            use()
 
 
 def test_a_perfect_generator_reaches_the_line_of_real_ones(

@@ -76,14 +76,16 @@ def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
     made = recipe("clip")
     data = made.data.replace(source=source)
     with pytest.raises(
-        WeftError, match=r"stream 'image' needs a column 'image', the rows have Bild"
+        WeftError,
+        match=r"streams 'image', 'text' need columns with these names, the rows have Bild .*; "
+        r"name them with --columns image=COLUMN,text=COLUMN",
     ):
         require_streams(made.replace(data=data), source.open(None))
     other = data.replace(streams={"text": data.streams["text"]})
     with pytest.raises(WeftError, match=r"stream 'text' needs a column 'text', the rows have Bild"):
         require_streams(made.replace(data=other), source.open(None))
     either = data.replace(optional=("image", "text"))
-    with pytest.raises(WeftError, match="stream 'image' needs a column 'image'"):
+    with pytest.raises(WeftError, match="streams 'image', 'text' need columns"):
         require_streams(made.replace(data=either), source.open(None))  # they are compared
     require_streams(made.replace(data=either, objectives={}), source.open(None))
 

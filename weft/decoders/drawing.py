@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weft.core.config import Settings
+from weft.core.errors import WeftError
 from weft.core.ranges import COUNT, NOT_NEGATIVE, POSITIVE, at_least, require
 from weft.core.records import Features, Field
 from weft.core.shapes import check_shape
@@ -70,6 +71,18 @@ class Drawer(Protocol):
     def forward(self, context: Features, prefix: Field | None = None) -> Tensor: ...
 
     def __call__(self, context: Features, prefix: Field | None = None) -> Tensor: ...
+
+
+def drawer_of(decoder: object) -> Drawer:
+    """Returns the decoder if it generates values. Raises WeftError that names what it lacks."""
+    if isinstance(decoder, Drawer):
+        return decoder
+    wanted = ("settings", "shape", "noise", "draw")
+    lacking = ", ".join(name for name in wanted if not hasattr(decoder, name))
+    raise WeftError(
+        f"decoder {type(decoder).__name__} generates nothing: it lacks {lacking}, expected as in "
+        "weft.decoders.drawing.Drawer"
+    )
 
 
 @runtime_checkable

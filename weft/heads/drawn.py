@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, cast, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from weft.core.errors import WeftError
 from weft.core.media import Media
 from weft.core.records import Field
 from weft.data.learned import Learned
-from weft.decoders.drawing import Drawer, DrawingConfig
+from weft.decoders.drawing import DrawingConfig, drawer_of
 from weft.heads.output import Output, Part, Values
 
 
@@ -84,7 +84,7 @@ def drawn(output: DrawnOutput, parts: Sequence[Part]) -> Tensor:
             "averaged"
         )
     part = parts[0]
-    decoder, noise = cast(Drawer, part.decoder), None
+    decoder, noise = drawer_of(part.decoder), None
     if decoder.noise:
         if part.seeds is None:
             raise ValueError("rows have no seeds, expected some to draw from")

@@ -1,24 +1,22 @@
 """Shared by objectives of generated values: the head, and the true values of its rows."""
 
-from typing import cast
-
 from torch import Tensor
 
+from weft.core.errors import WeftError
 from weft.core.interfaces import EncodedStreams, HeadReader, Reader
 from weft.core.records import Batch, Features, Field
-from weft.decoders.drawing import Drawer
+from weft.decoders.drawing import Drawer, drawer_of
 from weft.heads.drawn import DrawnOutput
 from weft.objectives._presence import rows_of
 
 
 def drawer(head: HeadReader, name: str) -> tuple[Drawer, DrawnOutput]:
-    """The decoder of a head that generates values, and its output. Raises ValueError if the head does not generate."""
-    if not isinstance(head.output, DrawnOutput) or not isinstance(head.decoder, Drawer):
-        raise ValueError(
-            f"head '{name}' has a {type(head.output).__name__} and a {type(head.decoder).__name__}, "
-            "expected an output and a decoder that draw"
+    """The decoder of a head that generates values, and its output. Raises WeftError if the head does not generate."""
+    if not isinstance(head.output, DrawnOutput):
+        raise WeftError(
+            f"head '{name}' has a {type(head.output).__name__}, expected an output of generated values"
         )
-    return cast(Drawer, head.decoder), head.output
+    return drawer_of(head.decoder), head.output
 
 
 def rows_to_draw(

@@ -15,13 +15,13 @@ from weft.core.errors import WeftError, unknown_name
 from weft.core.language import say
 from weft.evaluation.bootstrap import Bootstrap, Estimate
 from weft.evaluation.comparison import Comparison, against_best
-from weft.evaluation.metric import Metric
+from weft.evaluation.metric import Metric, find
 from weft.inference.results import TaskResult, Values
 from weft.runs.budget import Budget
-from weft.runs.judged import check_judges, judged, names_of
+from weft.runs.judged import check_judges, judged, metrics_of, names_of
 from weft.runs.measure import measure
 from weft.runs.parts import RECIPE, load_recipe
-from weft.runs.recipe import Recipe
+from weft.runs.recipe import Recipe, validation_metrics
 from weft.runs.run import load
 from weft.runs.train import resume, train
 from weft.runs.trained import TrainedModel
@@ -95,10 +95,13 @@ def contest(
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
     measured = {entry: recipes[-1] for entry, recipes in entries.items()}
     task, named = _task(measured, metric), names_of(judges)
+    name = None if metric is None else metric.partition("/")[2]
     for recipe in measured.values():
         check_judges(judges, recipe, task)
+        if name:
+            judged_by = [one.of(task) for key in named for one in metrics_of(named[key], key)]
+            find([*validation_metrics(recipe), *judged_by], f"{task}/{name}")
     contestants: list[Contestant] = []
-    name = None if metric is None else metric.partition("/")[2]
     for entry, recipes in entries.items():
         steps = budget.steps_of(entry, recipes, folder)
         results: list[TaskResult] = []

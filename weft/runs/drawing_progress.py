@@ -3,7 +3,6 @@ all."""
 
 import io
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from weft.core.draws import normal
 from weft.core.files import read_file, write_bytes
 from weft.data.formats import Dataset
-from weft.decoders.drawing import Drawer
+from weft.decoders.drawing import drawer_of
 from weft.heads.pictures import PictureOutput, PictureValues
 from weft.inference.results import TaskResult
 from weft.runs.trained import TrainedModel
@@ -67,7 +66,7 @@ def strip(run: TrainedModel, result: TaskResult, dataset: Dataset) -> np.ndarray
     if drawn is None or not len(drawn.rows):
         return None
     head = run.model.head(drawn.head)
-    decoder = cast(Drawer, head.decoder)
+    decoder = drawer_of(head.decoder)
     if not isinstance(head.output, PictureOutput) or not decoder.noise:
         return None
     batch = run.read([dataset[drawn.rows[0]]])

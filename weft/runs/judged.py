@@ -91,6 +91,12 @@ def check_judges(judges: Sequence[TrainedModel], recipe: Recipe, task: str) -> N
         _require_reads(judge, output.stream)
 
 
+def metrics_of(judge: TrainedModel, name: str) -> list[Metric]:
+    """Returns the metrics that `judged` adds with values row by row, named `name`/METRIC."""
+    task = task_config(judge.recipe, first_task(judge)).build()
+    return [metric.of(name) for metric in task.metrics]
+
+
 def names_of(judges: Sequence[TrainedModel]) -> dict[str, TrainedModel]:
     """Name of its folder -> judge. Raises WeftError if two have the same name, since their metrics would too."""
     found: dict[str, TrainedModel] = {}

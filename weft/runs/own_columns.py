@@ -1,7 +1,7 @@
 """Maps streams of a recipe to the columns of a user's own table."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,9 +154,10 @@ def require_streams(recipe: Recipe, dataset: Dataset) -> None:
     needs = [one.needs for one in recipe.objectives.values() if isinstance(one, Needing)]
     compared = {stream for one in needs for stream in one.together}
     wanted = data.streams.keys() & ((data.streams.keys() - set(data.optional)) | compared)
-    for stream in _lacking(dataset, wanted):
+    lacking = _lacking(dataset, wanted)
+    if lacking:
         where = str(data.source.path) if isinstance(data.source, FilesConfig) else "the data"
-        raise _not_found(stream, where, infer(dataset))
+        raise _not_found(lacking, where, infer(dataset))
 
 
 def _lacking(dataset: Dataset, streams: Iterable[str]) -> list[str]:
@@ -164,19 +165,24 @@ def _lacking(dataset: Dataset, streams: Iterable[str]) -> list[str]:
     return sorted(stream for stream in streams if stream not in items) if items else []
 
 
-def _not_found(stream: str, where: str, schema: Schema) -> DataError:
+def _not_found(lacking: Sequence[str], where: str, schema: Schema) -> DataError:
     has = ", ".join(f"{name} ({column.kind})" for name, column in schema.columns.items())
-    flag = f"--columns {stream}=COLUMN" if stream in KINDS else "the recipe's data.streams"
+    named = ",".join(f"{stream}=COLUMN" for stream in lacking if stream in KINDS)
+    ways = [f"--columns {named}"] if named else []
+    ways += [] if KINDS.keys() >= set(lacking) else ["the recipe's data.streams"]
     notes = [
         f"; column '{column.name}' {note}"
         for column in schema.columns.values()
         for note in column.notes
-        if stream in COLUMN_KINDS and "--images-dir" in note
+        if set(COLUMN_KINDS).intersection(lacking) and "--images-dir" in note
     ]
-    if stream == "audio":
+    if "audio" in lacking:
         videos = schema.of("video")[:1]
         notes += [f"; --columns audio={name} reads its sound tracks" for name in videos]
+    way, names = " or ".join(ways) + "".join(notes), ", ".join(f"'{name}'" for name in lacking)
     return DataError(
-        f"stream '{stream}' needs a column '{stream}', the rows have {has}; name one with {flag}{''.join(notes)}",
+        f"stream {names} needs a column {names}, the rows have {has}; name one with {way}"
+        if len(lacking) == 1
+        else f"streams {names} need columns with these names, the rows have {has}; name them with {way}",
         source=where,
     )

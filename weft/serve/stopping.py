@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 
-class Stopped(SystemExit):
+class Terminated(SystemExit):
     """SIGTERM came before the server listens."""
 
 
@@ -27,7 +27,7 @@ def stoppable() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         yield
-    except Stopped:
+    except Terminated:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):  # the reader is gone, or it is closed
                 stream.flush()
@@ -37,4 +37,4 @@ def stoppable() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise Stopped(0)
+    raise Terminated(0)

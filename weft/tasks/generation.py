@@ -18,7 +18,7 @@ from weft.core.records import Field
 from weft.core.samples import group_key
 from weft.core.short_names import short_name
 from weft.data.formats import Dataset, spread_rows
-from weft.decoders.drawing import Drawer
+from weft.decoders.drawing import drawer_of
 from weft.encoders.histograms import HistogramsConfig
 from weft.evaluation import drawn as distances
 from weft.evaluation.bootstrap import Estimate
@@ -239,7 +239,7 @@ class GenerationTask:
         output: DrawnOutput,
     ) -> dict[str, Any]:
         config, way = self.config, output.drawing
-        decoder = cast(Drawer, member.model.head(config.head).decoder)
+        decoder = drawer_of(member.model.head(config.head).decoder)
         effective = settings_of(member.model, config.head)
         few = " (biased: few rows)" if len(real) < distances.FEW else ""
         return {

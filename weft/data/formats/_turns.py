@@ -157,7 +157,9 @@ def _read_candidates(turn: Turn, number: int, source: str) -> None:
         reason = f"turn {number} of the dialog has {len(options)} candidates and {len(relevance)} relevances"
     if not is_missing(turn.get(RIGHT)):
         right = turn[RIGHT] = _whole(turn[RIGHT])
-        if options is not None and right not in range(len(options)):
+        if options == []:
+            reason = f"turn {number} of the dialog has 'right' {right!r:.60}, but its list of candidates is empty"
+        elif options is not None and right not in range(len(options)):
             reason = f"turn {number} of the dialog has 'right' {right!r:.60}, expected 0 to {len(options) - 1}"
         elif options is not None and is_missing(turn.get(ANSWER)):
             turn[ANSWER] = options[right]
