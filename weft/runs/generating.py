@@ -35,7 +35,7 @@ def generate(
     name = run.head(head, DrawnOutput)
     check_inputs(run, name, n, streams)
     asked = {"seed": seed, "guidance": guidance, "steps": steps}
-    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     if run.model.samples(name) and (n > 1 or seed is not None):
         changes["latent"] = "sample"
     repeated = {
