@@ -159,8 +159,10 @@ class _View:
             return None
         weights = model.place_weights(self.head, encoded)
         noise = head.output.noise_of_latent
-        if noise is None or seeds_B is None or not model.samples(self.head):
+        if noise is None or not model.samples(self.head):
             fused = model.fuse(encoded)
+        elif seeds_B is None:
+            raise ValueError("rows have no seeds, expected some for samples of the latent")
         else:
             fused = model.sample(encoded, seeds_B, noise)
         context = head.reads(fused)
