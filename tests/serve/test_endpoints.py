@@ -14,13 +14,14 @@ import pytest
 import torch
 from asking import Process, form, media, png
 from limits import LIMIT_S
-from made_media import sound_file, tone
+from made_media import RATE, sound_file, tone
 from made_runs import NAMES
 from PIL import Image
 
 from weft.index import Index
 from weft.runs.dialogs import converse
 from weft.runs.run import Run
+from weft.runs.transcribing import transcribe
 
 
 def values_of(answer: Any) -> Any:
@@ -182,6 +183,25 @@ def test_predictions_captions_and_transcripts(answering: Process, loaded: dict[s
     asked = {"run": "speech", "values": {"audio": [media(sound), media(sound)]}}
     texts = values_of(answering.post("/transcribe", asked))["texts"]
     assert texts == loaded["speech"].predict(audio=[sound, sound]).said
+
+
+def test_long_recordings_are_transcribed_in_parts(
+    answering: Process, loaded: dict[str, Run], tmp_path: Path
+) -> None:
+    """As `weft transcribe` does; a row of several parts is one text, between those of other rows."""
+    samples = tone(5.0, 200.0)
+    for second in (1.7, 3.3):
+        samples[round(second * RATE) : round((second + 0.2) * RATE)] = 0
+    contents = [sound_file(tone(1.0, 200.0)), sound_file(samples), sound_file(tone(1.0, 400.0))]
+    files = [tmp_path / f"{n}.wav" for n in range(3)]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    asked = {"run": "speech", "values": {"audio": [media(one) for one in contents]}}
+    texts = values_of(answering.post("/transcribe", {**asked, "window": 2}))["texts"]
+    wanted = transcribe(loaded["speech"], loaded["speech"].head(), files, 2.0)
+    assert texts == [one.text for one in wanted]
+    assert texts[1] != values_of(answering.post("/transcribe", asked))["texts"][1]
+    assert answering.post("/transcribe", {**asked, "window": 0.5}).status == 422
 
 
 def test_an_autoencoder_does_with_any_of_its_streams(

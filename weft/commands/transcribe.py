@@ -15,6 +15,7 @@ from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.naming import plain
+from weft.core.ranges import LEAST_WINDOW, WINDOW
 
 if TYPE_CHECKING:
     from weft.core.kinds import Kind
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 MOST_MINUTES = 600
 """Largest --silence in minutes. The silence and the noise are held in memory."""
-LEAST_WINDOW = 1.0
-"""Smallest --window in seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Arguments(Trusting):
     words: bool = False
     """If true, show the time of each word. If the model has a gate over its streams, also show the weight of each
     stream."""
-    window: float = 30.0
+    window: float = WINDOW
     """Maximum length in seconds of what is transcribed at once. A longer recording is read in parts that end at pauses;
     inf reads it as a whole. A model of short recordings needs a short window."""
     silence: float = 0.0

@@ -44,6 +44,8 @@ WORKERS = at_least(0, 1024)
 """Threads or processes. A larger number is considered a typing error."""
 GENERATED = at_least(1, 100_000)
 """Values generated in one call. A larger number is considered a typing error."""
+WINDOW, LEAST_WINDOW = 30.0, 1.0
+"""Seconds of a recording that are transcribed at once: the usual maximum, and the smallest possible one."""
 
 
 def require(config: object, **ranges: Range) -> None:

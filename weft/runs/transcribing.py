@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft.core.errors import WeftError
 from weft.core.interfaces import ReadsRecordings
 from weft.core.kinds import Kind
-from weft.core.media import Media
+from weft.core.media import RECORDINGS, Media
 from weft.data.policy import ErrorPolicy
 from weft.heads.transcripts import TranscriptValues
 from weft.inference.predict import Predictions
@@ -47,25 +47,20 @@ def transcribe(
 ) -> list[Transcript]:
     """Returns the transcripts of the files that can be read, in their order.
 
-    longest: maximum seconds of a part. Parts are not longer than the window of any stream, so that simultaneous
-    streams stay simultaneous. Files and parts that cannot be read are named and left out. Raises WeftError if nothing
-    is left, or if the head reads anything but sounds and videos.
+    longest: maximum seconds of a part, see `divided`. Files and parts that cannot be read are named and left out. Raises
+    WeftError if nothing is left, or if the head reads anything but sounds and videos.
     """
     kinds = recording_streams(run, head)
-    for stream in kinds:
-        modality = run.modalities[stream]
-        assert isinstance(modality, ReadsRecordings)
-        longest = min(longest, modality.window)
     kind: Kind = "video" if "video" in kinds.values() else "audio"
     wholes = [Media.file(file, kind) for file in files]
-    parts = [(n, part) for n, whole in enumerate(wholes) for part in _parts(whole, longest)]
-    rows = {stream: [part.of_kind(k) for _, part in parts] for stream, k in kinds.items()}
-    found = _predicted(run, head, rows)
+    rows = [{stream: whole.of_kind(k) for stream, k in kinds.items()} for whole in wholes]
+    parts = divided(run, rows, longest)
+    found = _predicted(run, head, {s: [part[s] for _, part in parts] for s in kinds})
     told: dict[int, list[tuple[str, tuple[Word, ...]]]] = {}
     for number, row in enumerate(found.rows):
-        of_part = {stream: some[row] for stream, some in rows.items()}
-        said = found.values.said(number), _words(run, found, number, of_part)
-        told.setdefault(parts[row][0], []).append(said)
+        n, part = parts[row]
+        said = found.values.said(number), _words(run, found, number, part)
+        told.setdefault(n, []).append(said)
     return [
         Transcript(
             files[n],
@@ -90,17 +85,44 @@ def recording_streams(run: "TrainedModel", head: str) -> dict[str, Kind]:
     return found
 
 
-def _parts(whole: Media, longest: float) -> list[Media]:
-    """Returns the parts of a recording, cut at pauses, or evenly if it has no sound. One that cannot be read stays
-    whole: the error is that of its row."""
-    with suppress(WeftError):
-        return parts_of(whole, pauses(whole, longest))
-    with suppress(WeftError):
-        seconds = recording_seconds(whole)
-        if longest < seconds < math.inf:
-            count = math.ceil(seconds / longest)
-            return parts_of(whole, [n * seconds / count for n in range(1, count)])
-    return [whole]
+def divided(
+    run: "TrainedModel", rows: Sequence[Mapping[str, Any]], longest: float
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Returns the parts of rows that are simultaneous recordings: (number of the row, values of the part).
+
+    rows: stream -> a recording, None if the row lacks it. longest: maximum seconds of a part. Parts are not longer than
+    the window of any stream, so that simultaneous streams stay simultaneous. A row with other values, such as a list of
+    frames, stays whole.
+    """
+    for stream in {stream for row in rows for stream in row}:
+        modality = run.modalities[stream]
+        longest = min(
+            longest, modality.window if isinstance(modality, ReadsRecordings) else longest
+        )
+    return [(n, part) for n, row in enumerate(rows) for part in _parts(row, longest)]
+
+
+def _parts(row: Mapping[str, Any], longest: float) -> list[Mapping[str, Any]]:
+    recordings = {stream: raw for stream, raw in row.items() if raw is not None}
+    if not all(isinstance(raw, Media) and raw.kind in RECORDINGS for raw in recordings.values()):
+        return [row]
+    cuts = _cuts([*recordings.values()], longest)
+    parts = {stream: parts_of(raw, cuts) for stream, raw in recordings.items()}
+    return [{**row, **{s: some[n] for s, some in parts.items()}} for n in range(len(cuts) + 1)]
+
+
+def _cuts(recordings: Sequence[Media], longest: float) -> list[float]:
+    """Returns the seconds at which to cut: in pauses of the first recording with sound, or evenly. None if none can be
+    read: the error is that of the row."""
+    for recording in recordings:
+        with suppress(WeftError):
+            return pauses(recording, longest)
+    for recording in recordings:
+        with suppress(WeftError):
+            seconds = recording_seconds(recording)
+            count = math.ceil(seconds / longest) if longest < seconds < math.inf else 1
+            return [n * seconds / count for n in range(1, count)]
+    return []
 
 
 def _predicted(run: "TrainedModel", head: str, rows: Mapping[str, Sequence[Media]]) -> Predictions:

@@ -32,7 +32,7 @@ OPERATIONS: dict[str, tuple[type[requests.Asked], Operation]] = {
     "predict": (requests.Predict, operations.predict),
     "ask": (requests.Ask, operations.ask),
     "caption": (requests.OfHead, operations.caption),
-    "transcribe": (requests.OfHead, operations.transcribe),
+    "transcribe": (requests.Transcribe, operations.transcribe),
     "generate": (requests.Generate, operations.generate_values),
     "explain": (requests.Explain, operations.explain),
 }

@@ -77,9 +77,9 @@ async def caption(run: ServedRun, asked: requests.OfHead) -> Answer:
     return await _written(run, asked, TextOutput)
 
 
-async def transcribe(run: ServedRun, asked: requests.OfHead) -> Answer:
+async def transcribe(run: ServedRun, asked: requests.Transcribe) -> Answer:
     """Returns the transcript of each recording."""
-    return await _written(run, asked, TranscriptOutput)
+    return await _written(run, asked, TranscriptOutput, asked.window)
 
 
 async def generate_values(run: ServedRun, asked: requests.Generate) -> Answer:
@@ -153,14 +153,15 @@ def check_one_row(values: Mapping[str, Any]) -> None:
             raise RefusedError(400, f"{stream}: got {len(value)} values, expected 1")
 
 
-async def _written(run: ServedRun, asked: requests.OfHead, kind: type[Output]) -> Answer:
+async def _written(
+    run: ServedRun, asked: requests.OfHead, kind: type[Output], window: float | None = None
+) -> Answer:
     what = "caption" if kind is TextOutput else "transcribe"
-    found = await run.said(what, asked.values, asked.head, kind)
-    texts = [found.values.said(row) for row in range(len(found.values))]
+    found = await run.said(what, asked.values, asked.head, kind, window)
     return {
         "run": run.name,
         "head": found.head,
-        "texts": texts,
+        "texts": found.texts(),
         "found": list(found.found),
         "missing": list(found.missing),
     }

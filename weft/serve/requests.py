@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from weft.core.ranges import LEAST_WINDOW, WINDOW
+
 ENCODED_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"base64": {"type": "string", "contentEncoding": "base64"}},
@@ -107,6 +109,12 @@ class OfHead(ValuesAsked):
     """head: name of the head; the first suitable one if not given."""
 
     head: Name | None = None
+
+
+class Transcribe(OfHead):
+    """window: maximum seconds that are transcribed at once. A longer recording is read in parts that end at pauses."""
+
+    window: float = Field(default=WINDOW, ge=LEAST_WINDOW)
 
 
 class Predict(OfHead):

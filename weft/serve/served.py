@@ -17,6 +17,7 @@ from weft.heads.output import Output, Values
 from weft.inference.given import Given, given
 from weft.inference.preloaded import Preloaded, Size
 from weft.runs.run import Run
+from weft.runs.transcribing import divided
 from weft.serve.batcher import Batcher, Work
 from weft.serve.refusals import RefusedError
 from weft.serve.settings import Limits
@@ -29,12 +30,20 @@ QUICK_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class Said:
-    """A head's predictions for the rows of one request."""
+    """A head's predictions for the rows of one request. row_of: the row of each value, of which it may be a part."""
 
     head: str
     values: Values
+    row_of: tuple[int, ...]
     found: tuple[str, ...]
     missing: tuple[str, ...]
+
+    def texts(self) -> list[str]:
+        """Returns the text of each row, joined from those of its parts."""
+        texts: dict[int, list[str]] = {}
+        for place, row in enumerate(self.row_of):
+            texts.setdefault(row, []).append(self.values.said(place))
+        return [" ".join(filter(None, of_row)) for of_row in texts.values()]
 
     def answers(self, row: int, k: int) -> list[dict[str, Any]]:
         """Returns the k best answers of a row."""
@@ -90,9 +99,14 @@ class ServedRun:
         return found
 
     async def said(
-        self, what: str, values: Mapping[str, Any], head: str | None, kind: type[Output] = Output
+        self,
+        what: str,
+        values: Mapping[str, Any],
+        head: str | None,
+        kind: type[Output] = Output,
+        window: float | None = None,
     ) -> Said:
-        """Returns a head's predictions.
+        """Returns a head's predictions. window: maximum seconds of recordings; longer ones are divided into parts.
 
         Requests for generated values have calls of their own, since a generated value depends on the row's number.
         """
@@ -100,8 +114,13 @@ class ServedRun:
         values, missing = self.streams_read(values, self.run.model.streams_of(name))
         part = self.run.model.head(name)
 
+        row_of: list[int] = []
+
         def read() -> tuple[Preloaded, Size]:
-            rows = Preloaded.of(self._given(values), part.views)
+            given_rows = self._given(values)
+            if window is not None:
+                given_rows, row_of[:] = self._in_parts(given_rows, window)
+            rows = Preloaded.of(given_rows, part.views)
             return rows, rows.size
 
         def work(parts: list[Preloaded]) -> list[Any]:
@@ -113,7 +132,7 @@ class ServedRun:
         together = not isinstance(part.output, DrawnOutput)
         key = (self.name, "head", name) if together else None
         found = await self.asked(what, read, work, key)
-        return Said(name, found, tuple(values), missing)
+        return Said(name, found, tuple(row_of or range(len(found))), tuple(values), missing)
 
     async def alone(self, what: str, values: Mapping[str, Any], act: Callable[[Given], T]) -> T:
         """Runs act(values) in a thread of the model, in a call of its own."""
@@ -172,6 +191,14 @@ class ServedRun:
                 f"got {counted(len(read.samples), 'row')}, expected at most {self.limits.values}",
             )
         return read
+
+    def _in_parts(self, rows: Given, window: float) -> tuple[Given, list[int]]:
+        """Returns the parts of the rows' recordings as rows, and the row of each part."""
+        parts = divided(self.run, [sample.items for sample in rows.samples], window)
+        if len(parts) == len(rows.samples):
+            return rows, [row for row, _ in parts]
+        streams = {stream: [part[stream] for _, part in parts] for stream in rows.sources}
+        return given(streams, self.run.modalities), [row for row, _ in parts]
 
 
 def _of_parts(values: Values, rows: Sequence[int], counts: Sequence[int]) -> list[Any]:
