@@ -1,9 +1,10 @@
 """Retrieval with one stream and with two as the query: python benchmarks/two_streams.py RUN [--split test]
 
 Of a run whose streams have embeddings in one space: recall@1 from each stream to each other one, every stream embedded
-once; then from each pair of streams to each third one. The query of a pair is the sum of its unit embeddings; its gain is
-that over the better of the two alone, on the same resamples. Intervals are 95% bootstrap intervals over rows. Of several
-captions of a row the first is read.
+once; then from each pair of streams to each third one. The query of a pair is the weighted sum of its unit embeddings, with
+the weights that the rows of the validation split give; its gain is that over the better of the two alone, on the same
+resamples. The plain sum stands beside it. Intervals are 95% bootstrap intervals over rows. Of several captions of a row the
+first is read.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import weft
 from weft.core.media import Alternatives
 from weft.evaluation.bootstrap import Bootstrap
 from weft.evaluation.comparison import compare
+from weft.evaluation.query_weights import query_weights
 from weft.evaluation.ranking import dot_product, rank_queries
 from weft.runs.run import Run
 
@@ -47,7 +49,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--split", default="test")
     arguments = parser.parse_args()
-    vectors = embeddings(weft.load(arguments.run), arguments.split)
+    run = weft.load(arguments.run)
+    vectors, held_out = (embeddings(run, s) for s in (arguments.split, run.recipe.data.validation))
+    right_QN = torch.eye(len(next(iter(held_out.values()))), dtype=torch.bool)
     count = len(next(iter(vectors.values())))
     print(f"recall@1 among {count:,} rows of {arguments.split}, chance {100 / count:.2f} %")
     rows_N = torch.arange(count)
@@ -58,12 +62,20 @@ def main() -> None:
         if third in pair:
             continue
         alone = {name: hits(vectors[name], vectors[third]) for name in pair}
-        both = hits(vectors[pair[0]] + vectors[pair[1]], vectors[third])
+        weights_S = query_weights(
+            torch.stack([held_out[one] @ held_out[third].T for one in pair]), right_QN
+        )
+        both, plain = (
+            hits(sum(w * vectors[s] for w, s in zip(of, pair, strict=True)), vectors[third])
+            for of in (weights_S.tolist(), (1.0, 1.0))
+        )
         better = max(alone.values(), key=lambda one: float(one.mean()))
         found = compare(better, both, rows_N)
         said = ", ".join(f"{name} {100 * float(one.mean()):.1f}" for name, one in alone.items())
+        weighed = ", ".join(f"{w:.2f}" for w in weights_S.tolist())
         print(
-            f"{' + '.join(pair)} -> {third}: {said}, both {found.second.percent()}, gain {found.difference.percent()}"
+            f"{' + '.join(pair)} -> {third}: {said}, both {found.second.percent()}, gain "
+            f"{found.difference.percent()}; weights {weighed}; plain sum {100 * float(plain.mean()):.1f}"
         )
 
 

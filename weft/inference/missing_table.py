@@ -18,6 +18,8 @@ the fusion has learned.
 """
 NOTHING = "none"
 NOTE = "In brackets: the 95% interval"
+WEIGHED = "several streams search by the weighted sum of their embeddings; the weights were chosen on validation rows"
+EQUAL = "several streams search by the sum of their embeddings, as there are no validation rows beside the measured ones"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class MissingTable:
 
     task: str
     lines: Sequence[MissingLine]
+    how: str | None = None
+    """How several streams search together; None if nothing is searched."""
 
     def __repr__(self) -> str:
         return self.table().text(NOTEBOOK)
@@ -63,6 +67,11 @@ class MissingTable:
     def fillers(self) -> list[str]:
         """The fillers, in the order of the lines."""
         return list(dict.fromkeys(line.filler for line in self.lines))
+
+    @property
+    def note(self) -> str:
+        """The note below the table, in the reader's language."""
+        return "; ".join(say(one) for one in (NOTE, self.how) if one)
 
     def rows(self) -> list[tuple[str, list[Score | None]]]:
         """For each set of streams its label, and its score with each filler."""
@@ -85,7 +94,7 @@ class MissingTable:
         label, *fillers = self.header
         columns = [TableColumn(label, long="whole")]
         columns += [TableColumn(filler, right=True) for filler in fillers]
-        return TextTable(columns, self.cells(), title=self.title, note=say(NOTE))
+        return TextTable(columns, self.cells(), title=self.title, note=self.note)
 
     def save(self, path: Path) -> None:
         """Writes {task, lines} as JSON."""

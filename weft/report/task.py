@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from weft.core.language import say
 from weft.core.naming import plain
 from weft.evaluation.metric import same_unit
-from weft.inference.missing_table import NOTE, MissingTable
+from weft.inference.missing_table import MissingTable
 from weft.inference.results import Queries, TaskResult
 from weft.inference.wording import baseline_words, protocol_words
 from weft.report import charts, html
@@ -155,7 +155,7 @@ def _missing_streams(table: MissingTable | None) -> list[Html]:
             "Where streams are missing",
             chart,
             html.table(table.header, table.cells(), table.title),
-            html.paragraph(NOTE),
+            html.paragraph(table.note),
         )
     ]
 

@@ -35,13 +35,15 @@ METRICS = "metrics"
 class Measurement:
     """A task's result, the measured rows, and the runs: one, or an ensemble.
 
-    missing: results with missing streams, if they were measured (`weft.runs.missing`).
+    missing: results with missing streams, if they were measured (`weft.runs.missing`). split: of the first run's recipe;
+    None if other files were measured.
     """
 
     result: TaskResult
     dataset: Dataset
     runs: Sequence[TrainedModel]
     missing: MissingTable | None = None
+    split: str | None = None
 
 
 def measure(
@@ -70,13 +72,12 @@ def measure(
     if slices:
         settings = sliced(settings, task, slices)
     name, dataset = measured_rows(first, data=data, said=said, split=split, slices=slices)
-    same = data is None and said == NOTHING_SAID
+    own = name if data is None and said == NOTHING_SAID else None
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:
         leakage = _audit(runs, trained_on, dataset, workers)
     held_out = [
-        validation_rows(run, name if same else None) if isinstance(settings, AlarmConfig) else None
-        for run in runs
+        validation_rows(run, own) if isinstance(settings, AlarmConfig) else None for run in runs
     ]
     members = [
         run.member(dataset, rows, validation=held)
@@ -85,7 +86,8 @@ def measure(
     built = settings.build()
     result: TaskResult = built.evaluate(members, dataset, device=first.device, leakage=leakage)
     protocol = {"split": name, **result.protocol}
-    return Measurement(TaskResult(**{**vars(result), "protocol": protocol}), dataset, runs)
+    found = TaskResult(**{**vars(result), "protocol": protocol})
+    return Measurement(found, dataset, runs, split=own)
 
 
 def measured_rows(

@@ -18,8 +18,17 @@ from weft.inference.lost_streams import (
     zero_features,
 )
 from weft.inference.member import Member
-from weft.inference.missing_table import ABSENT, MEAN, TOKEN, ZEROS, MissingLine, MissingTable
-from weft.runs.measure import Measurement, task_config, training_rows
+from weft.inference.missing_table import (
+    ABSENT,
+    EQUAL,
+    MEAN,
+    TOKEN,
+    WEIGHED,
+    ZEROS,
+    MissingLine,
+    MissingTable,
+)
+from weft.runs.measure import Measurement, task_config, training_rows, validation_rows
 from weft.tasks.base import ReadsRows, Task
 from weft.tasks.classification import ClassificationTaskConfig
 from weft.tasks.regression import RegressionTaskConfig
@@ -52,7 +61,8 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
       it.
     - Fillers instead of absence are zeros, the mean of encoded training rows (if they exist) and a fusion's learned
       tokens (`weft.fusion.mask_tokens`).
-    - In retrieval, all remaining streams of a row together form the query: see `found_together`.
+    - In retrieval, all remaining streams of a row together form the query, with weights that are chosen on the
+      validation rows of the first run: see `found_together`.
 
     Raises WeftError if the task reads no stream of the rows.
     """
@@ -81,8 +91,9 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
     device = found.runs[0].device
     if isinstance(config, RetrievalConfig):
         sets = {s: subsets([t for t in streams if t != s]) for s in streams}
-        lines = found_together(config, members, found.dataset, fillings, sets, device)
-        return MissingTable(task, lines)
+        validation = validation_rows(found.runs[0], found.split)
+        lines = found_together(config, members, found.dataset, fillings, sets, device, validation)
+        return MissingTable(task, lines, EQUAL if validation is None else WEIGHED)
     first, whole = next(iter(found.result.metrics.items()))
     lines = [MissingLine(streams, ABSENT, whole)]
     members = [
