@@ -99,13 +99,12 @@ def digits_autoencoder() -> Recipe:
                 ),
             },
             dim=LATENT,
-            joining="total_correlation",
+            joining="mixture_of_products",
         ),
         objectives={
             "evidence": EvidenceConfig(
                 ReconstructionConfig({"image": 10.0, "audio": 3.0, "text": 1.0}),
-                divergence=1e-2,
-                alone=0.5,
+                divergence=3e-2,
             )
         },
         tasks={
