@@ -48,7 +48,8 @@ def test_it_lives_and_says_what_it_can(answering: Process) -> None:
     assert found["flow"]["can"] == ["predict", "generate"]
     (picture,) = found["flow"]["heads"]
     assert {"seed", "steps", "guidance"} <= set(picture["settings"])
-    assert all(head["settings"] == [] for head in found["both"]["heads"])
+    of_head = {head["name"]: head["settings"] for head in found["both"]["heads"]}
+    assert of_head == {"image": ["latent", "seed"], "text": []}
     assert "transcribe" in found["speech"]["can"]
     index = found["scenes"]["index"]
     assert index["items"] == 12

@@ -160,13 +160,15 @@ def test_pictures_are_drawn_and_saved(visit: Opener, tmp_path: Path) -> None:
 
 
 def test_numbers_without_effect_are_not_asked_for(visit: Opener) -> None:
-    """An autoencoder makes the same of an input each time, in one step."""
+    """A variational autoencoder generates in one step, from as many samples as are asked for."""
     view = shown(visit(run="both", view="generate"))
     view.get_by_role("textbox", name="Words").fill("a red circle")
-    assert view.get_by_role("spinbutton").count() == 0
+    assert view.get_by_role("spinbutton").count() == 2
+    view.get_by_role("spinbutton", name="Seed").fill("1")
+    view.get_by_role("spinbutton", name="How many").fill("3")
     view.get_by_role("button", name="Generate").click()
     view.locator(".drawn img").first.wait_for()
-    assert view.locator(".drawn img").count() == 1
+    assert view.locator(".drawn img").count() == 3
 
 
 def test_a_sound_that_is_shown_no_more_is_given_back(visit: Opener) -> None:
