@@ -1,5 +1,6 @@
 """Explanations from the command line."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from weft.evaluation.comparison import compare
 from weft.explain.deletion import Deletion
 from weft.report.displays import DRAWN_SIDE, LINE, drawn, figures, originals
 from weft.report.displays import words as words_html
+from weft.report.explanations import Explained, Weighed
 
 
 def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
@@ -31,6 +33,10 @@ def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "similarity" in done.out
     assert "text (relevance): " in done.out
+    done = weft("--language", "zh", "explain", run, *words)
+    assert done.out.startswith("相似度  ")
+    assert re.search(r"图片 \(遮挡\): 第 \d 行（共 8 行），第 \d 列（共 8 列） \d\.\d\d", done.out)
+    assert weft("explain", run, *words).code == 0
     assert "red" in (run / "explanation.html").read_text()
     assert (run / "explanations.html").read_text() == page
 
@@ -102,6 +108,27 @@ def test_captions_tell_the_axes_and_what_matters_most() -> None:
     assert f"{known}</figcaption>" in originals(display, "sound", 160)
     most = "most at 0.00–0.50 s, 20–800 Hz"
     assert f"{known}; {most}</figcaption>" in figures(display, "sound", 160)
+
+
+def test_an_explanation_is_printed_in_the_readers_language() -> None:
+    weights = np.array([[0.0, 0.2], [1.0, 0.0]])
+    cells = tuple(Picture(np.zeros((4, 4, 3), np.uint8), weights, name) for name in ("", "frame 3"))
+    words = Display(words=(Word("picture", 1.0),))  # the user's word, not ours
+    parts = [Weighed("image", "occlusion", Display(cells)), Weighed("text", "relevance", words)]
+    found = Explained("similarity", "0.532", parts, named=True)
+    assert repr(found).splitlines() == [
+        "similarity (0.532)",
+        "image (occlusion): row 2 of 2, column 1 of 2 1.00, frame 3, row 2 of 2, column 1 of 2 1.00",
+        "text (relevance): picture 1.00",
+    ]
+    with speaking("zh"):
+        cell = "第 2 行（共 2 行），第 1 列（共 2 列） 1.00"
+        assert repr(found).splitlines() == [
+            "相似度 (0.532)",
+            f"图片 (遮挡): {cell}, 第 3 帧，{cell}",
+            "文本 (梯度 × 注意力): picture 1.00",
+        ]
+        assert Explained("similarity").title == "similarity"  # a class of the user's
 
 
 def test_words_are_escaped_and_marked() -> None:

@@ -31,7 +31,7 @@ def of_own_input(run: Run, own: OwnInput, method: Method, head: str | None) -> l
     rows = given(values, run.modalities).samples
     (explained,) = explain_rows([run], rows, method, head, given=values)
     _print(explained)
-    title = html.text(explained.answer)
+    title = html.text(explained.said)
     return [html.section(title, explained_legend([explained]), explained_html(explained))]
 
 
@@ -122,9 +122,6 @@ def _change(fall: float) -> str:
 
 
 def _print(explained: Explained) -> None:
-    print(f"{explained.answer}  {explained.score}".rstrip())
-    for part in explained.parts:
-        strongest = (f"{name} {weight:.2f}" for name, weight in part.display.strongest(5))
-        print(f"  {part.stream} ({part.method}): {', '.join(strongest)}")
-    for line in explained.lines():
+    print(f"{explained.said}  {explained.score}".rstrip())
+    for line in (*(part.line() for part in explained.parts), *explained.lines()):
         print(f"  {line}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weft.core.language import say, with_commas
 from weft.core.media import Media
 
 
@@ -38,14 +39,17 @@ class Picture:
 
     @property
     def strongest(self) -> str:
-        """The cell with the largest weight: its place on the axes, or row and column. Empty without weights."""
+        """The cell with the largest weight, in the reader's language: its place on the axes, or row and column. Empty
+        without weights."""
         if self.weights is None:
             return ""
         rows, columns = self.weights.shape
         row, column = divmod(int(self.weights.argmax()), columns)
         axes = ((self.columns, column), (self.rows, row))
         spans = [axis.span(place, place + 1) for axis, place in axes if axis is not None]
-        return ", ".join(spans) or f"row {row + 1} of {rows}, column {column + 1} of {columns}"
+        return with_commas(spans) or say(
+            f"row {row + 1} of {rows}, column {column + 1} of {columns}"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,12 @@ class Display:
 
     def strongest(self, k: int) -> list[tuple[str, float]]:
         """The cell with the largest weight in each picture, and the k words with the largest weights: (name,
-        weight).
+        weight). Names of cells are in the reader's language.
         """
         found: list[tuple[str, float]] = []
         for picture in self.pictures:
             if picture.weights is not None:
-                name = ", ".join(filter(None, (picture.name, picture.strongest)))
+                name = with_commas(filter(None, (picture.name, picture.strongest)))
                 found.append((name, float(picture.weights.max())))
         words = [(word.text, word.weight) for word in self.words if word.weight is not None]
         return found + sorted(words, key=lambda pair: -pair[1])[:k]

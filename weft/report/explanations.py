@@ -32,6 +32,11 @@ class Weighed:
         """How the weights were computed, in words."""
         return METHODS.get(self.method, self.method)
 
+    def line(self) -> str:
+        """Returns the stream, the method and the parts with the largest weights."""
+        strongest = (f"{name} {weight:.2f}" for name, weight in self.display.strongest(5))
+        return f"{say(plain(self.stream))} ({say(self.method)}): {', '.join(strongest)}"
+
 
 @dataclass(frozen=True)
 class Without:
@@ -45,20 +50,18 @@ class Without:
 @dataclass(frozen=True)
 class Explained:
     """The explanation of one decision. score: empty if the answer contains it. note: caveat about the marks, or
-    empty."""
+    empty. named: the answer is not a value of a head, but the name of the score, such as similarity, or the reason why
+    there is no decision."""
 
     answer: str
     score: str = ""
     parts: Sequence[Weighed] = ()
     without: Sequence[Without] = ()
     note: str = ""
+    named: bool = False
 
     def __repr__(self) -> str:
-        strongest = (
-            f"{part.stream}: {', '.join(f'{name} {weight:.2f}' for name, weight in part.display.strongest(5))}"
-            for part in self.parts
-        )
-        return "\n".join([self.title, *strongest, *self.lines()])
+        return "\n".join([self.title, *(part.line() for part in self.parts), *self.lines()])
 
     def _repr_html_(self) -> str:
         """Renders in a separate frame, so that the style does not change the page around it."""
@@ -69,15 +72,20 @@ class Explained:
 
     @property
     def title(self) -> str:
-        return f"{self.answer} ({self.score})" if self.score else self.answer
+        return f"{self.said} ({self.score})" if self.score else self.said
+
+    @property
+    def said(self) -> str:
+        """The answer; the name of a score in the reader's language."""
+        return say(self.answer) if self.named else self.answer
 
     def lines(self) -> list[str]:
         """Returns the answers without each stream, and the note."""
         found = []
         for one in self.without:
             same = one.answer == self.answer
-            score = one.score if same or not one.score else f", {self.answer} {one.score}"
-            said = f"{one.answer} {score}" if same else f"{one.answer}{score}"
+            score = one.score if same or not one.score else f", {self.said} {one.score}"
+            said = f"{self.said} {score}" if same else f"{one.answer}{score}"
             found.append(f"{say(f'without the {plain(one.stream)}')}: {said}".rstrip())
         return found + [say(self.note)] * bool(self.note)
 

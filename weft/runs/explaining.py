@@ -14,7 +14,7 @@ from weft.core.samples import Sample
 from weft.core.text import counted
 from weft.data.columns import value_of
 from weft.data.formats import Dataset
-from weft.explain.decision import Decision, decision_of
+from weft.explain.decision import Decision, NamedNumbers, decision_of
 from weft.explain.deletion import Deletion, deletion_test
 from weft.explain.explanation import Explanation, Saliency, explain
 from weft.explain.method import Method
@@ -185,7 +185,8 @@ def _decided(decisions: Sequence[Decision], batches: Sequence[Batch]) -> bool:
 def _undecided(decision: Decision, batch: Batch) -> Explained:
     """Returns the text for a row that lacks inputs of the decision."""
     lacks = [s for s in decision.reads if s not in batch.inputs]
-    return Explained(f"no decision without {' and '.join(lacks) or 'tokens'}")
+    reason = f"no decision without {' and '.join(lacks) or 'tokens'}"
+    return Explained(reason, named=True)
 
 
 def _row(
@@ -196,6 +197,7 @@ def _row(
         score=decision.score_text(float(found.scores[row])),
         parts=[_weighed(run, batch, s, one, row) for s, one in found.streams.items()],
         without=_without(decision, found, row),
+        named=isinstance(found.said, NamedNumbers),
     )
 
 
