@@ -212,6 +212,23 @@ def test_an_infinite_number_does_not_stop_the_schema() -> None:
     assert (found.kind, found.scale) == ("number", None)
 
 
+@pytest.mark.parametrize("rare", ["yes", 7])
+def test_a_target_with_one_rare_value_is_read_from_all_rows(rare: Any) -> None:
+    often: Any = "no" if rare == "yes" else 0
+    labels = [often] * (2 * PROBED_ROWS)
+    labels[1:7:2] = [rare] * 3  # between the probed rows
+    data = Counted(rows(*({"label": one, "same": "x", "none": None} for one in labels)))
+    schema = infer(data)
+    assert schema.columns["label"].kind == "constant"
+    assert data.read == PROBED_ROWS
+    column = target_column(schema, "label")
+    assert (column.kind, column.distinct) == ("category", 2)
+    assert data.read == PROBED_ROWS + len(data)
+    for name in ("same", "none"):
+        with pytest.raises(WeftError, match="cannot be learned: (every|no) row"):
+            target_column(schema, name)
+
+
 def test_dates_are_no_target() -> None:
     schema = infer(rows({"day": "2026-03-05"}, {"day": "2026-03-06"}))
     with pytest.raises(WeftError, match="it holds dates, which are not predicted"):

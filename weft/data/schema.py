@@ -1,8 +1,9 @@
 """The columns of a data set: what each holds, and what the user declared about them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,7 +69,7 @@ class Schema:
 
     group, match, split, id: the columns of the file with these roles, None if there is none. rows: of the data set.
     offered: a column that names persons or cases but is not the group. merge: the differences that two spellings of
-    one label may have.
+    one label may have. read_all: infers a column from all rows; None if `columns` were inferred from all.
     """
 
     columns: Mapping[str, Column]
@@ -79,6 +80,7 @@ class Schema:
     offered: str | None = None
     merge: tuple[Merge, ...] = ()
     id: str | None = None
+    read_all: Callable[[str], Column] | None = field(default=None, repr=False, compare=False)
 
     def of(self, *kinds: ColumnKind) -> tuple[str, ...]:
         """Returns the names of the columns of these kinds, in the order of the table."""
@@ -124,33 +126,40 @@ def infer(
     """
     said = said or {}
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), PROBED_ROWS)).round().astype(int)
-    items = [row for place in places if (row := _items(dataset, int(place))) is not None]
+    items = list(_items(dataset, places.tolist()))
     known = columns_of(dataset)
     found = {name: None for row in items for name in row}
     names = {n: None for n in (*known.items, *found) if n != "split"}
     kinds = _kinds_said(said, names)
-    columns = {
-        name: _column(
-            name,
-            [row.get(name) for row in items],
-            kinds.get(name),
-            known.notes.get(name),
-            tuple(merge),
-        )
-        for name in names
-    }
+
+    def column(name: str, rows: Iterable[Mapping[str, Any]]) -> Column:
+        values = [row.get(name) for row in rows]
+        return _column(name, values, kinds.get(name), known.notes.get(name), tuple(merge))
+
+    def read_all(name: str) -> Column:
+        return column(name, _items(dataset, range(len(dataset))))
+
+    columns = {name: column(name, items) for name in names}
     given = known.meanings
     group, match, split = (said.get(role, given.get(role)) for role in ("group", "match", "split"))
     if split is None and any(not is_missing(row.get("split")) for row in items):
         split = "split"
     offered = [
         name
-        for name, column in columns.items()
-        if name != group and is_group_name(name) and column.distinct < len(items) - column.missing
+        for name, one in columns.items()
+        if name != group and is_group_name(name) and one.distinct < len(items) - one.missing
     ]
-    first = offered[0] if offered and group is None else None
-    names_rows = said.get("id", given.get("id"))
-    return Schema(columns, group, match, split, len(dataset), first, tuple(merge), names_rows)
+    return Schema(
+        columns,
+        group,
+        match,
+        split,
+        rows=len(dataset),
+        offered=offered[0] if offered and group is None else None,
+        merge=tuple(merge),
+        id=said.get("id", given.get("id")),
+        read_all=read_all if len(dataset) > PROBED_ROWS else None,
+    )
 
 
 def labels_of(schema: Schema) -> tuple[str, ...]:
@@ -178,13 +187,15 @@ def require_files(schema: Schema, data: Path | str) -> None:
 
 
 def target_column(schema: Schema, name: str) -> Column:
-    """Returns the column to predict.
+    """Returns the column to predict. If the probed rows have one value or none, it is inferred from all rows.
 
     Raises WeftError if it does not exist, or its values cannot be learned: none, only one, all different, dates.
     """
     if name not in schema.columns:
         raise unknown_name("column", name, schema.columns)
     column = schema.columns[name]
+    if column.distinct <= 1 and schema.read_all is not None:  # others may have rare values
+        column = schema.read_all(name)
     reasons = {
         "empty": "no row has a value",
         "constant": f"every row has the same value, {', '.join(column.examples)}",
@@ -203,11 +214,11 @@ def target_column(schema: Schema, name: str) -> Column:
     return column
 
 
-def _items(dataset: Dataset, row: int) -> Mapping[str, Any] | None:
-    try:
-        return dataset[row].items
-    except DataError:
-        return None
+def _items(dataset: Dataset, rows: Iterable[int]) -> Iterator[Mapping[str, Any]]:
+    """Yields the items of these rows, but for unreadable ones."""
+    for row in rows:
+        with suppress(DataError):
+            yield dataset[row].items
 
 
 def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str, ColumnKind]:
