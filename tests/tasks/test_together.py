@@ -1,14 +1,34 @@
 """Several streams search together: weights from validation rows, and what they are worth."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+import weft
+from weft.architectures.model import ModelConfig, ProjectionConfig
+from weft.core.config import Config
+from weft.core.interfaces import Modality
+from weft.core.samples import Sample
+from weft.data.sources import FilesConfig
+from weft.encoders.word_vectors import WordVectorsConfig
 from weft.evaluation.query_weights import query_weights
 from weft.inference.member import Entry
+from weft.inference.missing_table import EQUAL, WEIGHED, MissingTable
+from weft.modalities.text import TextConfig
+from weft.objectives.contrastive import SoftmaxContrastiveConfig
+from weft.runs.measure import measure
+from weft.runs.missing import measure_missing
+from weft.runs.recipe import DataConfig, Recipe
+from weft.tasks import together
 from weft.tasks._gallery import Gallery
 from weft.tasks.retrieval import RetrievalConfig
-from weft.tasks.together import TogetherSearch, Weigher, entries_of
+from weft.tasks.together import TogetherSearch, Weigher, complete_matches, entries_of
+from weft.training.config import RunConfig
 
 ROWS, DIM = 400, 16
 NOISE = {"text": 0.0, "image": 1.0, "audio": 4.0}
@@ -57,3 +77,112 @@ def test_a_weak_stream_helps_where_the_plain_sum_costs() -> None:
 def test_one_stream_or_no_rows_need_no_weights() -> None:
     assert Weigher(galleries(0)).weights(("image",), "text") == {"image": 1.0}
     assert Weigher({}).weights(("image", "audio"), "text") == {"image": 1.0, "audio": 1.0}
+
+
+def test_a_row_that_lacks_the_strong_stream_is_searched_by_the_weak_one() -> None:
+    """Of two streams of which one says nothing, its weight is 0; alone it is all that a row has."""
+    on_validation = galleries(0)
+    opposite = tuple(-vectors for vectors in on_validation["text"].vectors)
+    on_validation["audio"] = replace(on_validation["text"], vectors=opposite)
+    weigher = Weigher(on_validation)
+    assert weigher.weights(("image", "audio"), "text") == {"image": 1.0, "audio": 0.0}
+    given = galleries(1)
+    others = {stream: entries_of(given[stream]) for stream in ("image", "audio")}
+    halves = {"image": range(ROWS // 2), "audio": range(ROWS // 2, ROWS)}
+    for stream, half in halves.items():
+        places = {match: others[stream].places[match] for match in half}
+        others[stream] = replace(others[stream], places=places)
+    search = TogetherSearch(CONFIG, given["text"], others, "text", weigher)
+    alone = [search.line((s,), "absent", (s,), [{}]).score.value for s in halves]
+    both = search.line(tuple(halves), "absent", tuple(halves), [{}]).score.value
+    assert min(alone) > 0
+    assert both == pytest.approx(sum(alone) / 2)
+
+
+def test_weights_of_a_set_of_streams_are_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+
+    def counted(*given: torch.Tensor) -> torch.Tensor:
+        chosen.append(1)
+        return query_weights(*given)
+
+    monkeypatch.setattr(together, "query_weights", counted)
+    weigher = Weigher(galleries(0))
+    first = weigher.weights(("image", "audio"), "text")
+    assert weigher.weights(("audio", "image"), "text") == first
+    assert len(chosen) == 1
+
+
+def test_rows_of_a_match_are_chosen_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten matches with one row for each stream, of which the last lacks a stream, three."""
+    monkeypatch.setattr(together, "MOST_MATCHES", 3)
+    rows = [
+        Sample(f"{match} {stream}", str(match), {stream: "a value"}, "here")
+        for stream in NOISE
+        for match in range(10)
+        if (match, stream) != (9, "audio")
+    ]
+    chosen = complete_matches(rows, CONFIG)
+    assert [(row.group, *row.items) for row in chosen] == [
+        (match, stream) for stream in NOISE for match in ("0", "3", "6")
+    ]
+
+
+WORDS = ("one", "two", "three")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three streams, each a text."""
+    folder = tmp_path_factory.mktemp("run")
+    write(folder, [WORDS] * 4)
+    texts: dict[str, Config[Modality]] = {
+        name: TextConfig(kind="word", min_frequency=1, max_length=8) for name in WORDS
+    }
+    recipe = Recipe(
+        data=DataConfig(FilesConfig(folder / "rows.jsonl"), streams=texts, optional=WORDS),
+        model=ModelConfig(
+            encoders={name: WordVectorsConfig(80, 8) for name in WORDS},
+            projections={name: ProjectionConfig(8, 6) for name in WORDS},
+        ),
+        objectives={"contrast": SoftmaxContrastiveConfig(WORDS[:2])},
+        tasks={"retrieval": RetrievalConfig(streams=WORDS, resamples=10)},
+        run=RunConfig(
+            steps=2, batch_size=8, evaluate_every=0, workers=0, device="cpu", precision="fp32"
+        ),
+    )
+    weft.train(recipe, folder / "run")
+    return folder
+
+
+def write(folder: Path, validation: Sequence[Sequence[str]]) -> None:
+    """Rows of training and test, and validation rows with these streams."""
+    lines: list[dict[str, str | None]] = [
+        {**dict.fromkeys(WORDS, f"row number{n}"), "split": split}
+        for split in ("train", "test")
+        for n in range(8)
+    ]
+    for n, streams in enumerate(validation):
+        row = dict.fromkeys(streams, f"row number{n}")
+        lines.append({**dict.fromkeys(WORDS), **row, "split": "validation"})
+    told = [json.dumps({"id": str(number), **line}) for number, line in enumerate(lines)]
+    (folder / "rows.jsonl").write_text("\n".join(told) + "\n")
+
+
+def table(folder: Path, split: str = "test") -> MissingTable:
+    measured = measure([weft.load(folder / "run")], "retrieval", split=split, audited=False)
+    return measure_missing(measured, "retrieval")
+
+
+def test_the_note_says_whether_streams_were_weighed(run: Path) -> None:
+    """Two validation rows with all streams are needed, beside the measured ones."""
+    write(run, [WORDS, WORDS, ("one",)])
+    assert table(run).how == WEIGHED
+    assert table(run, "validation").how == EQUAL
+    for validation in ([WORDS, ("one",)], [("one", "two")] * 4, [("three",)]):
+        write(run, validation)
+        found = table(run)
+        assert found.how == EQUAL
+        assert found.note.endswith(
+            "fewer than 2 validation rows beside the measured ones have every stream"
+        )

@@ -19,7 +19,7 @@ the fusion has learned.
 NOTHING = "none"
 NOTE = "In brackets: the 95% interval"
 WEIGHED = "several streams search by the weighted sum of their embeddings; the weights were chosen on validation rows"
-EQUAL = "several streams search by the sum of their embeddings, as there are no validation rows beside the measured ones"
+EQUAL = "several streams search by the sum of their embeddings, as fewer than 2 validation rows beside the measured ones have every stream"
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,7 @@ from weft.inference.lost_streams import (
     zero_features,
 )
 from weft.inference.member import Member
-from weft.inference.missing_table import (
-    ABSENT,
-    EQUAL,
-    MEAN,
-    TOKEN,
-    WEIGHED,
-    ZEROS,
-    MissingLine,
-    MissingTable,
-)
+from weft.inference.missing_table import ABSENT, MEAN, TOKEN, ZEROS, MissingLine, MissingTable
 from weft.runs.measure import Measurement, task_config, training_rows, validation_rows
 from weft.tasks.base import ReadsRows, Task
 from weft.tasks.classification import ClassificationTaskConfig
@@ -92,8 +83,10 @@ def measure_missing(found: Measurement, task: str) -> MissingTable:
     if isinstance(config, RetrievalConfig):
         sets = {s: subsets([t for t in streams if t != s]) for s in streams}
         validation = validation_rows(found.runs[0], found.split)
-        lines = found_together(config, members, found.dataset, fillings, sets, device, validation)
-        return MissingTable(task, lines, EQUAL if validation is None else WEIGHED)
+        lines, how = found_together(
+            config, members, found.dataset, fillings, sets, device, validation
+        )
+        return MissingTable(task, lines, how)
     first, whole = next(iter(found.result.metrics.items()))
     lines = [MissingLine(streams, ABSENT, whole)]
     members = [
