@@ -11,6 +11,8 @@ together: the sum of their proportional set sizes, read ten times a second (Linu
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -88,7 +90,7 @@ KINDS: dict[str, tuple[str, Callable[[int, Path], Iterator[Row]]]] = {
 
 
 def peak(command: list[str]) -> tuple[int, int]:
-    """(exit status, bytes of all processes of the command together)."""
+    """(exit status, bytes of all processes of the command together). An interrupt ends these processes, too."""
     process, done, most = subprocess.Popen(command, start_new_session=True), threading.Event(), 0
 
     def watch() -> None:
@@ -98,9 +100,14 @@ def peak(command: list[str]) -> tuple[int, int]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    status = process.wait()
-    done.set()
-    watcher.join()
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGTERM)
+        raise
+    finally:
+        done.set()
+        watcher.join()
     return status, most
 
 
@@ -118,16 +125,27 @@ def held(session: int) -> int:
     return total * 1024
 
 
-def main() -> None:
-    match sys.argv[1:]:
+def run(words: list[str]) -> int:
+    """Returns the exit status."""
+    match words:
         case ["peak", *command] if command:
             status, most = peak(command)
             print(f"peak memory: {most / 1e9:.2f} GB")
-            raise SystemExit(status)
+            return status
         case [kind, count, into] if kind in KINDS and count.isdecimal():
             write(kind, int(count), Path(into))
-        case _:
-            raise SystemExit(__doc__)
+            return 0
+    raise ValueError(
+        f"got {' '.join(words) or 'nothing'}, expected sounds or pictures with a number and a folder, or peak with a command"
+    )
+
+
+def main() -> None:
+    try:
+        raise SystemExit(run(sys.argv[1:]))
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":
