@@ -1,9 +1,11 @@
 """Several streams search together: weights from validation rows, and what they are worth."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from weft.architectures.model import ModelConfig, ProjectionConfig
 from weft.core.config import Config
 from weft.core.interfaces import Modality
 from weft.core.samples import Sample
+from weft.data.formats import Said
 from weft.data.sources import FilesConfig
 from weft.encoders.word_vectors import WordVectorsConfig
 from weft.evaluation.query_weights import query_weights
@@ -169,8 +172,9 @@ def write(folder: Path, validation: Sequence[Sequence[str]]) -> None:
     (folder / "rows.jsonl").write_text("\n".join(told) + "\n")
 
 
-def table(folder: Path, split: str = "test") -> MissingTable:
-    measured = measure([weft.load(folder / "run")], "retrieval", split=split, audited=False)
+def table(folder: Path, split: str = "test", **how: Any) -> MissingTable:
+    run = weft.load(folder / "run")
+    measured = measure([run], "retrieval", split=split, audited=False, **how)
     return measure_missing(measured, "retrieval")
 
 
@@ -178,7 +182,11 @@ def test_the_note_says_whether_streams_were_weighed(run: Path) -> None:
     """Two validation rows with all streams are needed, beside the measured ones."""
     write(run, [WORDS, WORDS, ("one",)])
     assert table(run).how == WEIGHED
-    assert table(run, "validation").how == EQUAL
+    other = run / "other.jsonl"
+    shutil.copy(run / "rows.jsonl", other)
+    assert table(run, "validation", data=other).how == WEIGHED
+    for how in ({}, {"data": run / "rows.jsonl"}, {"said": Said(columns={"id": "id"})}):
+        assert table(run, "validation", **how).how == EQUAL
     for validation in ([WORDS, ("one",)], [("one", "two")] * 4, [("three",)]):
         write(run, validation)
         found = table(run)

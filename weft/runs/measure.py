@@ -72,7 +72,7 @@ def measure(
     if slices:
         settings = sliced(settings, task, slices)
     name, dataset = measured_rows(first, data=data, said=said, split=split, slices=slices)
-    own = name if data is None and said == NOTHING_SAID else None
+    own = name if _own_files(first, data) else None
     trained_on = [training_rows(run) for run in runs]
     if audited and leakage is None:
         leakage = _audit(runs, trained_on, dataset, workers)
@@ -105,6 +105,12 @@ def measured_rows(
     dataset = open_split(run.recipe if same else on_new_files(run.recipe, data, said), name)
     require_columns(slices, dataset)
     return name, dataset
+
+
+def _own_files(run: TrainedModel, data: Path | None) -> bool:
+    """Whether `data` are the files of the run's recipe; None stands for them."""
+    own = run.recipe.data.source.files
+    return data is None or (own is not None and own.absolute() == own.replace(path=data).absolute())
 
 
 def _test_split(run: TrainedModel, data: Path | None) -> str:
