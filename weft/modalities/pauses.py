@@ -36,9 +36,10 @@ def pauses(recording: Media, longest: float) -> list[float]:
 
 
 def parts_of(recording: Media, cuts: Sequence[float]) -> list[Media]:
-    """Returns the parts between the cuts, in their order; without cuts the recording itself."""
-    ends = [*cuts, None]
-    return [recording.part(start, end) for start, end in zip([0.0, *cuts], ends, strict=True)]
+    """Returns the parts between the cuts, in their order; without cuts the recording itself. cuts: seconds from its start."""
+    starts = [recording.start, *(recording.start + cut for cut in cuts)]
+    ends = [*starts[1:], recording.end]
+    return [recording.part(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _softest(window_S: Samples) -> int:
