@@ -32,7 +32,8 @@ class Arguments(OwnInputs, Trusting):
     n: int = 1
     """Number of outputs to generate from each input."""
     seed: int | None = None
-    """Random seed of the noise. Another seed gives other outputs. Default: the seed of the recipe."""
+    """Random seed of the noise. Another seed gives other outputs. Default: the seed of the recipe. A variational autoencoder
+    without a seed, and with --n 1, generates from the mean of its latent distribution."""
     guidance: float | None = None
     """Guidance scale of a flow. 1 samples as trained; 2 follows the text more closely with less variety. Default: the
     value of the recipe."""
