@@ -217,6 +217,9 @@ def test_mistakes(tmp_path: Path) -> None:
         assert "shard_rows is 0" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--split.test", 2)
         assert "test is 2.0, expected a share between 0 and 1" in line
+        lengths = ("--clean.min-seconds", 5, "--clean.max-seconds", 3)
+        line = refused("data", "prepare", table, "--out", tmp_path / "o", *lengths)
+        assert "min_seconds is 5, expected at most max_seconds, 3" in line
         line = refused("data", "prepare", table, "--out", tmp_path / "o", "--engine", "dask")
         assert "'processes', 'daft', 'ray'" in line
 

@@ -180,10 +180,13 @@ def test_a_run_of_another_task_is_named(runs: Path, tmp_path: Path) -> None:
     assert "nowhere" in said
 
 
-def test_a_judge_says_what_it_sees_in_what_is_drawn(runs: Path, tmp_path: Path) -> None:
-    """Beside it what it sees in real pictures, and in those drawn for other rows."""
+def test_a_judge_says_what_it_sees_in_what_is_drawn(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside it what it sees in real pictures, and in those drawn for other rows. The folder "." has a name, too."""
     out = tmp_path / "found.json"
-    said = done("evaluate", runs / "flow", "--judge", runs / "judge", "--json", out)
+    monkeypatch.chdir(runs / "judge")
+    said = done("evaluate", runs / "flow", "--judge", ".", "--json", out)
     assert "judge" in said
     found = json.loads(out.read_text())
     assert {"judge/accuracy", "judge/rarest_class"} <= found["metrics"].keys()

@@ -148,10 +148,10 @@ def _judged(found: "Measurement", judges: "Sequence[TrainedModel]", samples: int
     if not judges:
         return found
     from weft.runs.coherence import with_cross_coherence, with_joint_coherence
-    from weft.runs.judged import judged
+    from weft.runs.judged import judged, name_of
 
     for judge in _seeing(judges, found) if samples else judges:
-        found = judged(found, judge, judge.folder.name)
+        found = judged(found, judge, name_of(judge))
     if not samples:
         return found
     return with_cross_coherence(with_joint_coherence(found, judges, samples), judges)

@@ -97,14 +97,19 @@ def metrics_of(judge: TrainedModel, name: str) -> list[Metric]:
     return [metric.of(name) for metric in task.metrics]
 
 
+def name_of(judge: TrainedModel) -> str:
+    """Returns the name of the judge's folder."""
+    return judge.folder.resolve().name  # the folder "." has no name
+
+
 def names_of(judges: Sequence[TrainedModel]) -> dict[str, TrainedModel]:
     """Name of its folder -> judge. Raises WeftError if two have the same name, since their metrics would too."""
     found: dict[str, TrainedModel] = {}
     for judge in judges:
-        other = found.setdefault(judge.folder.name, judge)
+        other = found.setdefault(name_of(judge), judge)
         if other is not judge:
             raise WeftError(
-                f"{other.folder} and {judge.folder}: two judges are called '{judge.folder.name}', "
+                f"{other.folder} and {judge.folder}: two judges are called '{name_of(judge)}', "
                 "expected folders with different names"
             )
     return found

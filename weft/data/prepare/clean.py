@@ -46,6 +46,10 @@ class CleanConfig(Settings):
         require(self, min_side=COUNT, min_caption_words=at_least(0), max_caption_chars=COUNT)
         require(self, max_aspect=Range(1.0, LARGEST, "a finite ratio of at least 1"))
         require(self, min_seconds=NOT_NEGATIVE, max_seconds=POSITIVE)
+        if self.max_seconds is not None and self.min_seconds > self.max_seconds:
+            raise ValueError(
+                f"min_seconds is {self.min_seconds:g}, expected at most max_seconds, {self.max_seconds:g}"
+            )
 
 
 Captions = Mapping[str, Sequence[str]]
