@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_media import RATE, sound_file, tone
+from made_media import RATE, film, sound_file, tone
 from tiny_speech import speech_run
 
 from weft.commands.evaluate import main as evaluate
@@ -112,6 +112,16 @@ def test_parts_are_as_short_as_the_window_of_a_stream(
     (one,) = transcribing.transcribe(load(run / "run"), "transcript", [long], 30.0)
     assert found == [2.0]
     assert one.seconds == pytest.approx(5.0)
+
+
+def test_what_training_does_not_warn_of_stays_whole(run: Path, long: Path) -> None:
+    """A recording that is longer than the window by less than the length of a video's frame."""
+    trained = load(run / "run")
+    values = {stream: Media.file(long) for stream in trained.model.streams_of("transcript")}
+    silent = Media.encoded(film(50), "video")  # 5 s, cut evenly
+    for window, parts in ((4.95, 1), (4.85, 2)):
+        assert len(transcribing.divided(trained, [values], window)) == parts
+        assert len(transcribing.divided(trained, [dict.fromkeys(values, silent)], window)) == parts
 
 
 def test_a_part_that_cannot_be_read_is_named(

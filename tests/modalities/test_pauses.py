@@ -8,6 +8,7 @@ from made_media import RATE, bursts, film, sound_file
 
 from weft.core.errors import WeftError
 from weft.core.media import Media
+from weft.core.ranges import SLACK
 from weft.modalities import pauses as module
 from weft.modalities.audio_decoding import read_sound
 from weft.modalities.pauses import parts_of, pauses
@@ -49,6 +50,11 @@ def test_parts_are_the_whole_in_order(start: float, end: float | None) -> None:
 def test_short_ones_stay_whole() -> None:
     sound = Media.encoded(sound_file(bursts(1, 2.0)), "audio")
     assert parts_of(sound, pauses(sound, 2.0)) == [sound]
+
+
+@pytest.mark.parametrize(("more", "whole"), [(SLACK / 2, True), (2 * SLACK, False)])
+def test_recordings_hardly_longer_than_the_window_stay_whole(more: float, whole: bool) -> None:
+    assert (pauses(Media.encoded(sound_file(bursts(1, 2 + more)), "audio"), 2.0) == []) is whole
 
 
 def test_silence_is_cut_late() -> None:

@@ -46,6 +46,8 @@ GENERATED = at_least(1, 100_000)
 """Values generated in one call. A larger number is considered a typing error."""
 WINDOW, LEAST_WINDOW = 30.0, 1.0
 """Seconds of a recording that are transcribed at once: the usual maximum, and the smallest possible one."""
+SLACK = 0.1
+"""Seconds by which a recording may be longer than a window: about a frame of a video."""
 
 
 def require(config: object, **ranges: Range) -> None:

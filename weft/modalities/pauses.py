@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weft.core.media import Media
+from weft.core.ranges import SLACK
 from weft.modalities.audio_decoding import Samples, read_sound, sound_facts
 
 RATE = 8_000
@@ -16,7 +17,7 @@ PAUSE = 0.2
 
 
 def pauses(recording: Media, longest: float) -> list[float]:
-    """Returns the seconds at which to cut a recording so that no part is longer than `longest` seconds.
+    """Returns the seconds at which to cut a recording so that no part is longer than `longest` seconds and SLACK.
 
     A part ends at the softest place of the second half of its window. Only one window is in memory. The recording is
     a sound, or a video with a sound track. Raises WeftError without the source; the caller adds it.
@@ -25,7 +26,7 @@ def pauses(recording: Media, longest: float) -> list[float]:
     seconds = sound_facts(sound).seconds
     found: list[float] = []
     place = 0.0
-    while seconds - place > longest:
+    while seconds - place > longest + SLACK:
         span = min(longest, 0.75 * (seconds - place))  # so that the last part is not tiny
         window_S = read_sound(sound, RATE, offset=place, seconds=span)
         if len(window_S) < 0.99 * span * RATE:  # the header says more than there is

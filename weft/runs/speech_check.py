@@ -22,6 +22,7 @@ from weft.core.interfaces import ReadsRecordings
 from weft.core.language import say
 from weft.core.media import Media, small_value
 from weft.core.needs import Needing
+from weft.core.ranges import SLACK
 from weft.core.records import Batch, Features, Field
 from weft.core.samples import group_key
 from weft.data.formats import Dataset
@@ -48,8 +49,6 @@ TRANSCRIPTS, HEADERS, SOUNDS, GROUP = 2000, 256, 32, 8
 batch of the model."""
 SOFT = -40.0
 """dB of full scale: a sound whose peak is below is soft, which matters unless the modality sets the level."""
-SLACK = 0.1
-"""Seconds by which a recording may be longer than a window: about a frame of a video."""
 LONGEST = 30.0
 """Maximum seconds of a sound that are read."""
 

@@ -11,6 +11,7 @@ from weft.core.errors import WeftError
 from weft.core.interfaces import ReadsRecordings
 from weft.core.kinds import Kind
 from weft.core.media import RECORDINGS, Media
+from weft.core.ranges import SLACK
 from weft.data.policy import ErrorPolicy
 from weft.heads.transcripts import TranscriptValues
 from weft.inference.predict import Predictions
@@ -91,8 +92,8 @@ def divided(
     """Returns the parts of rows that are simultaneous recordings: (number of the row, values of the part).
 
     rows: stream -> a recording, None if the row lacks it. longest: maximum seconds of a part. Parts are not longer than
-    the window of any stream, so that simultaneous streams stay simultaneous. A row with other values, such as a list of
-    frames, stays whole.
+    the window of any stream, so that simultaneous streams stay simultaneous; SLACK more is allowed. A row with other
+    values, such as a list of frames, stays whole.
     """
     for stream in {stream for row in rows for stream in row}:
         modality = run.modalities[stream]
@@ -120,7 +121,7 @@ def _cuts(recordings: Sequence[Media], longest: float) -> list[float]:
     for recording in recordings:
         with suppress(WeftError):
             seconds = recording_seconds(recording)
-            count = math.ceil(seconds / longest) if longest < seconds < math.inf else 1
+            count = math.ceil(seconds / longest) if longest + SLACK < seconds < math.inf else 1
             return [n * seconds / count for n in range(1, count)]
     return []
 
