@@ -181,6 +181,13 @@ def test_prepared_shards_can_be_trained_on(tmp_path: Path) -> None:
     assert "2 texts" not in done("search", run, "--text", "thing number 1")
 
 
+def test_one_row_is_counted_in_the_singular(tmp_path: Path) -> None:
+    table = caption_table(tmp_path / "mine", 1)
+    out = done("data", "prepare", table, "--out", tmp_path / "shards", "--workers", 1)
+    assert "1 row in, 1 out, 1 shard\n" in out
+    assert ": 1 row\n" in out
+
+
 def test_preparing_again_changes_nothing(tmp_path: Path) -> None:
     table = caption_table(tmp_path / "mine")
     words = ("data", "prepare", table, "--out", tmp_path / "shards", "--workers", 1)

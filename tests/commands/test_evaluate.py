@@ -106,7 +106,7 @@ def test_zero_shot_classification_of_class_folders(scenes_run: Path, tmp_path: P
     assert found["task"] == "zero_shot"
     assert found["metrics"]["accuracy@5"]["value"] == 100
     line = refused("evaluate", scenes_run, *words[:4], "--json", tmp_path / "r.json")
-    assert "no row has a 'text', the rows have: image, label" in line
+    assert "no row has 'text', the rows have: image, label" in line
 
 
 def test_training_rows_among_the_measured_ones_are_found(tmp_path: Path) -> None:

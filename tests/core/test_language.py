@@ -85,6 +85,9 @@ def test_alternatives_and_names_in_quotes() -> None:
 @pytest.mark.usefixtures("chinese")
 def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
     assert say("photos/a.jpg: picture is truncated") == "photos/a.jpg: 图片不完整（被截断）"
+    assert say("left out: a.csv:4: picture is empty (0 bytes)") == (
+        "略去：a.csv:4: 图片为空（0 字节）"
+    )
     assert say("data.csv:7: column 'image' holds 3, expected a path") == (
         "data.csv:7: 列 “image” 的值是 3，应为路径"
     )

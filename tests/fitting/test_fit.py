@@ -139,6 +139,12 @@ def test_new_rows_are_predicted_without_the_target(mood: FitResult, tmp_path: Pa
         for line, row in zip(lines, people(30, seed=5), strict=True)
     ]
     assert sum(right) >= 24
+    empty = dict.fromkeys(rows[0], "")
+    some = write_table(tmp_path / "some.csv", [{**row, "other": "x"} for row in (rows[0], empty)])
+    counted = "left out: 1 row without readable values in the columns that this run reads"
+    assert counted in command("predict", mood.folder, some).err
+    said = done("predict", mood.folder, some, "--out", tmp_path / "some_said.csv")
+    assert said.startswith("1 row predicted, 1 left out: ")
     other = write_table(tmp_path / "other.csv", [{"image": "a.png", "size": 3}])
     assert "none of the columns that this run reads" in refused("predict", mood.folder, other)
 

@@ -264,7 +264,7 @@ def test_an_unreadable_picture_is_counted_or_stops() -> None:
 def test_what_cannot_be_measured_is_said() -> None:
     dataset = rows()
     task = SETTINGS.build()
-    with pytest.raises(WeftError, match="no row has a 'text'"):
+    with pytest.raises(WeftError, match="no row has 'text'"):
         task.evaluate([member(dataset)], rows(text=None))
     with pytest.raises(WeftError, match="no stream of texts 'words', the run has: image, text"):
         task.evaluate([member(dataset, output=TextOutput("words"))], dataset)

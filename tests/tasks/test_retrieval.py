@@ -180,7 +180,7 @@ def test_rows_without_a_partner_are_left_out(world):
 
 def test_a_stream_that_is_nowhere_is_named(world):
     w = world(images=3)
-    with pytest.raises(WeftError, match="no row has a 'sound', the rows have: image, label"):
+    with pytest.raises(WeftError, match="no row has 'sound', the rows have: image, label"):
         task(first="sound").evaluate([w.member()], w.rows)
 
 

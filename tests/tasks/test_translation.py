@@ -55,7 +55,7 @@ def test_bad_references_are_one_line() -> None:
         ) as bad:
             translated(rows, references="human")
         assert "\n" not in str(bad.value)
-    with pytest.raises(WeftError, match="no row has a 'text', with which translations"):
+    with pytest.raises(WeftError, match="no row has 'text', with which translations"):
         translated([replace(r, items={"image": r.items["image"]}) for r in dataset()])
     assert texts_of(dataset()[0], "text") == [dataset()[0].items["text"]]
 

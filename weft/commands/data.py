@@ -126,12 +126,12 @@ def _prepare(words: list[str]) -> None:
         card=write_card,
         progress=True,
     )
-    shards = len(result.shards)
-    print(say(f"{result.rows_in:,} rows in, {result.rows_out:,} out, {shards} shards"))
+    rows, shards = counted(result.rows_in, "row"), counted(len(result.shards), "shard")
+    print(say(f"{rows} in, {result.rows_out:,} out, {shards}"))
     for reason, count in result.dropped.items():
         print(f"  {say(f'dropped, {reason}: {count:,}')}")
     for split, count in result.splits.items():
-        print(f"  {split}: {say(f'{count:,} rows')}")
+        print(f"  {split}: {say(counted(count, 'row'))}")
     if result.metadata:
         done = "kept" if arguments.config.keep_metadata else "removed"
         print(f"  {say(f'metadata of pictures, {done}: {_kinds(result.metadata)}')}")

@@ -15,6 +15,7 @@ from weft.commands._own_data import OwnData
 from weft.commands._parsing import Trusting, parse
 from weft.core.errors import WeftError
 from weft.core.language import say
+from weft.core.text import counted
 
 if TYPE_CHECKING:
     from weft.data.formats import Dataset
@@ -59,16 +60,20 @@ def main(words: list[str]) -> None:
         rows = rows_like(run.recipe, arguments.data, bad.append, said)
     found = predict_rows(run, rows, arguments.head)
     for error in bad:
-        print(f"left out: {error}", file=sys.stderr)
+        print(say(f"left out: {error}"), file=sys.stderr)
     if found.left_out and arguments.out is None:
-        lacking = "rows cannot be read, or have none of the columns that this run reads"
-        print(f"left out: {found.left_out:,} {lacking}", file=sys.stderr)
+        lacking = counted(found.left_out, "row")
+        line = say(
+            f"left out: {lacking} without readable values in the columns that this run reads"
+        )
+        print(line, file=sys.stderr)
     if arguments.out is None:
         sys.stdout.write(found.csv())
         return
     found.save(arguments.out)
     left = found.left_out + len(bad)
-    print(say(f"{len(found.rows):,} rows predicted, {left:,} left out: {arguments.out}"))
+    predicted = counted(len(found.rows), "row")
+    print(say(f"{predicted} predicted, {left:,} left out: {arguments.out}"))
 
 
 def _require_csv(out: Path) -> None:

@@ -63,7 +63,7 @@ def read_goal(
     """
     there = [row for row, value in enumerate(table.values(column)) if not is_missing(value)]
     if not there:
-        raise WeftError(f"no row has a '{column}', so it cannot be predicted")
+        raise WeftError(f"no row has '{column}', so it cannot be predicted")
     used = table if len(there) == len(table) else table.take(there)
     if kind == "number":
         goal = _numbers(used, column)

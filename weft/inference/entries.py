@@ -86,7 +86,7 @@ def list_entries(dataset: Dataset, streams: Sequence[str], bad: BadRows) -> List
     for stream in streams:
         if not entries[stream]:
             known = ", ".join(sorted(names)) or "nothing"
-            raise WeftError(f"no row has a '{stream}', the rows have: {known}")
+            raise WeftError(f"no row has '{stream}', the rows have: {known}")
     merged = {
         stream: _merge(found, media[stream], matches, bad) for stream, found in entries.items()
     }

@@ -63,9 +63,7 @@ def exchanged_pairs(
     of_pair_P = other_N[pairs.own[:, 1]]
     own_A = (of_pair_P >= 0).nonzero()[:, 0]
     if not len(own_A):
-        raise WeftError(
-            f"no row has a '{partner}', which is needed to exchange its {second.stream}"
-        )
+        raise WeftError(f"no row has '{partner}', which is needed to exchange its {second.stream}")
     changed_A2 = torch.stack([pairs.own[own_A, 0], of_pair_P[own_A]], dim=1)
     return Exchanged(second, own_A, changed_A2, {}, rows)
 

@@ -245,7 +245,7 @@ def _references(dataset: Dataset, column: str, bad: BadRows) -> _Told:
                 [raw] if isinstance(raw, str) else raw
             )
     if not told.texts:
-        raise WeftError(f"no row has a '{column}', with which captions could be compared")
+        raise WeftError(f"no row has '{column}', with which captions could be compared")
     return told
 
 

@@ -135,7 +135,7 @@ class ReconstructionTask:
             rows += numbers
             fields.append(field)
         if not rows:
-            raise WeftError(f"no row has a '{stream}' to compare with")
+            raise WeftError(f"no row has '{stream}' to compare with")
         return _Truth(stream, {row: place for place, row in enumerate(rows)}, _joined(fields))
 
 
@@ -151,7 +151,7 @@ class _Truth:
         """The places among these rows of those that have a value, and their values. Raises WeftError for none."""
         there = [place for place, row in enumerate(rows) if row in self.places]
         if not there:
-            raise WeftError(f"no row has a '{self.stream}' to compare with")
+            raise WeftError(f"no row has '{self.stream}' to compare with")
         return there, self.field.take(torch.tensor([self.places[rows[n]] for n in there]))
 
 

@@ -170,7 +170,7 @@ def references_of(
     held = {name for _, sample in readable(dataset, bad) for name in sample.items}
     found = column if column is not None and column in held else stream
     if found not in held:
-        raise WeftError(f"no row has a '{found}', with which translations could be compared")
+        raise WeftError(f"no row has '{found}', with which translations could be compared")
     return found
 
 
