@@ -15,11 +15,13 @@ import torch
 from tiny_runs import caption, caption_table, done, flags, read_rows, refused, write_rows
 
 import weft
+from weft.commands._anomalies import _novelty
+from weft.core.language import speaking
 from weft.core.tensors import read_tensors
 from weft.data.formats import Said
 from weft.data.prepare.clean import mismatched
 from weft.runs.mismatches import Mismatches, PairFound
-from weft.runs.novelty import find_novelty, novelty_detector
+from weft.runs.novelty import find_novelty, novelty_detector, rows_compared
 
 COUNT, SWAPPED = 45, (3, 7)
 ALARM = 0.2
@@ -160,7 +162,7 @@ def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_
         assert marks == ["yes" if p <= ALARM else "no" for p in values]
         alarms = marks.count("yes")
         assert f"unlike the training rows of {folder}: {alarms} of {len(rows) - 1};" in said
-        assert "not compared, nothing of image, text that can be read: 1 rows" in said
+        assert "not compared, nothing of image, text that can be read: 1 row\n" in said
         shown = (tmp_path / "card" / "novelty.html").read_text(encoding="utf-8")
         assert shown.count("<h3>") == min(alarms, 10)
         first = next(iter(listed.values()))
@@ -199,7 +201,7 @@ def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_
             assert float(listed[row["id"]]["p_value"]) == pytest.approx(p_value, abs=1e-4)
     detector = novelty_detector(model, ALARM)
     of_texts = replace(detector, normal=detector.normal.only(("text",)))
-    result = find_novelty(of_texts, new, Said())
+    result = find_novelty(of_texts, rows_compared(model, new, Said()))
     assert ([one.id for one in result.rows], result.uncalibrated) == (
         [rows[1]["id"]],
         len(rows) - 2,
@@ -207,6 +209,50 @@ def test_rows_unlike_the_training_rows_are_listed(found: tuple[Path, Path], tmp_
     (moved / "detectors" / "novelty.safetensors").unlink()
     message = refused("data", "check", new, "--novelty", moved, after_steps=True)
     assert "training rows are not available, with which new rows are compared" in message
+
+
+def test_a_table_without_the_columns_of_the_run_is_refused_first(
+    found: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Before anything is embedded; with the table, its columns and the expected ones."""
+    run, table = tmp_path / "run", tmp_path / "other.csv"
+    shutil.copytree(found[0], run, ignore=shutil.ignore_patterns("detectors"))
+    table.write_text("id,size,mass\n1,4,0.5\n2,5,1.5\n")
+    words = ("--novelty", run, "--false-alarms", ALARM, "--out", tmp_path / "card")
+    assert refused("data", "check", table, *words) == (
+        f"{table}: has none of the columns that this run reads (image, text); it has: size, mass; "
+        "--columns image=COLUMN names one"
+    )
+    assert not (run / "detectors").exists()
+    assert not (tmp_path / "card").exists()
+
+
+def test_rows_that_are_not_compared_are_counted(
+    found: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the number of rows needed; also in Chinese."""
+    run = weft.load(found[0])
+    detector = novelty_detector(run, ALARM)
+    few = replace(detector, normal=detector.normal.only(("text",)))
+    rows = read_rows(found[1])[:2]
+    rows[0]["image"], rows[1]["image"], rows[1]["captions"] = "", "", []
+    recipe = rows_compared(run, as_table(found[1].parent / "two.csv", rows), Said())
+    few = replace(few, normal=few.normal.take(torch.arange(3)))
+    for language, lines in {
+        "en": [
+            "not compared, nothing of image, text that can be read: 1 row",
+            "not compared, fewer than 4 validation rows have the same streams: 1 row; a larger --false-alarms needs "
+            "fewer",
+        ],
+        "zh": [
+            "未比较（没有任何可读的图片，文本）：1 行",
+            "未比较（具有相同流的验证行不足 4 个）：1 行；--false-alarms 更大时所需更少",
+        ],
+    }.items():
+        with speaking(language):
+            _novelty(few, recipe, tmp_path)
+        printed = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        assert printed[1:3] == lines
 
 
 def test_named_captions_are_left_out(found: tuple[Path, Path], tmp_path: Path) -> None:

@@ -44,9 +44,17 @@ def test_the_interval_covers_what_was_asked_for() -> None:
 
 
 def test_too_few_rows_for_so_rare_an_alarm_are_named() -> None:
-    with pytest.raises(WeftError, match=r"18 calibration rows are too few .* at least 19"):
+    """With the share that these rows are enough for."""
+    with pytest.raises(WeftError) as raised:
         Conformal(range(18)).threshold(0.05)
+    assert str(raised.value) == (
+        "too few validation rows for false alarms in 5 % of rows: got 18, expected at least 19; use a run with more of "
+        "them, or --false-alarms 0.0527 or more"
+    )
+    assert Conformal(range(18)).threshold(0.0527) == 17
     assert Conformal(range(19)).threshold(0.05) == 18
+    with pytest.raises(WeftError, match="validation pairs .* got 0, .* with more of them$"):
+        Conformal.require(0, 0.05, "pairs")
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])

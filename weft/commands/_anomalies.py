@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weft.core.errors import WeftError
 from weft.core.files import write_text
 from weft.core.language import say
+from weft.core.text import counted
 from weft.data.formats import Said
 from weft.report import html
 
@@ -15,21 +16,28 @@ if TYPE_CHECKING:
     from weft.report.explanations import Explained
     from weft.runs.mismatches import Detector, PairFound
     from weft.runs.novelty import NoveltyDetector, RowFound
+    from weft.runs.recipe import Recipe
 
 Alarm = TypeVar("Alarm", bound="PairFound | RowFound")
 SHOWN = 10
 """Number of pairs, or of rows, that are printed."""
-Search = Callable[[Path, Said, Path], None]
-"""search(data, said, out): prints what it finds in the files at `data`, and writes a table and a page to the folder
-`out`."""
+Search = Callable[[Path], None]
+"""search(out): prints what it finds in the data, and writes a table and a page to the folder `out`."""
 
 
 def searches_of(
-    mismatches: Path | None, novelty: Path | None, share: float | None, trust: tuple[str, ...]
+    data: Path,
+    said: Said,
+    mismatches: Path | None,
+    novelty: Path | None,
+    share: float | None,
+    trust: tuple[str, ...],
 ) -> list[Search]:
-    """Returns the searches with these runs. Their detectors are fitted here, before the data are read, which takes long.
+    """Returns the searches of the files at `data` with these runs. Their detectors are fitted here, before the data are
+    read, which takes long.
 
-    share: rate of false alarms. Raises WeftError for a rate that cannot be kept, and for runs that cannot be used.
+    share: rate of false alarms. Raises WeftError for a rate that cannot be kept, for runs that cannot be used, and for
+    data without the columns of the run for `novelty`.
     """
     if share is not None and mismatches is None and novelty is None:
         raise WeftError(
@@ -42,12 +50,15 @@ def searches_of(
         from weft.runs.mismatches import detector_of
         from weft.runs.run import load
 
-        found.append(partial(_mismatches, detector_of(load(mismatches, trust=trust), share)))
+        detector = detector_of(load(mismatches, trust=trust), share)
+        found.append(partial(_mismatches, detector, data, said))
     if novelty is not None:
-        from weft.runs.novelty import novelty_detector
+        from weft.runs.novelty import novelty_detector, rows_compared
         from weft.runs.run import load
 
-        found.append(partial(_novelty, novelty_detector(load(novelty, trust=trust), share)))
+        run = load(novelty, trust=trust)
+        recipe = rows_compared(run, data, said)
+        found.append(partial(_novelty, novelty_detector(run, share), recipe))
     return found
 
 
@@ -65,7 +76,8 @@ def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None
         )
     )
     if left_out:
-        line = say(f"not compared, no {first} or no {second} that can be read: {left_out:,} rows")
+        rows = counted(left_out, "row")
+        line = say(f"not compared, no {first} or no {second} that can be read: {rows}")
         print(f"  {line}")
     for pair in alarms[:SHOWN]:
         print(f"  {pair.source}: {pair.text or second} (p = {pair.p_value:.4f})")
@@ -76,11 +88,12 @@ def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None
     _page(out / "mismatches.html", alarms[:SHOWN], explain)
 
 
-def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> None:
+def _novelty(detector: "NoveltyDetector", recipe: "Recipe", out: Path) -> None:
     """Prints the reported rows that are least like the training rows, and writes all rows to novelty.csv."""
+    from weft.evaluation.conformal import Conformal
     from weft.runs.novelty import explain_novelty, find_novelty
 
-    found = find_novelty(detector, data, said)
+    found = find_novelty(detector, recipe)
     alarms, left_out, run = found.alarms, found.left_out, detector.run.folder
     print(
         say(
@@ -90,11 +103,14 @@ def _novelty(detector: "NoveltyDetector", data: Path, said: Said, out: Path) -> 
     )
     if left_out:
         streams = ", ".join(found.streams)
-        line = say(f"not compared, nothing of {streams} that can be read: {left_out:,} rows")
+        rows = counted(left_out, "row")
+        line = say(f"not compared, nothing of {streams} that can be read: {rows}")
         print(f"  {line}")
     if found.uncalibrated:
+        least, rows = Conformal.least(found.false_alarms), counted(found.uncalibrated, "row")
         line = say(
-            f"not compared, too few validation rows have the same streams: {found.uncalibrated:,} rows"
+            f"not compared, fewer than {least:,} validation rows have the same streams: {rows}; "
+            "a larger --false-alarms needs fewer"
         )
         print(f"  {line}")
     for row in alarms[:SHOWN]:

@@ -80,9 +80,15 @@ def main(words: list[str]) -> None:
 
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
-    share, trust = arguments.false_alarms, arguments.trust
-    searches = searches_of(arguments.mismatches, arguments.novelty, share, trust)
     said = arguments.said(arguments.path)
+    searches = searches_of(
+        arguments.path,
+        said,
+        arguments.mismatches,
+        arguments.novelty,
+        arguments.false_alarms,
+        arguments.trust,
+    )
     path = arguments.path.resolve()  # the path "." has no name
     out = arguments.out or Path("runs") / f"{path.stem}-card"
     written = ["card.html", "card.json"]
@@ -107,7 +113,7 @@ def _check(words: list[str]) -> None:
     _summary(report)
     print(say(f"data card: {write_card(report, out)}"))
     for search in searches:
-        search(arguments.path, said, out)
+        search(out)
     if report.corrupt_total - len(bad) == report.total.rows:
         first = next(problem for problem in report.corrupt if problem.row >= 0)
         raise WeftError(f"{first.source}: {first.reason}; no row of {arguments.path} can be used")

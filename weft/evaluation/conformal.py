@@ -42,20 +42,30 @@ class Conformal:
         """Returns the number of calibration rows needed for a share of false alarms this small."""
         return math.ceil(1 / false_alarms - 1e-9) - 1
 
+    @classmethod
+    def require(cls, count: int, false_alarms: float, of: str = "rows") -> None:
+        """Raises WeftError if `count` calibration rows are too few for this share of false alarms. of: what the message
+        calls them."""
+        if not 0 < false_alarms < 1:
+            raise WeftError(f"false alarms are {false_alarms}, expected a share between 0 and 1")
+        least = cls.least(false_alarms)
+        if count < least:
+            way = "use a run with more of them"
+            if count:
+                way += f", or --false-alarms {math.ceil(1e4 / (count + 1)) / 1e4:g} or more"
+            raise WeftError(
+                f"too few validation {of} for false alarms in {100 * false_alarms:g} % of {of}: got {count:,}, "
+                f"expected at least {least:,}; {way}"
+            )
+
     def threshold(self, false_alarms: float) -> float:
         """Scores above the threshold are alarms. At most the share `false_alarms` of normal rows are above it.
 
         Raises WeftError if there are too few calibration rows for this share.
         """
-        if not 0 < false_alarms < 1:
-            raise WeftError(f"false alarms are {false_alarms}, expected a share between 0 and 1")
+        self.require(len(self), false_alarms)
         place = math.ceil((len(self) + 1) * (1 - false_alarms) - 1e-9)
-        if place > len(self):
-            raise WeftError(
-                f"{len(self)} calibration rows are too few for false alarms in {100 * false_alarms:g} % of the "
-                f"rows, expected at least {self.least(false_alarms)}"
-            )
-        return float(self.scores[place - 1])
+        return float(self.scores[min(place, len(self)) - 1])
 
 
 def false_alarms(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from weft.core.errors import WeftError
@@ -103,9 +102,8 @@ def detector_of(run: TrainedModel, false_alarms: float | None = None) -> Detecto
     settings = settings_of(run)
     share = settings.false_alarms if false_alarms is None else false_alarms
     scorer, normal = _detector(run, settings, share)
-    calibration = Conformal(normal)
-    calibration.threshold(share)  # raises if there are too few calibration rows
-    return Detector(run, settings, scorer, calibration, share)
+    Conformal.require(len(normal), share, "pairs")
+    return Detector(run, settings, scorer, Conformal(normal), share)
 
 
 def find_mismatches(detector: Detector, data: Path | str, said: Said) -> Mismatches:
@@ -183,7 +181,7 @@ def _detector(
             "this once where they are available, and the result is saved beside the run"
         )
     held_out = _pairs(run, validation, settings)
-    Conformal(torch.zeros(len(held_out.own))).threshold(share)
+    Conformal.require(len(held_out.own), share, "pairs")
     scorer = PairScorer.fit(
         _pairs(run, training, settings, FITTED),
         predicting=True,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from weft.core.errors import WeftError
 from weft.core.files import kept_folder, write_text
+from weft.core.interfaces import JOINT
 from weft.core.tensors import checksum_of, read_tensors, write_tensors
 from weft.data.formats import Dataset, Said
 from weft.evaluation.conformal import Conformal
@@ -23,8 +24,9 @@ from weft.runs.check import default_tasks
 from weft.runs.explaining import explain_decisions
 from weft.runs.measure import training_rows, validation_rows
 from weft.runs.mismatches import DETECTORS
-from weft.runs.own_columns import on_new_files
+from weft.runs.own_columns import on_new_files, require_a_stream
 from weft.runs.parts import ALL, WEIGHTS, open_split
+from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
 from weft.tasks.novelty import NoveltyConfig
 
@@ -93,30 +95,40 @@ class NoveltyDetector:
         return Conformal(self.scorer.of(rows)[self.settings.score])
 
 
+def rows_compared(run: TrainedModel, data: Path | str, said: Said) -> Recipe:
+    """Returns the run's recipe with its rows read from the files at `data`.
+
+    Raises DataError if these have no column for any of the streams by which rows are compared.
+    """
+    recipe = on_new_files(run.recipe, data, said)
+    streams = _streams(run, _settings(run))
+    fused = run.model.fused_streams if JOINT in streams else ()
+    require_a_stream(recipe, list(dict.fromkeys((*fused, *(s for s in streams if s != JOINT)))))
+    return recipe
+
+
 def novelty_detector(run: TrainedModel, false_alarms: float | None = None) -> NoveltyDetector:
     """Returns the detector, with the vectors of the training rows that are kept beside the run, if it was used before.
 
     false_alarms: maximum share of normal rows that become alarms; by default from the run's task. Raises WeftError if
     the vectors are not kept and the rows are not available, or if there are too few validation rows for the share.
     """
-    known = [*run.recipe.tasks.values(), *default_tasks(run.recipe).values()]
-    settings = next(one for one in known if isinstance(one, NoveltyConfig))
+    settings = _settings(run)
     share = settings.false_alarms if false_alarms is None else false_alarms
-    streams = settings.streams or tuple(s for s in run.modalities if s in run.model.encoders)
-    references, normal = _fitted(run, settings, streams, share)
-    _check_count(normal, share)
+    references, normal = _fitted(run, settings, _streams(run, settings), share)
+    Conformal.require(len(normal), share)
     scorer = NoveltyScorer.fit(references)
     return NoveltyDetector(run, settings, tuple(scorer.normals), scorer, normal, share)
 
 
-def find_novelty(detector: NoveltyDetector, data: Path | str, said: Said) -> Novelty:
-    """Scores all rows of the files at `data`, which are read like the run's own rows.
+def find_novelty(detector: NoveltyDetector, recipe: Recipe) -> Novelty:
+    """Scores all rows of the files that the recipe reads, see `rows_compared`.
 
     The scores of a row that lacks some streams are scattered otherwise than those of a row that has all. It is compared
     with validation rows by the same streams.
     """
     run, settings = detector.run, detector.settings
-    rows = open_split(on_new_files(run.recipe, data, said), ALL)
+    rows = open_split(recipe, ALL)
     member = run.reading(rows)  # a row may lack some of the streams
     vectors = row_vectors(member, rows, detector.streams, settings.inference, run.device)
     scores_N = detector.scorer.of(vectors)[settings.score]
@@ -154,6 +166,15 @@ def explain_novelty(
     return explain_decisions([run], [decision], [found.dataset[one.row] for one in rows])
 
 
+def _settings(run: TrainedModel) -> NoveltyConfig:
+    known = [*run.recipe.tasks.values(), *default_tasks(run.recipe).values()]
+    return next(one for one in known if isinstance(one, NoveltyConfig))
+
+
+def _streams(run: TrainedModel, settings: NoveltyConfig) -> tuple[str, ...]:
+    return settings.streams or tuple(s for s in run.modalities if s in run.model.encoders)
+
+
 def _fitted(
     run: TrainedModel, settings: NoveltyConfig, streams: tuple[str, ...], share: float
 ) -> tuple[RowVectors, RowVectors]:
@@ -186,7 +207,7 @@ def _fitted(
     apart = vectors(validation, REFERENCES)
     normal = [row for row in range(len(apart)) if not settings.marks(validation[apart.rows[row]])]
     apart = apart.take(torch.tensor(normal, dtype=torch.int64))
-    _check_count(apart, share)  # before the training rows are read
+    Conformal.require(len(apart), share)  # before the training rows are read
     references = vectors(training, REFERENCES)
     kept = {"references": references, "normal": apart}
     named = {
@@ -194,11 +215,6 @@ def _fitted(
     }
     write_tensors(path, named, of)
     return references, apart
-
-
-def _check_count(normal: RowVectors, share: float) -> None:
-    """Raises WeftError if there are too few normal rows for this share of false alarms."""
-    Conformal(torch.zeros(len(normal))).threshold(share)
 
 
 def _part(tensors: Mapping[str, Tensor], name: str, streams: Sequence[str]) -> RowVectors:

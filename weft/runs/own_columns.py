@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weft.core.errors import DataError, WeftError
+from weft.core.interfaces import ReadsColumns
 from weft.core.kinds import COLUMN_KINDS
 from weft.core.needs import Needing
 from weft.data.column_kinds import ColumnKind
@@ -87,6 +88,27 @@ def on_new_files(recipe: Recipe, data: Path | str | None, said: Said = NOTHING_S
         source = _without_lacking_roles(source, Path(data), said)
         recipe = recipe.replace(data=replace(recipe.data, source=source))
     return on_files(recipe, data, said)
+
+
+def require_a_stream(recipe: Recipe, streams: Sequence[str]) -> None:
+    """Raises DataError if the recipe's files have no column for any of these streams."""
+    source = recipe.data.source
+    if not isinstance(source, FilesConfig):
+        raise TypeError(f"the source is a {type(source).__name__}, expected a FilesConfig")
+    known = columns_of(source.open_every()).items
+    columns: list[str] = []
+    for stream in streams:
+        config = recipe.data.streams[stream]
+        columns += config.columns if isinstance(config, ReadsColumns) else [stream]
+    if known and not set(columns).intersection(known):
+        named = next((stream for stream in streams if stream in KINDS), None)
+        wanted, has = ", ".join(columns), ", ".join(known)
+        raise DataError(
+            f"has none of the columns that this run reads ({wanted}); it has: {has}; --columns {named}=COLUMN names one"
+            if named
+            else f"has none of the columns that this run reads ({wanted}); it has: {has}",
+            source=str(source.path),
+        )
 
 
 def _without_lacking_roles(source: FilesConfig, data: Path, said: Said) -> FilesConfig:

@@ -45,7 +45,8 @@ def threshold_words(
     count = len(calibration.scores)
     if threshold is None:
         least = Conformal.least(share)
-        return {"alarm threshold": f"none: {rate} need {least} validation rows, there are {count}"}
+        few = f"{rate} need {least} validation rows, there are {count}"
+        return {"alarm threshold": f"none: {few}; a larger false_alarms needs fewer"}
     return {
         "alarm threshold": f"{threshold:.4f}, for {rate}",
         "calibrated on": f"{count:,} of validation",
