@@ -84,6 +84,10 @@ def test_a_recipe_in_python_is_told_the_same(tmp_path: Path) -> None:
     other = data.replace(streams={"text": data.streams["text"]})
     with pytest.raises(WeftError, match=r"stream 'text' needs a column 'text', the rows have Bild"):
         require_streams(made.replace(data=other), source.open(None))
+    mixed = data.replace(streams={"image": data.streams["image"], "title": data.streams["text"]})
+    ways = "name them with --columns image=COLUMN and the recipe's data.streams"
+    with pytest.raises(WeftError, match=ways):
+        require_streams(made.replace(data=mixed), source.open(None))
     either = data.replace(optional=("image", "text"))
     with pytest.raises(WeftError, match="streams 'image', 'text' need columns"):
         require_streams(made.replace(data=either), source.open(None))  # they are compared

@@ -201,7 +201,7 @@ def _not_found(lacking: Sequence[str], where: str, schema: Schema) -> DataError:
     if "audio" in lacking:
         videos = schema.of("video")[:1]
         notes += [f"; --columns audio={name} reads its sound tracks" for name in videos]
-    way, names = " or ".join(ways) + "".join(notes), ", ".join(f"'{name}'" for name in lacking)
+    way, names = " and ".join(ways) + "".join(notes), ", ".join(f"'{name}'" for name in lacking)
     return DataError(
         f"stream {names} needs a column {names}, the rows have {has}; name one with {way}"
         if len(lacking) == 1
