@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "weft"
 CATALOGUE = PACKAGE / "core" / "language_zh.json"
 WHERE = re.compile(r"^(\{\d+\}(:\{\d+\})?: )+")
-ERRORS = ("WeftError", "DataError", "IndexFileError", "unknown_name")
+ERRORS = ("WeftError", "DataError", "IndexFileError", "unknown_name", "unknown_names")
 REFUSALS = ("RefusedError", "busy")
 """Errors of the server, whose first argument is a number."""
 BLOCKS = ("section", "heading", "paragraph", "notice", "details", "page")

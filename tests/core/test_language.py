@@ -73,6 +73,15 @@ def test_alternatives_and_names_in_quotes() -> None:
     assert say("unknown command 'serch': did you mean search or serve? known: search, serve") == (
         "未知的命令 “serch”：您是不是想输入 search 或 serve？已知的有：search, serve"
     )
+    several = (
+        "no column is called 'Blid', 'zzz': did you mean Blid → Bild or Bilder? known: Bild, Bilder"
+    )
+    assert say(several) == (
+        "没有名为 'Blid', 'zzz' 的列：您是不是想输入 Blid → Bild 或 Bilder？已知的有：Bild, Bilder"
+    )
+    assert say("t.csv: --columns a=b,c=d: no column is called 'b', 'd': 40 are known") == (
+        "t.csv: --columns a=b,c=d：没有名为 'b', 'd' 的列：已知的有 40 个"
+    )
     assert say("40 entries, 1 item") == "40 个条目，1 项"
     assert say("unknown action of 'weft data' 'chek': did you mean check? known: check") == (
         "未知的 weft data 的操作 “chek”：您是不是想输入 check？已知的有：check"

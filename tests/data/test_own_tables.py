@@ -142,6 +142,11 @@ def test_a_column_that_folders_of_classes_do_not_have_is_refused(tmp_path: Path)
             {"Bild": "imge"},
             "--columns Bild=imge: unknown kind of column 'imge': did you mean image",
         ),
+        (
+            {"image": "Blid", "text": "Bfund", "Grad": "number", "zzz": "text"},
+            "--columns image=Blid,text=Bfund,zzz=text: no column is called 'Blid', 'Bfund', 'zzz': did you mean "
+            "Blid → Bild, Bfund → Befund? known: ",
+        ),
         ({"image": "Bild", "text": "Bild", "label": "Bild"}, "columns: 'Bild' is named twice"),
     ],
 )

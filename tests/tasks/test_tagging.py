@@ -27,7 +27,7 @@ from weft.inference.results import TaskResult
 from weft.runs.measure import sliced
 from weft.tasks._accuracy import ACCURACY
 from weft.tasks.printing import print_result
-from weft.tasks.slicing import Measured, slices
+from weft.tasks.slicing import Measured, require_columns, slices
 
 
 def run_with(
@@ -159,6 +159,18 @@ def test_slices_of_a_run_are_chosen_afterwards() -> None:
         WeftError, match="task 'retrieval' gives no errors by slice, these do: class"
     ):
         sliced(CASES["retrieval"], "retrieval", ["label"])
+
+
+def test_all_unknown_columns_of_slices_are_named_at_once() -> None:
+    samples = [Sample("0", "0", {"label": "a", "price": 1}, "made:0")]
+    with pytest.raises(WeftError) as raised:
+        require_columns(["lable", "label", "zzz", "prices"], samples)
+    assert str(raised.value) == (
+        "no column of slices is called 'lable', 'zzz', 'prices': did you mean lable → label, prices → price? known: "
+        "label, price"
+    )
+    with pytest.raises(WeftError, match="unknown column of slices 'lable': did you mean label"):
+        require_columns(["lable", "label"], samples)
 
 
 def test_numbers_that_count_the_rows_are_cut_at_quartiles() -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -71,15 +71,24 @@ def brief(value: Any) -> str:
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> WeftError:
     """The error for a name that does not exist; it suggests the nearest existing names, and lists all unless they are
     many."""
+    return unknown_names(kind, [name], known)
+
+
+def unknown_names(kind: str, names: Sequence[str], known: Iterable[str]) -> WeftError:
+    """The error for one or several names that do not exist; it suggests the nearest existing names of each."""
     known = sorted(known)
-    name = name if len(name) <= SHOWN else f"{name[:SHOWN]}..."
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    names = [name if len(name) <= SHOWN else f"{name[:SHOWN]}..." for name in names]
+    near = {name: difflib.get_close_matches(name, known, n=3, cutoff=0.5) for name in names}
+    if len(names) == 1:
+        what, nearest = f"unknown {kind} '{names[0]}'", " or ".join(near[names[0]])
+    else:
+        quoted = ", ".join(f"'{name}'" for name in names)
+        what = f"no {kind} is called {quoted}"
+        nearest = ", ".join(f"{name} → {' or '.join(few)}" for name, few in near.items() if few)
+    hint = f"did you mean {nearest}? " if nearest else ""
     if len(known) <= MOST_NAMES:
-        return WeftError(f"unknown {kind} '{name}': {hint}known: {', '.join(known) or 'none'}")
+        return WeftError(f"{what}: {hint}known: {', '.join(known) or 'none'}")
     command = LISTED.get(kind.partition(" ")[0])
     if command is None:
-        return WeftError(f"unknown {kind} '{name}': {hint}{len(known):,} are known")
-    return WeftError(
-        f"unknown {kind} '{name}': {hint}{len(known):,} are known; {command} lists them"
-    )
+        return WeftError(f"{what}: {hint}{len(known):,} are known")
+    return WeftError(f"{what}: {hint}{len(known):,} are known; {command} lists them")

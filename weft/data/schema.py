@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from weft.core.cells import Merge, is_number, merged, number_of, unit_of
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name, unknown_names
 from weft.core.language import say
 from weft.core.media import Media
 from weft.core.missing import is_missing
@@ -227,6 +227,7 @@ def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str,
     A declared column of pictures or texts is the item `image` or `text`; see `FilesConfig`.
     """
     found: dict[str, Any] = {}
+    unknown: list[str] = []
     for key, value in said.items():
         if key in ROLES:
             continue
@@ -236,8 +237,10 @@ def _kinds_said(said: Mapping[str, str], names: Mapping[str, None]) -> dict[str,
         renamed = key in MEANINGS or column not in names
         name = kind if renamed and kind in names else column
         if name not in names:
-            raise unknown_name("column", column, names)
+            unknown.append(column)
         found[name] = kind
+    if unknown:
+        raise unknown_names("column", unknown, names)
     return found
 
 

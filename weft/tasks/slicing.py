@@ -13,7 +13,7 @@ from torch import Tensor
 
 from weft.core.cells import is_number, number_of
 from weft.core.dates import date_text, days_of
-from weft.core.errors import DataError, unknown_name
+from weft.core.errors import DataError, unknown_names
 from weft.core.missing import is_missing
 from weft.core.text import words
 from weft.data.column_kinds import kind_of_column
@@ -57,16 +57,15 @@ def slices(
 
 
 def require_columns(columns: Sequence[str], dataset: Dataset) -> None:
-    """Raises WeftError for a slicing column that the data do not have."""
+    """Raises WeftError for slicing columns that the data do not have."""
     known = set(columns_of(dataset).items)
     if known.issuperset(columns):
         return
     for row in range(len(dataset)):
         with suppress(DataError):
             known |= dataset[row].items.keys()
-    for column in columns:
-        if column not in known:
-            raise unknown_name("column of slices", column, known)
+    if unknown := [column for column in columns if column not in known]:
+        raise unknown_names("column of slices", unknown, known)
 
 
 def _sliced(measured: Measured, column: str, values: Sequence[Any], bootstrap: Bootstrap) -> Slices:

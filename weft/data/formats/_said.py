@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from weft.core.cells import Merge
-from weft.core.errors import DataError, WeftError, unknown_name
+from weft.core.errors import DataError, WeftError, unknown_name, unknown_names
 from weft.core.kinds import Kind, kind_of
 from weft.core.media import Alternatives, Media
 from weft.core.samples import Sample
@@ -91,18 +91,23 @@ class Said:
         return [v if k in KINDS else k for k, v in self.columns.items()]
 
     def require(self, names: Sequence[str], source: str) -> None:
-        """Raises DataError if a declared column is not among `names`, or takes the name of another of them.
+        """Raises DataError if declared columns are not among `names`, or one takes the name of another of them.
 
         A role such as the split (`split=fold`) may take the name of another column: the user chooses which one
         serves.
         """
+        lacking: dict[str, str] = {}  # declaration -> its column
         for key, value in self.columns.items():
-            name = value if key in KINDS else key
+            name, declared = value if key in KINDS else key, f"{key}={value}"
             if name not in names:
-                kind = name == key and value in names and _near(key)  # imgae=text, of a column text
-                what, known = ("kind of column", KINDS) if kind else ("column", names)
-                error = unknown_name(what, name, known)
-                raise DataError(f"--columns {key}={value}: {error}", source=source)
+                if name == key and value in names and _near(key):  # imgae=text, of a column text
+                    error = unknown_name("kind of column", name, KINDS)
+                    raise DataError(f"--columns {declared}: {error}", source=source)
+                lacking[declared] = name
+        if lacking:
+            declared, columns = ",".join(lacking), list(dict.fromkeys(lacking.values()))
+            error = unknown_names("column", columns, names)
+            raise DataError(f"--columns {declared}: {error}", source=source)
         renames = self.renames
         for name, meaning in ((name, new) for name, every in renames.items() for new in every):
             taken = meaning != name and meaning in names and meaning not in renames
