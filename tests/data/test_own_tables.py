@@ -351,9 +351,10 @@ def test_names_without_suffix_or_of_another_machine(tmp_path: Path) -> None:
 
 def test_pictures_that_are_nowhere_are_noted(tmp_path: Path) -> None:
     schema = infer(open_dataset(write(tmp_path, "csv", ROWS)))
-    assert schema.columns["Bild"].notes == (
-        f"names pictures, none of which is in {tmp_path}/images or {tmp_path} (--images-dir)",
+    assert schema.columns["Bild"].without_files == (
+        f"names pictures, none of which is in {tmp_path}/images or {tmp_path} (--images-dir)"
     )
+    assert not schema.columns["Bild"].notes  # other notes, whatever they say, are no such remark
 
 
 @pytest.mark.parametrize(
@@ -368,7 +369,7 @@ def test_sounds_and_videos_that_are_nowhere_are_refused(
     with pytest.raises(WeftError, match=re.escape(said)):
         require_files(infer(open_dataset(table)), table)
     (tmp_path / names[1]).write_bytes(b"")
-    assert not infer(open_dataset(table)).columns["clip"].notes
+    assert infer(open_dataset(table)).columns["clip"].without_files is None
 
 
 def test_a_thousand_classes_and_empty_columns(tmp_path: Path) -> None:

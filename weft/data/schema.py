@@ -42,7 +42,8 @@ class Column:
 
     said: whether the user declared its kind; otherwise `why` gives the reason for the inferred kind. missing,
     distinct: rows without a value and different values, among the probed rows. notes: remarks for the user, such as
-    classes that differ only in case. scale: mean and standard deviation of numbers; unit: theirs.
+    classes that differ only in case. scale: mean and standard deviation of numbers; unit: theirs. without_files: the
+    note that the column names files of which none is there, if the user did not declare its kind.
     """
 
     name: str
@@ -55,12 +56,7 @@ class Column:
     notes: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
     unit: str = ""
-
-    @property
-    def without_files(self) -> str | None:
-        """The note that the column names files of which none is there; None if the user declared its kind."""
-        notes = (note for note in self.notes if "--images-dir" in note and not self.said)
-        return next(notes, None)
+    without_files: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class Schema:
         return _table(list(self.columns.values()))
 
     def lines(self) -> list[str]:
-        """Returns the lines about groups and splits, and the notes on columns, but for what `require_files` raises."""
+        """Returns the lines about groups and splits, and the notes on columns."""
         found = [
             f"{role}: column '{name}'"
             for role, name in (("group", self.group), ("match", self.match), ("split", self.split))
@@ -106,12 +102,7 @@ class Schema:
                 f"column '{self.offered}' may say which rows belong together: --columns "
                 f"group={self.offered} keeps them in one split"
             )
-        notes = [
-            (column.name, note)
-            for column in self.columns.values()
-            for note in column.notes
-            if note != column.without_files
-        ]
+        notes = [(column.name, note) for column in self.columns.values() for note in column.notes]
         return [*found, *(f"column '{name}': {note}" for name, note in notes)]
 
 
@@ -134,7 +125,9 @@ def infer(
 
     def column(name: str, rows: Iterable[Mapping[str, Any]]) -> Column:
         values = [row.get(name) for row in rows]
-        return _column(name, values, kinds.get(name), known.notes.get(name), tuple(merge))
+        found = _column(name, values, kinds.get(name), known.notes.get(name), tuple(merge))
+        lacking = None if found.said else known.without_files.get(name)
+        return replace(found, without_files=lacking)
 
     def read_all(name: str) -> Column:
         return column(name, _items(dataset, range(len(dataset))))

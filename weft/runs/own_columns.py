@@ -193,10 +193,9 @@ def _not_found(lacking: Sequence[str], where: str, schema: Schema) -> DataError:
     ways = [f"--columns {named}"] if named else []
     ways += [] if KINDS.keys() >= set(lacking) else ["the recipe's data.streams"]
     notes = [
-        f"; column '{column.name}' {note}"
+        f"; column '{column.name}' {column.without_files}"
         for column in schema.columns.values()
-        for note in column.notes
-        if set(COLUMN_KINDS).intersection(lacking) and "--images-dir" in note
+        if set(COLUMN_KINDS).intersection(lacking) and column.without_files is not None
     ]
     if "audio" in lacking:
         videos = schema.of("video")[:1]

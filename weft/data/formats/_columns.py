@@ -72,7 +72,7 @@ class Columns:
         values = frozenset(kinds_said) - self._texts
         self._recordings = self._named_recordings(rows, counts)
         self.kinds |= self._recordings
-        self.notes: dict[str, str] = {}
+        self.without_files: dict[str, str] = {}
         for name in counts.keys() - self.kinds.keys() - self._texts - values - _USUAL:
             kind, named = _files([row.get(name) for row in rows[:PROBED_ROWS]])
             if kind is None:
@@ -82,7 +82,9 @@ class Columns:
             elif folders:
                 places = " or ".join(str(folder) for folder in folders)
                 what = f"{NOUNS[kind]}s"
-                self.notes[name] = f"names {what}, none of which is in {places} (--images-dir)"
+                self.without_files[name] = (
+                    f"names {what}, none of which is in {places} (--images-dir)"
+                )
 
         recorded = any(kind in RECORDINGS for kind in self.kinds.values())
         self.parts = PartColumns.of(rows) if recorded else PartColumns(None, None)
@@ -175,9 +177,10 @@ class Columns:
         return KnownColumns(
             tuple(dict.fromkeys(others)),
             meanings,
-            {self.item(name): note for name, note in {**notes, **self.notes}.items()},
+            {self.item(name): note for name, note in notes.items()},
             {self.item(name): folder for name, folder in sought.items()},
             forms,
+            {self.item(name): note for name, note in self.without_files.items()},
         )
 
 

@@ -61,8 +61,8 @@ class KnowsColumns(Protocol):
 @dataclass(frozen=True)
 class KnownColumns:
     """items: the item names of the columns. meanings: `image`, `text`, `group`, ... -> the column's name in the file.
-    notes: item -> remarks for the user about how it was read. sought: item -> the folder where its files are
-    sought. forms: the column's name in the file -> how its numbers or dates are written, if new rows alone may be
+    notes: item -> remarks for the user about how it was read. without_files: item -> the remark that it names files of
+    which none is there. sought: item -> the folder where its files are sought. forms: the column's name in the file -> how its numbers or dates are written, if new rows alone may be
     ambiguous: decimal-comma, day-first, ..."""
 
     items: tuple[str, ...] = ()
@@ -70,6 +70,7 @@ class KnownColumns:
     notes: Mapping[str, str] = field(default_factory=dict)
     sought: Mapping[str, Path] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
+    without_files: Mapping[str, str] = field(default_factory=dict)
 
 
 class TableRows(list[Sample]):
