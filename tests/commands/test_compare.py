@@ -8,9 +8,12 @@ import torch
 from tiny_runs import weft
 
 from weft.core.errors import WeftError
+from weft.evaluation.metric import by_name, mean_score
 from weft.inference.results import TaskResult, Values
 from weft.runs.budget import Budget
 from weft.runs.compare import row_values
+from weft.tasks._accuracy import ACCURACY
+from weft.tasks.translation import BLEU
 from weft.worlds.scenes import ScenesConfig, write_scenes
 
 
@@ -49,13 +52,18 @@ def test_other_budgets_are_refused(text: str) -> None:
 
 
 def test_only_what_is_a_mean_over_rows_can_be_compared() -> None:
-    values = {"accuracy": Values(torch.tensor([100.0, 0, 100, 100]), torch.arange(4))}
-    result = TaskResult("vqa", {}, {}, {}, values=values)
+    accuracy = Values(torch.tensor([100.0, 0, 100, 100]), torch.arange(4))
+    counts = Values(torch.ones(4, 2), torch.arange(4), of=lambda sums: sums[..., 0])
+    scores = by_name([mean_score(one, [1.0], [0]) for one in (ACCURACY, BLEU)])
+    values = {"accuracy": accuracy, "BLEU": counts}
+    result = TaskResult("vqa", {}, scores, {}, values=values)
     assert row_values(result, "accuracy").values.mean().item() == 75
-    with pytest.raises(
-        WeftError, match="unknown metric of vqa that is a mean over rows 'macro_f1'"
-    ):
-        row_values(result, "macro_f1")
+    for other in ("macro_f1", "BLEU"):
+        with pytest.raises(
+            WeftError,
+            match=f"unknown metric of vqa that is a mean over rows '{other}'.*: accuracy$",
+        ):
+            row_values(result, other)
 
 
 def test_less_is_better_where_the_metric_says_so(table: Path, tmp_path: Path) -> None:
@@ -219,6 +227,20 @@ def test_a_run_is_no_recipe(scenes_run: Path, tmp_path: Path) -> None:
         (
             ["scenes", "clip", "--metric", "retrieval/text_to_image/recal@1"],
             "unknown metric 'retrieval",
+        ),
+        (
+            ["scenes", "clip", "--metric", "retrieval/rsum"],
+            "retrieval/rsum has no value for each row, by which recipes are compared; metrics that have: "
+            "retrieval/image_to_text/recall@1, ",
+        ),
+        (
+            ["easy_vqa_flow", "easy_vqa_gan", "--metric", "generation/FID"],
+            "generation/FID has no value for each row, by which recipes are compared; metrics that have: "
+            "generation/KID\n",
+        ),
+        (
+            ["digits_autoencoder", "scenes_autoencoder"],
+            "no metric of task 'reconstruction' has a value for each row",
         ),
         (["scenes", "clip", "--sseds", "0"], "--seeds"),
     ],

@@ -132,6 +132,8 @@ def test_every_number_is_declared_and_every_metric_measured(name: str) -> None:
         assert declared.in_unit("euros", 3) == score.metric
     for metric in [*result.values, *(one for b in result.baselines.values() for one in b)]:
         find(task.metrics, metric)
+    means = {metric for metric, score in result.metrics.items() if score.metric.row_mean}
+    assert means == {metric for metric, found in result.values.items() if found.of is None}
     single = {metric.name for metric in task.metrics if FAMILY not in metric.name}
     assert single - result.metrics.keys() == NOT_IN_THESE_ROWS.get(name, set())
     assert any(metric.headline for metric in task.metrics)

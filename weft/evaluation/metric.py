@@ -36,7 +36,8 @@ class Metric:
 
     name: contains one `{}` for a family, such as `class/{}/accuracy`. unit: after multiplication of a raw value, such
     as a share in [0, 1], by `scale`. digits: after the decimal point. headline: displayed large. said: the name for
-    people; derived from the name if not given.
+    people; derived from the name if not given. row_mean: the mean of one value for each row. A result has these values,
+    and `weft compare` compares recipes by them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Metric:
     digits: int = 1
     headline: bool = False
     said: str = ""
+    row_mean: bool = False
 
     @property
     def scale(self) -> float:

@@ -132,7 +132,7 @@ class TaskResult:
 
     protocol: what was measured and how (split, sizes, captions per image). metrics: name -> the number, which
     carries its metric. baselines: baseline -> {name of metric -> value in its unit}. queries and examples: by
-    direction. values: metric -> its value for each row in its unit, if it is a mean over rows, or its counts for
+    direction. values: metric -> its value for each row in its unit, if it is a `row_mean`, or its counts for
     each row. predictions: some random rows to show. drawings: the same for rows for which pictures or sounds were
     drawn. drawn: all of these. worst: the worst errors, the worst first. worst_examples: the same for queries, by
     direction. head: the head that was measured, if any. similarity: the two embeddings (streams or JOINT) whose

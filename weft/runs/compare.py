@@ -88,8 +88,8 @@ def contest(
     entries: name -> its recipe, or several, of which the last is measured. A run starts from the pretraining with the
     same seed. metric: task/metric; by default the first task's first metric that is a mean over rows. split: by
     default the recipes' test split. judges: of generated values; their metrics are called task/judge/metric. Existing
-    runs in `folder` with the same recipe are reused or continued. Raises WeftError if the recipes do not share the task,
-    or the rows of their splits differ.
+    runs in `folder` with the same recipe are reused or continued. Raises WeftError, before training, if the recipes do
+    not share the task or the metric has no value for each row; and if the rows of their splits differ.
     """
     if len(entries) < 2 or not seeds:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
@@ -98,9 +98,8 @@ def contest(
     name = None if metric is None else metric.partition("/")[2]
     for recipe in measured.values():
         check_judges(judges, recipe, task)
-        if name:
-            judged_by = [one.of(task) for key in named for one in metrics_of(named[key], key)]
-            find([*validation_metrics(recipe), *judged_by], f"{task}/{name}")
+    judged_by = [one.of(task) for key in named for one in metrics_of(named[key], key)]
+    _check_metric([[*validation_metrics(r), *judged_by] for r in measured.values()], task, name)
     contestants: list[Contestant] = []
     for entry, recipes in entries.items():
         steps = budget.steps_of(entry, recipes, folder)
@@ -112,8 +111,7 @@ def contest(
             seconds.append(took)
             results.append(_measured(run, task, split, named))
             runs.append(run)
-        means = (key for key, found in results[0].values.items() if found.of is None)
-        name = name or next(means, None)
+        name = name or next(iter(_row_means(results[0])), None)
         if name is None:
             raise WeftError(f"task '{task}' gives no value row by row, so nothing can be paired")
         contestants.append(_contestant(entry, runs, sum(steps), seconds, results, name))
@@ -142,9 +140,33 @@ def _measured(
     return found.result
 
 
+def _check_metric(declared: Sequence[Sequence[Metric]], task: str, name: str | None) -> None:
+    """Raises WeftError if the metric task/`name` has no value for each row; without a name, if none of the task has.
+
+    declared: the metrics of each recipe, named TASK/METRIC.
+    """
+    first, *others = ([one.name for one in metrics if one.row_mean] for metrics in declared)
+    means = [one for one in first if all(one in other for other in others)]
+    known = ", ".join(means) or "none"
+    if name and not all(find(metrics, f"{task}/{name}").row_mean for metrics in declared):
+        raise WeftError(
+            f"{task}/{name} has no value for each row, by which recipes are compared; metrics that have: {known}"
+        )
+    if not any(one.startswith(f"{task}/") for one in means):
+        raise WeftError(
+            f"no metric of task '{task}' has a value for each row, by which recipes are compared; metrics that "
+            f"have (--metric): {known}"
+        )
+
+
+def _row_means(result: TaskResult) -> list[str]:
+    """Returns the names of the metrics that have a value for each row."""
+    return [name for name in result.values if result.metrics[name].metric.row_mean]
+
+
 def row_values(result: TaskResult, metric: str) -> Values:
     """Returns the metric row by row, in its unit. Raises WeftError for an unknown name."""
-    means = [name for name, found in result.values.items() if found.of is None]
+    means = _row_means(result)
     if metric not in means:
         raise unknown_name(f"metric of {result.task} that is a mean over rows", metric, means)
     return result.values[metric]

@@ -92,7 +92,7 @@ def check_judges(judges: Sequence[TrainedModel], recipe: Recipe, task: str) -> N
 
 
 def metrics_of(judge: TrainedModel, name: str) -> list[Metric]:
-    """Returns the metrics that `judged` adds with values row by row, named `name`/METRIC."""
+    """Returns the metrics of the judge's first task that `judged` adds, named `name`/METRIC."""
     task = task_config(judge.recipe, first_task(judge)).build()
     return [metric.of(name) for metric in task.metrics]
 

@@ -27,8 +27,8 @@ from weft.inference.results import Prediction, TaskResult, Values
 from weft.tasks._kinds import Kinds
 from weft.tasks.base import WORST, TaskConfig
 
-ACCURACY = Metric("accuracy", headline=True)
-SOFT_ACCURACY = Metric("soft_accuracy", headline=True)
+ACCURACY = Metric("accuracy", headline=True, row_mean=True)
+SOFT_ACCURACY = Metric("soft_accuracy", headline=True, row_mean=True)
 OTHERS = 3
 """Number of further answers that are shown with a prediction."""
 

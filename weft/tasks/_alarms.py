@@ -12,7 +12,7 @@ from weft.evaluation.conformal import Conformal, false_alarms
 from weft.evaluation.metric import Metric, Score
 from weft.tasks.base import AlarmConfig
 
-AUROC = Metric("AUROC", headline=True)
+AUROC = Metric("AUROC", headline=True, row_mean=True)
 AUPR = Metric("AUPR", said="average precision")
 FPR95 = Metric("FPR@95", better="lower", said="false alarms where 95 % are found")
 FOUND = Metric("found", said="found at the threshold")

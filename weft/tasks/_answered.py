@@ -17,7 +17,7 @@ from weft.tasks._candidates import Asked
 from weft.tasks._kinds import Kinds
 from weft.tasks._ranks import MEAN_RANK, MRR, recall_at
 
-NDCG = Metric("ndcg")
+NDCG = Metric("ndcg", row_mean=True)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ MOST_KINDS = 200
 
 def by_kind(metric: Metric, kind: str) -> Metric:
     """The family of the metric for the rows of each kind: `class/{}/accuracy`."""
-    return replace(metric.of(f"{kind}/{FAMILY}"), headline=False)
+    return replace(metric.of(f"{kind}/{FAMILY}"), headline=False, row_mean=False)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from weft.inference.results import Prediction, TaskResult, Values
 from weft.inference.rows import Selection
 from weft.tasks.base import WORST, TaskConfig
 
-CIDER = Metric("CIDEr-D", POINTS, headline=True)
+CIDER = Metric("CIDEr-D", POINTS, headline=True, row_mean=True)
 METRICS = {
     **{f"Bleu_{n}": Metric(f"BLEU-{n}", POINTS, headline=n == 4) for n in range(1, 5)},
     "ROUGE_L": Metric("ROUGE-L", POINTS),

@@ -20,8 +20,8 @@ from weft.inference.rows import Selection
 from weft.tasks.base import TaskConfig
 from weft.worlds.scenes.prompts import RELATIONS, holds
 
-RIGHT = Metric("right", headline=True, said="prompts that the picture shows")
-NAMED = Metric("named", headline=True, said="named objects that the picture shows")
+RIGHT = Metric("right", headline=True, said="prompts that the picture shows", row_mean=True)
+NAMED = Metric("named", headline=True, said="named objects that the picture shows", row_mean=True)
 OF_KIND = Metric(f"{FAMILY}/right")
 NAMED_OF_KIND = Metric(f"{FAMILY}/named")
 ANOTHER = "picture of another row"

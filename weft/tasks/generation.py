@@ -42,6 +42,7 @@ KID = Metric(
     digits=2,
     headline=True,
     said="kernel distance to real outputs (KID)",
+    row_mean=True,
 )
 FID = Metric("FID", "", better="lower", digits=3, said="Fréchet distance to real outputs (FID)")
 PRECISION = Metric("precision", said="generated outputs near a real one (precision)")

@@ -29,7 +29,7 @@ from weft.objectives.rectified_flow import RectifiedFlow, RectifiedFlowConfig
 from weft.tasks.base import TaskConfig
 from weft.training.streams import Streams
 
-LOSS = Metric("loss", "", better="lower", digits=4, headline=True)
+LOSS = Metric("loss", "", better="lower", digits=4, headline=True, row_mean=True)
 MEAN = "always the mean of the training values"
 TOGETHER = 16
 """Rows per loss value; the interval is computed over these values."""

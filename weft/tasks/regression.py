@@ -26,7 +26,7 @@ from weft.tasks._diagnostics import residuals
 from weft.tasks._of_target import Found, OfTarget
 from weft.tasks.base import WORST, SlicedConfig
 
-MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True)
+MAE = Metric("MAE", TARGET_UNIT, "lower", headline=True, row_mean=True)
 RMSE = Metric("RMSE", TARGET_UNIT, "lower")
 R2 = Metric("R2", "", digits=3)
 PEARSON = Metric("pearson", "", digits=3)

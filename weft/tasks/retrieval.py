@@ -38,7 +38,7 @@ from weft.tasks.base import WORST, TaskConfig, check_measures
 EXAMPLE_ANSWERS = 5
 
 MEDIAN_RANK = Metric("median_rank", RANK, "lower")
-MAP = Metric("mAP")
+MAP = Metric("mAP", row_mean=True)
 RSUM = Metric("rsum", "sum of %", headline=True, said="sum of recalls")
 
 

@@ -26,8 +26,8 @@ from weft.tasks.base import WORST, SlicedConfig
 
 MEAN_AVERAGE_PRECISION = Metric("mean_average_precision", headline=True)
 MICRO_F1 = Metric("micro_f1", said="micro F1")
-FIRST_TAG = Metric("first_tag", said="first tag right")
-EXACT_MATCH = Metric("exact_match", said="all tags right")
+FIRST_TAG = Metric("first_tag", said="first tag right", row_mean=True)
+EXACT_MATCH = Metric("exact_match", said="all tags right", row_mean=True)
 OF_TAG = Metric(f"tag/{FAMILY}/average_precision")
 METRICS = (MEAN_AVERAGE_PRECISION, AUROC, MICRO_F1, MACRO_F1, FIRST_TAG, EXACT_MATCH, OF_TAG)
 SHOWN_TAGS = 100

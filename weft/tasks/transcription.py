@@ -35,12 +35,12 @@ from weft.tasks.recognised_words import (
     word_times,
 )
 
-WER = Metric("WER", better="lower", headline=True, said="word error rate")
+WER = Metric("WER", better="lower", headline=True, said="word error rate", row_mean=True)
 CER = Metric("CER", better="lower", said="character error rate")
 SUBSTITUTIONS = Metric("substitutions", better="lower")
 DELETIONS = Metric("deletions", better="lower")
 INSERTIONS = Metric("insertions", better="lower")
-EXACT = Metric("exact_match", said="transcripts without an error")
+EXACT = Metric("exact_match", said="transcripts without an error", row_mean=True)
 METRICS = (WER, CER, SUBSTITUTIONS, DELETIONS, INSERTIONS, EXACT, TIME_ERROR, IN_TIME)
 
 

@@ -55,7 +55,7 @@ SOUND_TEMPLATES = ("this is a sound of {}.", "a sound of {}.", "the sound of a {
 
 def accuracy_at(k: int) -> Metric:
     """The share of rows with the right class among the first k."""
-    return Metric(f"accuracy@{k}", headline=k == 1)
+    return Metric(f"accuracy@{k}", headline=k == 1, row_mean=True)
 
 
 @dataclass(frozen=True)
