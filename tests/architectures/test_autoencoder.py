@@ -69,6 +69,7 @@ def test_every_stream_is_made_of_any_streams(joining: Joining) -> None:
     if joining in ("mean", "mixture"):
         mean = (joint["image",] + joint["text",]) / 2
         torch.testing.assert_close(joint["image", "text"], mean)
+    assert made.can_sample("image") == (joining != "mean")
     # The embedding of a stream is the direction of what it says alone.
     torch.testing.assert_close(
         made.embed("image", encoded["image"]),

@@ -82,7 +82,7 @@ class Model(nn.Module):
         """Returns the streams after fusion, and JOINT; without a fusion the streams are unchanged."""
         return dict(streams) if self.fusion is None else cast(Fusion, self.fusion)(streams)
 
-    def samples(self, head: str) -> bool:
+    def can_sample(self, head: str) -> bool:
         """Whether the head reads the mean of a distribution, which can be sampled (`sample`)."""
         fusion = self.fusion
         joint = self.head(head).context == JOINT

@@ -11,4 +11,4 @@ def settings_of(model: Model, head: str) -> frozenset[str]:
     if not isinstance(part.output, DrawnOutput):
         return frozenset()
     settings = drawer_of(part.decoder).settings
-    return settings | (OF_LATENT if model.samples(head) else frozenset())
+    return settings | (OF_LATENT if model.can_sample(head) else frozenset())

@@ -159,7 +159,7 @@ class _View:
             return None
         weights = model.place_weights(self.head, encoded)
         noise = head.output.noise_of_latent
-        if noise is None or not model.samples(self.head):
+        if noise is None or not model.can_sample(self.head):
             fused = model.fuse(encoded)
         elif seeds_B is None:
             raise ValueError("rows have no seeds, expected some for samples of the latent")

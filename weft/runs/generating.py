@@ -36,7 +36,7 @@ def generate(
     check_inputs(run, name, n, streams)
     asked = {"seed": seed, "guidance": guidance, "steps": steps}
     changes: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
-    if run.model.samples(name) and (n > 1 or seed is not None):
+    if run.model.can_sample(name) and (n > 1 or seed is not None):
         changes["latent"] = "sample"
     repeated = {
         stream: [one for one in value for _ in range(n)]
