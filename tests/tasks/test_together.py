@@ -97,9 +97,10 @@ def test_a_row_that_lacks_the_strong_stream_is_searched_by_the_weak_one() -> Non
         others[stream] = replace(others[stream], places=places)
     search = TogetherSearch(CONFIG, given["text"], others, "text", weigher)
     alone = [search.line((s,), "absent", (s,), [{}]).score.value for s in halves]
-    both = search.line(tuple(halves), "absent", tuple(halves), [{}]).score.value
+    both = search.line(tuple(halves), "absent", tuple(halves), [{}])
     assert min(alone) > 0
-    assert both == pytest.approx(sum(alone) / 2)
+    assert both.score.value == pytest.approx(sum(alone) / 2)
+    assert both.weights == {"image": 1.0, "audio": 0.0}
 
 
 def test_weights_of_a_set_of_streams_are_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,3 +195,22 @@ def test_the_note_says_whether_streams_were_weighed(run: Path) -> None:
         assert found.note.endswith(
             "fewer than 2 validation rows beside the measured ones have every stream"
         )
+
+
+def test_the_file_holds_the_weights_and_how_they_were_chosen(run: Path) -> None:
+    """A filled stream is weighed, too."""
+    write(run, [WORDS, WORDS, ("one",)])
+    found = table(run)
+    found.save(run / "missing.json")
+    written = json.loads((run / "missing.json").read_text())
+    assert written["how"] == WEIGHED
+    weights = {
+        (*line["streams"], line["filler"]): line["weights"]
+        for line in written["lines"]
+        if line["found"] == "one"
+    }
+    assert weights["two", "absent"] == {"two": 1.0}
+    both = weights["two", "three", "absent"]
+    assert both.keys() == {"two", "three"}
+    assert max(both.values()) == 1
+    assert weights["two", "zeros"] == both

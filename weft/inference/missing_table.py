@@ -1,8 +1,8 @@
 """A task's score for each set of remaining streams: as records, as a text table and as JSON."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ EQUAL = "several streams search by the sum of their embeddings, as fewer than 2 
 @dataclass(frozen=True)
 class MissingLine:
     """streams: the remaining streams, or none. filler: the substitute for the others. score: over the rows that
-    have any remaining stream. found: for retrieval, the stream that is searched.
+    have any remaining stream. found: for retrieval, the stream that is searched. weights: for retrieval, stream -> its
+    weight in the query of a row that has all remaining streams; filled ones included.
     """
 
     streams: tuple[str, ...]
     filler: str
     score: Score
     found: str | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -47,7 +49,7 @@ class MissingTable:
     task: str
     lines: Sequence[MissingLine]
     how: str | None = None
-    """How several streams search together; None if nothing is searched."""
+    """How several streams search together; None if a query is always one stream."""
 
     def __repr__(self) -> str:
         return self.table().text(NOTEBOOK)
@@ -97,18 +99,19 @@ class MissingTable:
         return TextTable(columns, self.cells(), title=self.title, note=self.note)
 
     def save(self, path: Path) -> None:
-        """Writes {task, lines} as JSON."""
+        """Writes {task, how, lines} as JSON. A line has streams, filler, metric and its score; of retrieval found and
+        weights, too."""
         lines: list[dict[str, Any]] = [
             {
                 "streams": list(line.streams),
-                **({} if line.found is None else {"found": line.found}),
+                **({} if line.found is None else {"found": line.found, "weights": dict(line.weights)}),
                 "filler": line.filler,
                 "metric": line.score.metric.name,
                 **line.score.to_json(),
             }
             for line in self.lines
         ]
-        found = {"task": self.task, "lines": lines}
+        found = {"task": self.task, "how": self.how, "lines": lines}
         write_text(path, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -217,4 +217,5 @@ class TogetherSearch:
         groups = torch.tensor([group_of[match] for match in there])
         metric = recall_at(self.config.ks[0])
         hits = self.config.bootstrap(groups).proportion(ranks.hits(self.config.ks[0]), groups)
-        return MissingLine(left, filler, metric.score(hits), self.found)
+        weights = self.weigher.weights(asking, self.found)
+        return MissingLine(left, filler, metric.score(hits), self.found, weights)
