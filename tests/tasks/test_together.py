@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,28 +9,20 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from three_texts import WORDS, trained, write
 
 import weft
-from weft.architectures.model import ModelConfig, ProjectionConfig
-from weft.core.config import Config
-from weft.core.interfaces import Modality
 from weft.core.samples import Sample
 from weft.data.formats import Said
-from weft.data.sources import FilesConfig
-from weft.encoders.word_vectors import WordVectorsConfig
 from weft.evaluation.query_weights import query_weights
 from weft.inference.member import Entry
 from weft.inference.missing_table import EQUAL, WEIGHED, MissingTable
-from weft.modalities.text import TextConfig
-from weft.objectives.contrastive import SoftmaxContrastiveConfig
 from weft.runs.measure import measure
 from weft.runs.missing import measure_missing
-from weft.runs.recipe import DataConfig, Recipe
 from weft.tasks import together
 from weft.tasks._gallery import Gallery
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.together import TogetherSearch, Weigher, complete_matches, entries_of
-from weft.training.config import RunConfig
 
 ROWS, DIM = 400, 16
 NOISE = {"text": 0.0, "image": 1.0, "audio": 4.0}
@@ -132,45 +123,9 @@ def test_rows_of_a_match_are_chosen_together(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-WORDS = ("one", "two", "three")
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of three streams, each a text."""
-    folder = tmp_path_factory.mktemp("run")
-    write(folder, [WORDS] * 4)
-    texts: dict[str, Config[Modality]] = {
-        name: TextConfig(kind="word", min_frequency=1, max_length=8) for name in WORDS
-    }
-    recipe = Recipe(
-        data=DataConfig(FilesConfig(folder / "rows.jsonl"), streams=texts, optional=WORDS),
-        model=ModelConfig(
-            encoders={name: WordVectorsConfig(80, 8) for name in WORDS},
-            projections={name: ProjectionConfig(8, 6) for name in WORDS},
-        ),
-        objectives={"contrast": SoftmaxContrastiveConfig(WORDS[:2])},
-        tasks={"retrieval": RetrievalConfig(streams=WORDS, resamples=10)},
-        run=RunConfig(
-            steps=2, batch_size=8, evaluate_every=0, workers=0, device="cpu", precision="fp32"
-        ),
-    )
-    weft.train(recipe, folder / "run")
-    return folder
-
-
-def write(folder: Path, validation: Sequence[Sequence[str]]) -> None:
-    """Rows of training and test, and validation rows with these streams."""
-    lines: list[dict[str, str | None]] = [
-        {**dict.fromkeys(WORDS, f"row number{n}"), "split": split}
-        for split in ("train", "test")
-        for n in range(8)
-    ]
-    for n, streams in enumerate(validation):
-        row = dict.fromkeys(streams, f"row number{n}")
-        lines.append({**dict.fromkeys(WORDS), **row, "split": "validation"})
-    told = [json.dumps({"id": str(number), **line}) for number, line in enumerate(lines)]
-    (folder / "rows.jsonl").write_text("\n".join(told) + "\n")
+    return trained(tmp_path_factory.mktemp("run"))
 
 
 def table(folder: Path, split: str = "test", **how: Any) -> MissingTable:

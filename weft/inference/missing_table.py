@@ -104,7 +104,11 @@ class MissingTable:
         lines: list[dict[str, Any]] = [
             {
                 "streams": list(line.streams),
-                **({} if line.found is None else {"found": line.found, "weights": dict(line.weights)}),
+                **(
+                    {}
+                    if line.found is None
+                    else {"found": line.found, "weights": dict(line.weights)}
+                ),
                 "filler": line.filler,
                 "metric": line.score.metric.name,
                 **line.score.to_json(),
