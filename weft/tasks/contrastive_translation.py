@@ -20,18 +20,18 @@ from weft.data.formats import Dataset
 from weft.data.hidden import words_pattern
 from weft.data.sources import BETWEEN
 from weft.evaluation.leakage import Leakage
-from weft.evaluation.metric import Metric, Score, by_name
+from weft.evaluation.metric import Score, by_name
 from weft.evaluation.ranking import right_and_wrong, worst_first
 from weft.heads.texts import TextOutput
 from weft.inference.candidates import OWN, ByLikelihood, fused_of, score_candidates
 from weft.inference.entries import readable
 from weft.inference.member import Entry, Member
 from weft.inference.results import Prediction, TaskResult, Values
+from weft.tasks._accuracy import ACCURACY
 from weft.tasks._kinds import by_kind
 from weft.tasks.base import WORST, TaskConfig
 from weft.tasks.translation import references_of, text_output, texts_of
 
-ACCURACY = Metric("accuracy", headline=True, row_mean=True)
 OF_KIND = by_kind(ACCURACY, "kind")
 
 
