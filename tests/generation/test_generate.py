@@ -240,6 +240,8 @@ def test_judges_are_checked_before_a_recipe_is_trained(runs: Path, tmp_path: Pat
         contest(entries, out, budget=budget, judges=[judge, flow])
     with pytest.raises(WeftError, match="did you mean generation/judge/accuracy"):
         contest(entries, out, budget=budget, judges=[judge], metric="generation/judge/acuracy")
+    with pytest.raises(WeftError, match="judge/rarest_class has no value for each row"):
+        contest(entries, out, budget=budget, judges=[judge], metric="generation/judge/rarest_class")
     shutil.copytree(runs / "judge", tmp_path / "judge")
     same = [judge, load(tmp_path / "judge")]
     with pytest.raises(WeftError, match="two judges are called 'judge', expected folders with"):

@@ -9,8 +9,9 @@ from weft.core.samples import Sample
 from weft.data.formats import Dataset, Subset
 from weft.evaluation.bootstrap import Estimate
 from weft.evaluation.metric import Metric, Score
-from weft.heads.classes import ClassValues
+from weft.heads.classes import ClassOutput
 from weft.heads.drawn import DrawnOutput, DrawnValues
+from weft.heads.tags import TagOutput
 from weft.inference.config import BATCH, InferenceConfig
 from weft.inference.predict import predict
 from weft.inference.results import Drawn, TaskResult
@@ -22,6 +23,11 @@ from weft.runs.trained import TrainedModel
 from weft.tasks.generation import GenerationTaskConfig
 
 OF_ANOTHER = "generated for another row"
+RAREST = Metric(
+    "rarest_class",
+    digits=0,
+    said="rarest class: generated frequency divided by real frequency",
+)
 
 
 def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
@@ -54,14 +60,9 @@ def judged(found: Measurement, judge: TrainedModel, name: str) -> Measurement:
     task = first_task(judge)
     results = {what: _measured(judge, task, dataset) for what, dataset in by_what.items()}
     metrics = _renamed(results[""].metrics, name)
-    rarest = None if real is None else _rarest(judge, by_what[""], by_what[REAL])
-    if rarest is not None:
-        metric = Metric(
-            "rarest_class",
-            digits=0,
-            said="rarest class: generated frequency divided by real frequency",
-        )
-        metrics |= _renamed({metric.name: metric.score(Estimate.alone(rarest))}, name)
+    if real is not None and _predicts_classes(judge):
+        rarest = _rarest(judge, by_what[""], by_what[REAL])
+        metrics |= _renamed({RAREST.name: RAREST.score(Estimate.alone(rarest))}, name)
     baselines = {
         what: {
             **found.result.baselines.get(what, {}),
@@ -92,9 +93,10 @@ def check_judges(judges: Sequence[TrainedModel], recipe: Recipe, task: str) -> N
 
 
 def metrics_of(judge: TrainedModel, name: str) -> list[Metric]:
-    """Returns the metrics of the judge's first task that `judged` adds, named `name`/METRIC."""
+    """Returns the metrics that `judged` adds, named `name`/METRIC: of the judge's first task, and of its classes."""
     task = task_config(judge.recipe, first_task(judge)).build()
-    return [metric.of(name) for metric in task.metrics]
+    of_classes = [RAREST] if _predicts_classes(judge) else []
+    return [metric.of(name) for metric in (*task.metrics, *of_classes)]
 
 
 def name_of(judge: TrainedModel) -> str:
@@ -176,22 +178,24 @@ def _renamed(scores: Mapping[str, Score], name: str) -> dict[str, Score]:
     }
 
 
-def _rarest(judge: TrainedModel, drawn: Dataset, real: Dataset) -> float | None:
+def _predicts_classes(judge: TrainedModel) -> bool:
+    """Whether each row has one class by the judge's first head."""
+    output = judge.model.head(judge.head()).output if judge.model.heads else None
+    return isinstance(output, ClassOutput) and not isinstance(output, TagOutput)
+
+
+def _rarest(judge: TrainedModel, drawn: Dataset, real: Dataset) -> float:
     """Returns the minimum over classes of the generated share of rows divided by the real share, as the judge
     classifies them."""
     of_drawn, of_real = (_classes(judge, rows) for rows in (drawn, real))
-    if of_drawn is None or of_real is None:
-        return None
     scale = of_real.total() / of_drawn.total()
     return min(scale * of_drawn[name] / count for name, count in of_real.items())
 
 
-def _classes(judge: TrainedModel, rows: Dataset) -> Counter[str] | None:
-    """Counts the classes that the judge's first head predicts; None if it predicts none."""
-    if not judge.model.heads:
-        return None
+def _classes(judge: TrainedModel, rows: Dataset) -> Counter[str]:
+    """Counts the classes that the judge's first head predicts."""
     config = InferenceConfig(batch_size=BATCH)
     found = predict(
         [judge.member(rows, cached=False)], rows, judge.head(), config, device=judge.device
     )
-    return Counter(found.said) if isinstance(found.values, ClassValues) else None
+    return Counter(found.said)
