@@ -223,6 +223,11 @@ def test_a_table_without_the_columns_of_the_run_is_refused_first(
         f"{table}: has none of the columns that this run reads (image, text); it has: size, mass; "
         "--columns image=COLUMN names one"
     )
+    table.write_text("id,text\n1,a dog\n2,a cat\n")  # pairs need both
+    assert refused("data", "check", table, "--mismatches", *words[1:]) == (
+        f"{table}: has none of the columns that this run reads (image); it has: text; "
+        "--columns image=COLUMN names one"
+    )
     assert not (run / "detectors").exists()
     assert not (tmp_path / "card").exists()
 

@@ -37,7 +37,7 @@ def searches_of(
     read, which takes long.
 
     share: rate of false alarms. Raises WeftError for a rate that cannot be kept, for runs that cannot be used, and for
-    data without the columns of the run for `novelty`.
+    data without the columns of the run.
     """
     if share is not None and mismatches is None and novelty is None:
         raise WeftError(
@@ -47,11 +47,12 @@ def searches_of(
         raise WeftError(f"--false-alarms is {share}, expected a share between 0 and 1")
     found: list[Search] = []
     if mismatches is not None:
-        from weft.runs.mismatches import detector_of
+        from weft.runs import mismatches as pairs
         from weft.runs.run import load
 
-        detector = detector_of(load(mismatches, trust=trust), share)
-        found.append(partial(_mismatches, detector, data, said))
+        run = load(mismatches, trust=trust)
+        recipe = pairs.rows_compared(run, data, said)
+        found.append(partial(_mismatches, pairs.detector_of(run, share), recipe))
     if novelty is not None:
         from weft.runs.novelty import novelty_detector, rows_compared
         from weft.runs.run import load
@@ -62,11 +63,11 @@ def searches_of(
     return found
 
 
-def _mismatches(detector: "Detector", data: Path, said: Said, out: Path) -> None:
+def _mismatches(detector: "Detector", recipe: "Recipe", out: Path) -> None:
     """Prints the reported pairs that match least, and writes all pairs to mismatches.csv."""
     from weft.runs.mismatches import explain_mismatches, find_mismatches
 
-    found = find_mismatches(detector, data, said)
+    found = find_mismatches(detector, recipe)
     first, second = found.streams
     alarms, left_out = found.alarms, found.left_out
     print(

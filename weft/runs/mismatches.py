@@ -24,8 +24,9 @@ from weft.report.explanations import Explained
 from weft.runs.check import default_tasks
 from weft.runs.explaining import explain_decisions
 from weft.runs.measure import training_rows, validation_rows
-from weft.runs.own_columns import on_new_files
+from weft.runs.own_columns import on_new_files, require_a_stream
 from weft.runs.parts import ALL, WEIGHTS, open_split
+from weft.runs.recipe import Recipe
 from weft.runs.trained import TrainedModel
 from weft.tasks.mismatch import MismatchConfig
 
@@ -92,6 +93,18 @@ class Detector:
     share: float
 
 
+def rows_compared(run: TrainedModel, data: Path | str, said: Said) -> Recipe:
+    """Returns the run's recipe with its rows read from the files at `data`.
+
+    Raises WeftError if the run does not embed two streams; DataError if the files have no column for one of them.
+    """
+    settings = settings_of(run)
+    recipe = on_new_files(run.recipe, data, said)
+    for stream in (settings.first, settings.second):
+        require_a_stream(recipe, [stream])
+    return recipe
+
+
 def detector_of(run: TrainedModel, false_alarms: float | None = None) -> Detector:
     """Returns the detector, fitted on the run's training rows unless that was done before.
 
@@ -106,10 +119,10 @@ def detector_of(run: TrainedModel, false_alarms: float | None = None) -> Detecto
     return Detector(run, settings, scorer, Conformal(normal), share)
 
 
-def find_mismatches(detector: Detector, data: Path | str, said: Said) -> Mismatches:
-    """Scores all rows of the files at `data`, which are read like the run's own rows."""
+def find_mismatches(detector: Detector, recipe: Recipe) -> Mismatches:
+    """Scores all rows of the files that the recipe reads, see `rows_compared`."""
     run, settings, share = detector.run, detector.settings, detector.share
-    rows = open_split(on_new_files(run.recipe, data, said), ALL)
+    rows = open_split(recipe, ALL)
     pairs = _pairs(run, rows, settings)
     scores_P = _scores(run, detector.scorer, pairs, settings)
     p_values = detector.calibration.p_values(scores_P)
