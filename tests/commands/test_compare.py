@@ -243,6 +243,8 @@ def test_a_run_is_no_recipe(scenes_run: Path, tmp_path: Path) -> None:
             "no metric of task 'reconstruction' has a value for each row",
         ),
         (["scenes", "clip", "--sseds", "0"], "--seeds"),
+        (["scenes", "clip", "--split", "tset"], "unknown split 'tset': did you mean test?"),
+        (["scenes", "clip", "--seeds", "0", "1", "0"], "seeds are [0, 1, 0], expected one or more"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def _nodes(path: Path) -> tuple[ast.AST, ...]:
 
 
 def said(
-    path: Path, functions: tuple[str, ...] = ("say", *ERRORS, *REFUSALS, *BLOCKS)
+    path: Path, functions: tuple[str, ...] = ("say", "_say", *ERRORS, *REFUSALS, *BLOCKS)
 ) -> Iterator[tuple[int, str]]:
     """Line and sentence of each call in the module that says one, also by the name of a variable."""
     for node in _nodes(path):

@@ -94,6 +94,7 @@ def test_alternatives_and_names_in_quotes() -> None:
 @pytest.mark.usefixtures("chinese")
 def test_places_are_filled_and_sentences_within_sentences_are_said() -> None:
     assert say("photos/a.jpg: picture is truncated") == "photos/a.jpg: 图片不完整（被截断）"
+    assert say("a.csv:4: has no 'x', it has: nothing") == "a.csv:4: 没有 “x”，也没有其他值"
     assert say("left out: a.csv:4: picture is empty (0 bytes)") == (
         "略去：a.csv:4: 图片为空（0 字节）"
     )

@@ -20,7 +20,7 @@ from weft.inference.results import TaskResult, Values
 from weft.runs.budget import Budget
 from weft.runs.judged import check_judges, judged, metrics_of, names_of
 from weft.runs.measure import measure
-from weft.runs.parts import RECIPE, load_recipe
+from weft.runs.parts import RECIPE, load_recipe, open_split
 from weft.runs.recipe import Recipe, validation_metrics
 from weft.runs.run import load
 from weft.runs.train import resume, train
@@ -89,15 +89,20 @@ def contest(
     same seed. metric: task/metric; by default the first task's first metric that is a mean over rows. split: by
     default the recipes' test split. judges: of generated values; their metrics are called task/judge/metric. Existing
     runs in `folder` with the same recipe are reused or continued. Raises WeftError, before training, if the recipes do
-    not share the task or the metric has no value for each row; and if the rows of their splits differ.
+    not share the task, the metric has no value for each row, the split is unknown, or a seed is given twice; and if
+    the rows of their splits differ.
     """
-    if len(entries) < 2 or not seeds:
+    if len(entries) < 2:
         raise WeftError(f"a comparison got {len(entries)} recipes, expected two or more")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise WeftError(f"seeds are {list(seeds)}, expected one or more, each once")
     measured = {entry: recipes[-1] for entry, recipes in entries.items()}
     task, named = _task(measured, metric), names_of(judges)
     name = None if metric is None else metric.partition("/")[2]
     for recipe in measured.values():
         check_judges(judges, recipe, task)
+        if split is not None:
+            open_split(recipe, split)  # an unknown one is named before training
     judged_by = [one.of(task) for key in named for one in metrics_of(named[key], key)]
     _check_metric([[*validation_metrics(r), *judged_by] for r in measured.values()], task, name)
     contestants: list[Contestant] = []
