@@ -69,6 +69,17 @@ def test_the_seed_and_the_text_decide(runs: Path, tmp_path: Path) -> None:
     assert drawn("5.png", *red, "--guidance", 1).shape == first.shape
 
 
+def test_each_of_several_texts_has_a_row_of_the_grid(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "grid.png"
+    texts = ("a red circle", "a blue circle")
+    done("generate", runs / "flow", "--out", out, "--steps", 2, "--n", 3, "--text", *texts)
+    side = tiny.SIDE + 2
+    assert pixels(out).shape == (2 * side - 2, 3 * side - 2, 3)
+    alone = tmp_path / "alone.png"
+    done("generate", runs / "flow", "--out", alone, "--steps", 2, "--text", texts[0])
+    assert np.array_equal(pixels(out)[: tiny.SIDE, : tiny.SIDE], pixels(alone))
+
+
 def test_several_pictures_in_a_folder(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "drawn"
     done("generate", runs / "flow", "--text", "a red circle", "--n", 11, "--out", out)

@@ -64,9 +64,9 @@ def main(words: list[str]) -> None:
     assert isinstance(output, DrawnOutput)
     values = arguments.values(run, run.model.streams_of(head))
     check_inputs(run, head, arguments.n, values)
+    given = max(len(v) if isinstance(v, list) else 1 for v in values.values())
     if as_file:
-        count = arguments.n * max(len(v) if isinstance(v, list) else 1 for v in values.values())
-        _check_file(arguments.out, output, count)
+        _check_file(arguments.out, output, arguments.n * given)
     began = time.perf_counter()
     found = generate(
         run,
@@ -81,7 +81,9 @@ def main(words: list[str]) -> None:
     assert isinstance(drawn, DrawnValues)
     if as_file:
         files = [arguments.out]
-        write_bytes(arguments.out, drawn.whole().encoded(0))
+        # Of several texts each has a row of its own.
+        columns = arguments.n if given > 1 and arguments.n > 1 else None
+        write_bytes(arguments.out, drawn.whole(columns).encoded(0))
     else:
         files = _folder(drawn, arguments.out, output.suffix)
     took_s = time.perf_counter() - began

@@ -22,8 +22,9 @@ from weft.heads.output import Output, Part, Values
 class DrawnValues(Values, Protocol):
     """Values generated for N rows."""
 
-    def whole(self) -> "DrawnValues":
-        """Joins all to one value, such as a grid of pictures, if values can be joined; otherwise returns itself."""
+    def whole(self, columns: int | None = None) -> "DrawnValues":
+        """Joins all to one value, such as a grid of pictures, if values can be joined; otherwise returns itself.
+        columns: of the grid; None: about as many as rows."""
         ...
 
     def field(self) -> Field:

@@ -86,8 +86,8 @@ class PictureValues:
     def display(self, row: int) -> Display:
         return Display(pictures=(Picture(self.array(row)),))
 
-    def whole(self) -> Self:
-        return self.grid()
+    def whole(self, columns: int | None = None) -> Self:
+        return self.grid(columns)
 
     def encoded(self, row: int) -> bytes:
         """A PNG."""

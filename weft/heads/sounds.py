@@ -87,7 +87,7 @@ class SoundValues:
         content = Media.encoded(self.encoded(row), "audio", SoundOutput.suffix)
         return Display(recordings=(Recording(content),))
 
-    def whole(self) -> Self:
+    def whole(self, columns: int | None = None) -> Self:  # noqa: ARG002
         return self
 
     def encoded(self, row: int) -> bytes:
