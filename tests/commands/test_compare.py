@@ -64,6 +64,10 @@ def test_only_what_is_a_mean_over_rows_can_be_compared() -> None:
             match=f"unknown metric of vqa that is a mean over rows '{other}'.*: accuracy$",
         ):
             row_values(result, other)
+    with pytest.raises(
+        WeftError, match="'vqa' gives values of acc, expected names of its metrics: acc"
+    ):
+        TaskResult("vqa", {}, scores, {}, values={"acc": accuracy})
 
 
 def test_less_is_better_where_the_metric_says_so(table: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from weft.core.display import Display
+from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.tables import TableColumn, TextTable
 from weft.evaluation.bootstrap import FEW_GROUPS, Floats
@@ -137,7 +138,7 @@ class TaskResult:
     drawn. drawn: all of these. worst: the worst errors, the worst first. worst_examples: the same for queries, by
     direction. head: the head that was measured, if any. similarity: the two embeddings (streams or JOINT) whose
     cosine was measured, if any. diagnostics: confused classes, calibration, class counts, errors by slice, if the
-    task has them.
+    task has them. Raises WeftError for values without a metric of their name.
     """
 
     task: str
@@ -156,6 +157,13 @@ class TaskResult:
     head: str | None = None
     similarity: tuple[str, str] | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.values if name not in self.metrics]:
+            names, known = ", ".join(unknown), ", ".join(self.metrics)
+            raise WeftError(
+                f"task '{self.task}' gives values of {names}, expected names of its metrics: {known}"
+            )
 
     def extended(
         self,
