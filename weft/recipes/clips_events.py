@@ -30,7 +30,7 @@ DROPOUT = 0.3
 WORLD = SIMPLE.replace(frames=4, noise=24, hiss=0.1, told=2)
 """Clips in which no single stream has all information: few, noisy frames, in which a hit is not visible; loud hiss;
 captions that leave out one of the three events."""
-MELS = 32
+MELS, STEPS = 32, 1600
 
 
 def clips_events() -> Recipe:
@@ -49,7 +49,11 @@ def clips_events() -> Recipe:
         objectives={FIRST: ClassificationConfig(FIRST)},
         tasks={"classification": ClassificationTaskConfig(FIRST)},
         optim=OptimConfig(lr=2e-3, weight_decay=0.1, warmup=0.1, ema=0.98),
-        run=run(800).replace(monitor="classification/accuracy"),
+        run=run(STEPS).replace(
+            evaluate_every=STEPS // 4,
+            checkpoint_every=STEPS // 4,
+            monitor="classification/accuracy",
+        ),
     )
 
 
