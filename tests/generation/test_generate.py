@@ -186,9 +186,25 @@ def test_a_run_of_another_task_is_named(runs: Path, tmp_path: Path) -> None:
     said = refused(
         "generate", runs / "judge", "--text", "a red circle", "--out", tmp_path / "x.png"
     )
-    assert "this run has no head with a DrawnOutput, its heads are: kind (ClassOutput)" in said
+    assert (
+        "no head of this run generates pictures or sounds, its heads are: kind (predicts classes)"
+        in said
+    )
+    said = refused("transcribe", runs / "flow", tmp_path, "--head", "picture")
+    assert said.endswith("head 'picture' generates pictures, expected one that writes transcripts")
     said = refused("generate", tmp_path / "nowhere", "--text", "a", "--out", tmp_path / "x.png")
     assert "nowhere" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--text", "a red circle"), ("--rows", 2, "--deletion", 0), ("--rows", 0, "--deletion", 2)],
+)
+def test_generated_pictures_cannot_be_explained(runs: Path, words: tuple[object, ...]) -> None:
+    assert refused("explain", runs / "flow", *words) == (
+        "head 'picture' generates pictures; they have no score, so they cannot be explained, expected a head that "
+        "predicts classes, tags or numbers, or writes texts"
+    )
 
 
 def test_a_judge_says_what_it_sees_in_what_is_drawn(

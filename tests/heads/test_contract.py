@@ -40,7 +40,7 @@ from weft.heads.classes import MATCHING, ClassOutput
 from weft.heads.drawn import DrawnOutput, DrawnValues
 from weft.heads.head import Head, HeadConfig
 from weft.heads.numbers import NumberOutput, NumberValues
-from weft.heads.output import Output, Part, Values
+from weft.heads.output import Output, Part, Scored, Values
 from weft.heads.pictures import PictureOutput, PictureValues
 from weft.heads.sounds import SoundOutput
 from weft.heads.tags import NO_TAG, TagOutput, TagValues
@@ -219,9 +219,9 @@ def test_scores_are_those_of_what_was_said(output: Output, decoder: Config) -> N
     part = part_of(built(decoder), known)
     said_values = output.read([part])
     if isinstance(output, DrawnOutput | CellsOutput):
-        with pytest.raises(WeftError, match="has no score"):
-            output.scores(part, said_values)
+        assert not isinstance(output, Scored)
         return
+    assert isinstance(output, Scored)
     scores = output.scores(part, said_values)
     assert scores.logits.shape == scores.values.shape == (ROWS,)
     assert scores.logits.requires_grad
@@ -307,6 +307,7 @@ def test_the_score_of_a_text_is_the_mean_log_probability_of_its_tokens() -> None
     known = learned()
     part = Part(built(decoder), context(1), known)
     text = known.modalities["text"]
+    assert isinstance(output, TextOutput)
     found = output.scores(part, TextValues(("a blue star",)))
     ids = torch.tensor([text.encode("a blue star")])
     chances = part.decoder(part.context, Field(ids[:, :-1])).log_softmax(2)[0]
@@ -326,16 +327,6 @@ def test_classes_that_hold_at_once_have_each_a_probability() -> None:
     # The third logit is of no class that was learned.
     torch.testing.assert_close(chances[True], torch.tensor([2.0, -1.0]).softmax(0))
     torch.testing.assert_close(chances[False], torch.tensor([2.0, -1.0]).sigmoid())
-
-
-def test_an_output_without_a_score_says_so() -> None:
-    class Silent(Output):
-        def check(self, decoder: Any, learned: Any, where: str) -> None: ...
-        def read(self, parts: Any) -> Any: ...
-
-    part = Part(built(ClassifierConfig(WIDTH, 1)), context(), learned())
-    with pytest.raises(WeftError, match="the answer of a Silent has no score"):
-        Silent().scores(part, TextValues(("a",)))
 
 
 @every_output

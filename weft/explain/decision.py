@@ -15,7 +15,7 @@ from weft.core.records import Batch, Features
 from weft.data.learned import Learned
 from weft.heads.head import Head
 from weft.heads.numbers import NumberValues
-from weft.heads.output import Part, Scores, Values, mean
+from weft.heads.output import Part, Scored, Scores, Values, mean
 from weft.modalities.parts import parts_of
 
 Encoded = Mapping[str, Features]
@@ -140,7 +140,7 @@ class HeadDecision(Decision):
         return self._head.output.read(parts)
 
     def scores(self, streams: Encoded, said: Values) -> Scores:
-        return self._head.output.scores(self.part(streams), said)
+        return _scored(self._head, self.head).scores(self.part(streams), said)
 
     def score_text(self, value: float) -> str:
         return self._head.output.score_text(value)
@@ -206,6 +206,16 @@ class SimilarityDecision(Decision):
         return self.model.fuse(fused).get(JOINT) if fused else None
 
 
+def _scored(head: Head, name: str) -> Scored:
+    """The head's output. Raises WeftError if its predictions have no score, such as generated pictures."""
+    if not isinstance(head.output, Scored):
+        raise WeftError(
+            f"head '{name}' {head.output.does}; they have no score, so they cannot be explained, expected a head that "
+            "predicts classes, tags or numbers, or writes texts"
+        )
+    return head.output
+
+
 def decision_of(
     model: Model,
     learned: Learned,
@@ -216,8 +226,8 @@ def decision_of(
     """Returns the decision to explain: the similarity of the two streams if given, otherwise the prediction of `head`.
 
     By default it is the prediction of the first head; for a model without heads, the similarity of two streams with
-    projections: those in `given` first, then the others in the model's order. Raises WeftError if a name is unknown
-    or there is no decision.
+    projections: those in `given` first, then the others in the model's order. Raises WeftError if a name is unknown,
+    the head's predictions have no score, or there is no decision.
     """
     if similarity is not None:
         unknown = [name for name in similarity if name not in model.projections]
@@ -226,7 +236,7 @@ def decision_of(
         return SimilarityDecision(model, learned, *similarity)
     name = head or next(iter(model.heads), None)
     if name is not None:
-        model.head(name)  # raises at once if the head does not exist
+        _scored(model.head(name), name)  # raises at once if there is nothing to explain
         return HeadDecision(model, learned, name)
     embedded = [stream for stream in model.encoders if stream in model.projections]
     if len(embedded) >= 2:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -56,6 +56,7 @@ class CellValues:
 class CellsOutput(Output):
     """Logits of each attribute's classes for each cell; the first class means that there is no object."""
 
+    does: ClassVar[str] = "predicts objects"
     target: str = "objects"
     """Target of `Cells`."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -65,6 +65,7 @@ class ClassOutput(Output):
     once.
     """
 
+    does: ClassVar[str] = "predicts classes"
     target: str | None = None
     """Target with the classes, learned from the training rows or given; or ..."""
     classes: tuple[str, ...] = ()

@@ -51,6 +51,7 @@ class DrawnOutput(Output):
     suffix: of a file with one value. joined: whether several values can be one file.
     """
 
+    does: ClassVar[str] = "generates pictures or sounds"
     suffix: ClassVar[str]
     joined: ClassVar[bool] = False
     stream: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -47,6 +47,7 @@ class NumberValues:
 class NumberOutput(Output):
     """A number."""
 
+    does: ClassVar[str] = "predicts numbers"
     target: str | None = None
     """Target of the prediction, if there is one."""
     unit: str = ""

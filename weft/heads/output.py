@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +85,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Output(Settings, ABC):
-    """The meaning of a decoder's numbers."""
+    """The meaning of a decoder's numbers.
+
+    does: what a head with this output does, for messages, such as "predicts numbers"; it ends with a plural.
+    """
+
+    does: ClassVar[str] = "predicts values"
 
     @property
     def needs(self) -> Needs:
@@ -106,15 +111,6 @@ class Output(Settings, ABC):
         Raises WeftError if the parts differ in meaning, or the learned state is missing.
         """
 
-    def scores(self, part: Part, said: Values) -> Scores:  # noqa: ARG002
-        """Returns the scores of the predictions for the B rows, such as the probability of the chosen class.
-
-        said: values of these rows, of this part or of others. Raises WeftError if there is no score.
-        """
-        raise WeftError(
-            f"the answer of a {type(self).__name__} has no score, so it cannot be explained"
-        )
-
     def score_text(self, value: float) -> str:
         """Formats a score for display beside the answer; empty if the answer itself contains it."""
         return f"{value:.3f}"
@@ -128,6 +124,18 @@ class Output(Settings, ABC):
     def attends(self) -> bool:
         """Whether the decoder attends to the context's tokens, and reads no pooled vector."""
         return False
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """An output whose predictions have scores, so that they can be explained."""
+
+    def scores(self, part: Part, said: Values) -> Scores:
+        """Returns the scores of the predictions for the B rows, such as the probability of the chosen class.
+
+        said: values of these rows, of this part or of others.
+        """
+        ...
 
 
 @runtime_checkable

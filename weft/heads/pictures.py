@@ -100,6 +100,7 @@ class PictureValues:
 class PictureOutput(DrawnOutput):
     """A generated picture, in the form of a picture stream."""
 
+    does: ClassVar[str] = "generates pictures"
     suffix: ClassVar[str] = ".png"
     joined: ClassVar[bool] = True
     stream: str = "image"

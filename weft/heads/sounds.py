@@ -104,6 +104,7 @@ class SoundValues:
 class SoundOutput(DrawnOutput):
     """Generated log-mel frames, in the form of a sound stream."""
 
+    does: ClassVar[str] = "generates sounds"
     suffix: ClassVar[str] = ".wav"
     stream: str = "audio"
     """Stream of the generated sounds; it needs no encoder."""

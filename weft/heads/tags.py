@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -64,6 +65,7 @@ def best_threshold(probabilities_NV: Tensor, right_NV: Tensor) -> float:
 class TagOutput(ClassOutput):
     """A logit for each tag; its sigmoid is the probability, and tags at or above a threshold are predicted."""
 
+    does: ClassVar[str] = "predicts tags"
     exclusive: bool = False
     """Always false: any number of tags may apply."""
     threshold: float | None = None

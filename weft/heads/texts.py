@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -56,6 +57,7 @@ class TextValues:
 class TextOutput(Output):
     """Text: tokens of a stream's tokenizer."""
 
+    does: ClassVar[str] = "writes texts"
     stream: str = "text"
     """Stream of the generated texts; it needs no encoder."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)

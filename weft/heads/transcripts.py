@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
@@ -54,6 +54,7 @@ class TranscriptValues(TextValues):
 class TranscriptOutput(Output):
     """A transcript: its units at each token, with blanks between them."""
 
+    does: ClassVar[str] = "writes transcripts"
     target: str = "transcript"
     """Target that defines the units."""
     search: Literal["greedy", "beam", "joint"] = "greedy"

@@ -12,6 +12,7 @@ from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.errors import WeftError, unknown_name
 from weft.core.interfaces import Modality, Target
+from weft.core.language import say
 from weft.core.records import Batch
 from weft.core.samples import Sample
 from weft.data.columns import ModalitySource
@@ -173,8 +174,7 @@ class TrainedModel:
         fitting = [n for n, head in known.items() if isinstance(head.output, kind)]
         if name is not None and name not in fitting:
             raise WeftError(
-                f"{self.folder}: head '{name}' has a {type(known[name].output).__name__}, "
-                f"expected a {kind.__name__}"
+                f"{self.folder}: head '{name}' {known[name].output.does}, expected one that {kind.does}"
             )
         if not known:
             raise WeftError(
@@ -182,10 +182,8 @@ class TrainedModel:
                 "`weft evaluate` and `weft search`"
             )
         if not fitting:
-            has = ", ".join(f"{n} ({type(h.output).__name__})" for n, h in known.items())
-            raise WeftError(
-                f"{self.folder}: this run has no head with a {kind.__name__}, its heads are: {has}"
-            )
+            has = ", ".join(f"{n} ({say(h.output.does)})" for n, h in known.items())
+            raise WeftError(f"{self.folder}: no head of this run {kind.does}, its heads are: {has}")
         reads = [n for n in fitting if set(given) <= set(self.model.streams_of(n))]
         return name or (reads or fitting)[0]
 

@@ -7,7 +7,7 @@ from weft.heads.cells import CellsOutput
 from weft.heads.classes import ClassOutput
 from weft.heads.drawn import DrawnOutput
 from weft.heads.numbers import NumberOutput
-from weft.heads.output import Output
+from weft.heads.output import Output, Scored
 from weft.heads.pictures import PictureOutput
 from weft.heads.tags import TagOutput
 from weft.heads.texts import TextOutput
@@ -97,7 +97,7 @@ def _answers(run: Run, head: str) -> bool:
 
 def scored(run: Run, head: str) -> bool:
     """Whether the head's output has a score, so that it can be explained."""
-    return type(run.model.head(head).output).scores is not Output.scores
+    return isinstance(run.model.head(head).output, Scored)
 
 
 def _explains(run: Run) -> bool:
