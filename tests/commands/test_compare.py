@@ -115,6 +115,9 @@ def test_two_seeds_of_two_recipes(table: Path, tmp_path: Path) -> None:
     assert "image to text, recall@1" in page
     assert " is the best: " in page
     assert found["correction"] in page
+    careful = page.split("<dt>Be careful</dt><dd>")[1].split("</dd>")[0]
+    for line in careful.removesuffix(".").split(". "):
+        assert line in done.out
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
     again = weft(*words, "--seeds", "0", "1")
     assert again.code == 0

@@ -270,7 +270,21 @@ def test_data_without_pictures_or_splits_can_be_checked(tmp_path: Path) -> None:
     rows = [Sample(str(n), str(n), {"text": f"word {n}", "label": "a"}, f"x:{n}") for n in range(3)]
     found = check(rows, ONE)
     assert "pictures" not in found.counts(found.total)
-    assert "There is only one split" in write_card(found, tmp_path).read_text()
+    page = write_card(found, tmp_path).read_text()
+    assert "not divided into splits." in page
+    assert "No duplicates were found." in page
+    assert "not divided into splits, so nothing can leak" in page
+    for wrong in ("(none)", "share no rows", "only one split", "leaks between", "another split"):
+        assert wrong not in page
+
+
+def test_one_split_is_named(tmp_path: Path) -> None:
+    items = [{"text": f"word {n}", "split": "train"} for n in range(3)]
+    rows = [Sample(str(n), str(n), values, f"x:{n}") for n, values in enumerate(items)]
+    page = write_card(check(rows, ONE), tmp_path).read_text()
+    assert "all in the split train." in page
+    assert "There is only one split" in page
+    assert "not divided" not in page
 
 
 def test_card_says_all_that_and_json_too(report: DataReport, tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def page(*systems: System, baseline: float = 25.0, metric: Metric = ACCURACY) ->
 @pytest.mark.parametrize(
     ("difference", "said"),
     [
-        ((-3.0, -8.0, 2.0), "two is not clearly different from it on these rows."),
-        ((-9.0, -12.0, -6.0), "All others are clearly different from it on these rows."),
+        ((-3.0, -8.0, 2.0), "two is not clearly different from the best on these rows."),
+        ((-9.0, -12.0, -6.0), "All others are clearly different from the best on these rows."),
     ],
 )
 def test_three_sentences_say_which_is_best_and_what_is_a_tie(
@@ -52,6 +52,24 @@ def test_three_sentences_say_which_is_best_and_what_is_a_tie(
     assert "better than the strongest baseline, always the most frequent answer: 25.0%" in lead
     assert said in lead
     assert "Training loss" in drawn
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [(55.0, ""), (60.0, "not clearly different from"), (70.0, "worse than")],
+)
+def test_the_first_caution_is_that_the_best_does_not_beat_the_baseline(
+    baseline: float, said: str
+) -> None:
+    drawn = page(
+        system("one", 60.0, None), system("two", 40.0, (-20.0, -28.0, -12.0)), baseline=baseline
+    )
+    lead = drawn.split('<dl class="lead">')[1].split("</dl>")[0]
+    line = (
+        f"Even the best system is {said} the strongest baseline, always the most frequent answer."
+    )
+    assert (line in lead) == ("class=warn" in lead) == bool(said)
+    assert ("All others are clearly different" in lead) != bool(said)
 
 
 @pytest.mark.parametrize(

@@ -174,11 +174,26 @@ def test_a_number_is_judged_against_the_strongest_baseline(parts, value, low, hi
         metrics={"accuracy": Score(accuracy, Estimate(value, low, high, 30))},
         baselines={"chance": {"accuracy": 25.0}, "majority": {"accuracy": 50.0}}
         | {"person": {"accuracy": 99.0}},
+        values={},
     )
     said_of_it = sentence(found)
     assert f"{said} the strongest baseline, always the most frequent answer: 50.0%" in said_of_it
     careful = " ".join(cautions(report_of(w, found)))
     assert ("not shown to be better" in careful) == (said != "better than")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [("nothing", "an empty transcript"), ("one transcript", "always the same transcript")],
+)
+def test_the_baselines_of_a_recogniser_are_said_in_words(parts, baseline, said):
+    w, result = parts
+    score = Score(Metric("WER", better="lower", headline=True), Estimate(98.0, 95.0, 103.0, 30))
+    found = dataclasses.replace(
+        result, metrics={"WER": score}, baselines={baseline: {"WER": 100.0}}, values={}
+    )
+    careful = cautions(report_of(w, found))
+    assert f"The model is not shown to be better than {said}" in careful
 
 
 def test_one_group_has_no_interval(parts):
@@ -190,6 +205,7 @@ def test_one_group_has_no_interval(parts):
             "a": Score(Metric("accuracy", headline=True), Estimate(60, math.nan, math.nan, 1))
         },
         baselines={},
+        values={},
     )
     assert sentence(found) == (
         "On 1 group and 1 question of the test split, accuracy is 60.0% (1 group: no interval); "

@@ -134,7 +134,7 @@ def _report(found: "Contest", arguments: Arguments) -> "ComparisonReport":
 
 
 def _print(found: "Contest", page: "ComparisonReport") -> None:
-    from weft.report.comparison import HEADER, row
+    from weft.report.comparison import HEADER, cautions, row
 
     metric = found.metric
     baselines = "".join(f"; {say(name)} {metric.shown(v)}" for name, v in page.baselines.items())
@@ -142,7 +142,8 @@ def _print(found: "Contest", page: "ComparisonReport") -> None:
     columns = [TableColumn(say(name), right=bool(n)) for n, name in enumerate(HEADER[:SHOWN])]
     rows = [[str(cell) for cell in row(system, metric)[:SHOWN]] for system in page.systems]
     print(TextTable(columns, rows, title).text())
-    print(say(found.correction))
+    for line in (found.correction, *cautions(page)):
+        print(say(line))
 
 
 def _sum(seconds: Sequence[float | None]) -> float | None:

@@ -40,6 +40,8 @@ BASELINES = {
     "question alone": "the question alone",
     "dual encoder": "before ranking again",
     "one sentence": "always the same sentence",
+    "one transcript": "always the same transcript",
+    "nothing": "an empty transcript",
     PERSON: "a person",
 }
 TASKS = {"vqa": "questions about pictures", "zero_shot": "zero-shot classification"}

@@ -24,7 +24,8 @@ OPEN_PAIRS, SHOWN_PAIRS = 4, 24
 """Number of rows and pairs shown unfolded, and in total."""
 
 SOUND = "Every row could be read, and none looks wrong."
-UNSUSPICIOUS = "No duplicates were found, and the splits share no rows."
+NO_DUPLICATES = "No duplicates were found."
+NO_LEAKS = "No duplicates were found, and the splits share no rows."
 RATES: dict[Kind, str] = {"audio": "samples a second", "video": "frames a second"}
 ALTERNATIVES = "alternatives of "
 
@@ -62,18 +63,27 @@ def card_sections(report: DataReport) -> list[html.Html]:
 def _lead(report: DataReport) -> html.Html:
     """Summarises the data, their state and the cautions."""
     counts = {what: count for what, count in report.counts(report.total).items() if count}
-    rows = ", ".join(f"{name} {counted.rows:,}" for name, counted in report.splits.items())
-    splits = f", in the splits: {rows}" if len(report.splits) > 1 else ", not divided into splits"
     holds = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     state = [phrase for phrase, _ in _bad(report)]
     careful = _cautions(report)
+    unsuspicious = NO_LEAKS if len(report.splits) > 1 else NO_DUPLICATES
     return html.lead(
         [
-            ("Content", f"{holds}{splits}.", False),
+            ("Content", f"{holds}, {_division(report)}.", False),
             ("Condition", f"{'; '.join(state)}." if state else SOUND, bool(state)),
-            ("Be careful", " ".join(careful) or UNSUSPICIOUS, bool(careful)),
+            ("Be careful", " ".join(careful) or unsuspicious, bool(careful)),
         ]
     )
+
+
+def _division(report: DataReport) -> str:
+    """How the rows are divided into splits, as the end of a sentence."""
+    if report.undivided:
+        return "not divided into splits"
+    if len(report.splits) == 1:
+        return f"all in the split {next(iter(report.splits))}"
+    rows = ", ".join(f"{name} {counted.rows:,}" for name, counted in report.splits.items())
+    return f"in the splits: {rows}"
 
 
 def _cautions(report: DataReport) -> list[str]:
@@ -99,8 +109,8 @@ def _sheet(report: DataReport) -> list[html.Html]:
 
 
 def _overview(report: DataReport) -> html.Html:
-    rows: list[tuple[str, SplitCounts]] = list(report.splits.items())
-    if len(rows) > 1:
+    rows: list[tuple[str, SplitCounts]] = [] if report.undivided else [*report.splits.items()]
+    if len(rows) != 1:
         rows.append(("all", report.total))
     counts = html.table(
         ["split", *report.counts(report.total)],
@@ -121,8 +131,8 @@ def _overview(report: DataReport) -> html.Html:
             "suspicious": report.suspicious_total,
             "exact duplicates": report.exact.total,
             "near duplicates": report.near.total,
-            "leaks between splits": report.leaks,
         }
+        | ({"leaks between splits": report.leaks} if len(report.splits) > 1 else {})
     )
     return html.section("Overview", tiles, html.row(counts, columns))
 
@@ -151,7 +161,10 @@ def _health(report: DataReport) -> html.Html:
 
 def _leakage(report: DataReport) -> html.Html:
     parts: list[html.Html] = []
-    if len(report.splits) < 2:
+    if report.undivided:
+        line = "The rows are not divided into splits, so nothing can leak between them."
+        parts.append(html.paragraph(line))
+    elif len(report.splits) < 2:
         parts.append(html.paragraph("There is only one split, so nothing can leak between splits."))
     elif report.leaks:
         parts.append(
@@ -203,7 +216,8 @@ def _pair_figure(pair: Pair, report: DataReport) -> html.Html:
     made = [report.thumbnails[place] for place in places if place in report.thumbnails]
     pictures = [html.figure(thumbnail, width=132) for thumbnail in made]
     where = f"{pair.splits[0]} and {pair.splits[1]}" if pair.crosses else pair.splits[0]
-    details = [where, " and ".join(dict.fromkeys(pair.columns))]
+    details = [] if report.undivided else [where]
+    details.append(" and ".join(dict.fromkeys(pair.columns)))
     if pair.similarity < 1:
         details.append(f"similarity {pair.similarity:.2f}, {pair.distance} of 64 bits differ")
     if pair.turn:
@@ -224,8 +238,9 @@ def _captions(report: DataReport) -> html.Html:
         ("without words", facts.empty),
         ("too long", facts.long),
         ("repeated (case, punctuation and spaces ignored)", facts.repeated),
-        ("also in another split", facts.across_splits),
     ]
+    if len(report.splits) > 1:
+        rows.append(("also in another split", facts.across_splits))
     languages = [(say(name), float(count)) for name, count in list(facts.languages.items())[:8]]
     per_row = [
         (say(f"{count} a row"), float(rows)) for count, rows in list(facts.per_row.items())[:8]

@@ -10,7 +10,7 @@ from weft.evaluation.metric import Metric, Score
 from weft.inference.wording import baseline_words
 from weft.report import charts, html
 from weft.report.records import LogLine
-from weft.report.summary import amount, amount_of, listed, strongest, verdict
+from weft.report.summary import BETTER, amount, amount_of, listed, strongest, verdict
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ComparisonReport:
     correction: str = ""
 
 
+DIFFERENT = "All others are clearly different from the best on these rows."
 HEADER = (
     *("system", "value", "95% interval", "to the best", "95% interval", "p"),
     *("by seed", "parameters", "steps", "seconds"),
@@ -83,32 +84,48 @@ def render(report: ComparisonReport) -> str:
 
 
 def _lead(report: ComparisonReport) -> html.Html:
-    """States what was compared, which system is the best, and which do not differ clearly from it."""
-    metric, (best, *others) = report.metric, report.systems
-    ties = [one.name for one in others if one.difference is None or not one.difference.clear]
+    """States what was compared, which system is the best, and the cautions."""
+    metric, best = report.metric, report.systems[0]
     names = listed([system.name for system in report.systems])
     value = f"{say(metric.words)} {amount(Score(metric, best.estimate))}"
     good = f"{best.name} is the best: {value} ({best.estimate.words(metric.digits)})."
-    found = strongest({n: {"": v} for n, v in report.baselines.items()}, "", metric)
+    found = _against_baseline(report)
     if found is not None:
-        good += (
-            f" It is {verdict(Score(metric, best.estimate), found[1])} the strongest baseline, "
-            f"{baseline_words(found[0])}: {amount_of(metric, found[1])}."
-        )
-    careful = (
-        f"{listed(ties)} {'is' if len(ties) == 1 else 'are'} not clearly different from it on these rows."
-        if ties
-        else "All others are clearly different from it on these rows."
-    )
+        judged, name, value_of = found
+        good += f" It is {judged} the strongest baseline, {name}: {value_of}."
+    careful = cautions(report)
     budget = report.facts.get("budget of a run")
     what = f"{names}, by {metric.words}" + (f", after {budget} each." if budget else ".")
     return html.lead(
         [
             ("What was compared", what, False),
             ("Which is best", good, False),
-            ("Be careful", careful, bool(ties)),
+            ("Be careful", " ".join(careful) or DIFFERENT, bool(careful)),
         ]
     )
+
+
+def cautions(report: ComparisonReport) -> list[str]:
+    """Says if the best system is not better than the strongest baseline, and which systems may be as good as it."""
+    said, others = [], report.systems[1:]
+    ties = [one.name for one in others if one.difference is None or not one.difference.clear]
+    found = _against_baseline(report)
+    if found is not None and found[0] != BETTER:
+        said.append(f"Even the best system is {found[0]} the strongest baseline, {found[1]}.")
+    if ties:
+        are = "is" if len(ties) == 1 else "are"
+        said.append(f"{listed(ties)} {are} not clearly different from the best on these rows.")
+    return said
+
+
+def _against_baseline(report: ComparisonReport) -> tuple[str, str, str] | None:
+    """The verdict on the best system, and the strongest baseline with its value, in words; None without baselines."""
+    metric, best = report.metric, report.systems[0]
+    found = strongest({n: {"": v} for n, v in report.baselines.items()}, "", metric)
+    if found is None:
+        return None
+    judged = verdict(Score(metric, best.estimate), found[1])
+    return judged, baseline_words(found[0]), amount_of(metric, found[1])
 
 
 def row(system: System, metric: Metric) -> list[html.Cell]:

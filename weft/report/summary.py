@@ -12,6 +12,8 @@ from weft.report import html
 from weft.report.html import Html
 from weft.report.records import Measured, RunRecord, RunReport
 
+BETTER = "better than"
+"""The verdict on a number whose whole interval is better than the baseline."""
 SOUND = "No reason was found to doubt the numbers."
 
 
@@ -99,7 +101,7 @@ def verdict(score: Score, baseline: float) -> str:
     higher = score.metric.better == "higher"
     worst, best = (score.low, score.high) if higher else (score.high, score.low)
     if score.metric.better_than(worst, baseline):
-        return "better than"
+        return BETTER
     if score.metric.better_than(baseline, best):
         return "worse than"
     return "not clearly different from"
@@ -173,7 +175,7 @@ def _of_first(result: TaskResult) -> list[str]:
     if score.estimate.warning:
         found.append(f"The numbers rest on few independent rows ({score.estimate.warning})")
     baseline = strongest(result.baselines, name, score.metric)
-    if baseline is not None and verdict(score, baseline[1]) != "better than":
+    if baseline is not None and verdict(score, baseline[1]) != BETTER:
         found.append(f"The model is not shown to be better than {baseline_words(baseline[0])}")
     return found
 

@@ -158,6 +158,11 @@ class DataReport:
     )
 
     @property
+    def undivided(self) -> bool:
+        """Whether no row says its split."""
+        return [*self.splits] == [NO_SPLIT]
+
+    @property
     def leaks(self) -> int:
         """Counts cases in which splits overlap: shared groups, equal content and nearly equal pictures."""
         return self.shared_groups + self.exact.leaking + self.near.leaking
