@@ -13,6 +13,7 @@ from weft.core.display import Axis, Display, Picture, Word
 from weft.core.language import speaking
 from weft.evaluation.comparison import compare
 from weft.explain.deletion import Deletion
+from weft.heads.numbers import NumberOutput
 from weft.report.displays import DRAWN_SIDE, LINE, drawn, figures, originals
 from weft.report.displays import words as words_html
 from weft.report.explanations import Explained, Weighed
@@ -58,6 +59,28 @@ def test_rows_and_own_input(scenes_copy: Path, tmp_path: Path) -> None:
 def test_a_score_that_rises_is_said_to_rise(language: str, said: str) -> None:
     marked, random = np.array([-0.8, -0.2]), np.array([-0.02, 0.02])
     found = Deletion("text", "relevance", 2, compare(random, marked, np.arange(2)))
+    with speaking(language):
+        assert said_of(found) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "text, relevance: deleting the marked parts changes the number by 0.500 m, deleting random parts changes "
+            "the number by 0.100 m; difference 0.400 (0.300 – 0.500; 2 groups: interval too narrow), 2 rows",
+        ),
+        (
+            "zh",
+            "文本，梯度 × 注意力：删除被标出的部分使数值改变 0.500 m，随机删除使数值改变 0.100 m；差值 0.400（0.300 – 0.500；2 组：过窄），2 行",
+        ),
+    ],
+)
+def test_a_number_changes_in_its_unit(language: str, said: str) -> None:
+    marked, random = np.array([0.4, 0.6]), np.array([0.1, 0.1])
+    number = NumberOutput(unit="m", digits=3)
+    found = Deletion("text", "relevance", 2, compare(random, marked, np.arange(2)), number)
     with speaking(language):
         assert said_of(found) == said
 

@@ -12,13 +12,13 @@ from weft.core.errors import WeftError
 from weft.core.records import Batch, Features, Field
 from weft.explain.ablation import ablate
 from weft.explain.decision import Decision, Seen
-from weft.explain.deletion import SHARES, Deletion, deletion_test
+from weft.explain.deletion import SHARES, Deletion, _Tested, deletion_test
 from weft.explain.explanation import explain
 from weft.explain.occlusion import occlusion, removable
 from weft.explain.presence import by_presence
 from weft.fusion.early import EarlyConfig
 from weft.fusion.late import LateConfig
-from weft.heads.numbers import NumberValues
+from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Scores
 from weft.layers.transformer import TransformerConfig
 from weft.modalities.image import ImageConfig
@@ -144,6 +144,27 @@ def test_deleting_what_is_marked_costs_more_than_deleting_at_random() -> None:
     )
     found = deletion_test(one, [many], "image", method="occlusion")
     assert found.comparison.difference.low <= 0
+
+
+def test_of_a_number_the_absolute_change_counts() -> None:
+    """A number may fall or rise without what it looks at: both are the same change, in its unit."""
+
+    class Number(Total):
+        @property
+        def number(self):
+            return NumberOutput(unit="m")
+
+    falling, given = known()
+    alone = Batch({"image": given.inputs["image"]}, ids=given.ids, groups=given.groups)
+    order = torch.eye(64)[CELL].expand(2, 64)
+    rising = Number(falling.model, falling.learned, scale=-100)
+    changed = _Tested.of(rising, alone, "image").changes(order, SHARES)
+    percent = _Tested.of(falling, alone, "image").changes(order, SHARES)
+    assert (percent > 1).all()
+    whole = falling.values(alone, falling.said(alone))
+    torch.testing.assert_close(changed, percent * whole / 100)
+    assert deletion_test(falling, [alone], "image", method="occlusion").number is None
+    assert deletion_test(rising, [alone], "image", method="occlusion").number is not None
 
 
 def test_as_many_parts_are_deleted_at_random_as_by_relevance() -> None:

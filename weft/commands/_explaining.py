@@ -109,15 +109,18 @@ def said_of(one: Deletion) -> str:
     """The result of a deletion test as one sentence."""
     marked, random, d = one.comparison.second, one.comparison.first, one.comparison.difference
     found = say(
-        f"{one.stream}, {one.method}: deleting the marked parts {_change(marked.value)}, deleting random parts "
-        f"{_change(random.value)}; difference {d.value:z.1f} ({d.interval()}), {counted(one.rows, 'row')}"
+        f"{one.stream}, {one.method}: deleting the marked parts {_change(one, marked.value)}, deleting random parts "
+        f"{_change(one, random.value)}; difference {d.value:z.{one.digits}f} ({d.interval(one.digits)}), "
+        f"{counted(one.rows, 'row')}"
     )
     return "; ".join(filter(None, (found, say(one.caution))))
 
 
-def _change(fall: float) -> str:
-    """The change of the score in words. fall: in percent; negative if the score rises."""
-    fall = round(fall, 1)
+def _change(one: Deletion, change: float) -> str:
+    """A change of `one.comparison` in words."""
+    if one.number is not None:
+        return f"changes the number by {change:.{one.digits}f} {one.number.unit}".rstrip()
+    fall = round(change, 1)
     return f"{'raises' if fall < 0 else 'lowers'} the score by {abs(fall):.1f} %"
 
 

@@ -14,7 +14,7 @@ from weft.core.interfaces import JOINT, Removable
 from weft.core.records import Batch, Features
 from weft.data.learned import Learned
 from weft.heads.head import Head
-from weft.heads.numbers import NumberValues
+from weft.heads.numbers import NumberOutput, NumberValues
 from weft.heads.output import Part, Scored, Scores, Values, mean
 from weft.modalities.parts import parts_of
 
@@ -45,6 +45,12 @@ class Decision(ABC):
     def views(self) -> int:
         """Number of evaluation views of each row that the decision uses."""
         return 1
+
+    @property
+    def number(self) -> NumberOutput | None:
+        """The output, if the score is a predicted number, which may rise or fall without a part of the input. None if
+        a lower score means a worse answer."""
+        return None
 
     @abstractmethod
     def there(self, streams: Encoded) -> Tensor:
@@ -120,6 +126,11 @@ class HeadDecision(Decision):
     @property
     def views(self) -> int:
         return self._head.views
+
+    @property
+    def number(self) -> NumberOutput | None:
+        output = self._head.output
+        return output if isinstance(output, NumberOutput) else None
 
     @property
     def _head(self) -> Head:
