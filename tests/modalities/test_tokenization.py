@@ -254,6 +254,44 @@ def test_words_between_blanks_as_often_as_asked() -> None:
     assert again.encode("A dog 's É .").ids == ids
 
 
+def words_read(tokens: Tokens, text: str) -> list[str]:
+    return tokens.tokenizer.encode(text).tokens[1:-1]
+
+
+def test_punctuation_marks_are_separate_from_whole_words() -> None:
+    captions = ['A dog , "on the beach".', "the dog's t-shirt (red), 3.5 m", "two dogs' ball..."]
+    tokens = train_words(captions, vocab_size=300, lowercase=True, min_frequency=1)
+    assert words_read(tokens, "A dog. (on the beach)") == [
+        *("a", "dog", ".", "(", "on", "the", "beach", ")")
+    ]
+    assert words_read(tokens, 'beach."')[1:] == [".", '"']
+    for word in ("dog's", "t-shirt", "3.5", "dogs'"):
+        assert words_read(tokens, f'"{word}",') == ['"', word, '"', ","]
+    assert words_read(tokens, "ball...") == ["ball", ".", ".", "."]
+    again = Tokens.from_json(tokens.to_json())
+    assert words_read(again, "A dog.") == ["a", "dog", "."]
+
+
+def test_marks_that_no_caption_has_are_not_read() -> None:
+    text = TextConfig(kind="word", min_frequency=1).build()
+    text.fit(["a dog", "two cats, playing"])
+    assert text.encode("A dog.") == text.encode("a dog")
+    assert text.encode("(two) cats, playing!?") == text.encode("two cats , playing")
+    assert text.problem("A dog. (two) cats!") is None
+    assert text.problem("a bird.") == "has words that were never seen in training: bird"
+    assert text.problem("...") == "has no words that were seen in training"
+
+
+def test_a_saved_vocabulary_of_words_between_blanks_is_read_as_it_was_trained() -> None:
+    tokens = train_words(["a dog . beach"], vocab_size=300, lowercase=True, min_frequency=1)
+    saved = json.loads(json.dumps(tokens.to_json()).replace('"beach"', '"beach."'))
+    saved["tokenizer"]["pre_tokenizer"] = {"type": "WhitespaceSplit"}
+    text = TextConfig(kind="word", min_frequency=1).build()
+    text.restore(saved)
+    assert text.pieces(text.encode("a beach."))[1:-1] == ["a", "beach."]
+    assert text.unk_id in text.encode("a dog.")
+
+
 THAI = (
     "ผู้ชายสวมเสื้อสีแดงกำลังเดินอยู่บนถนนในเมืองใหญ่กับสุนัขสีดำตัวหนึ่ง",
     "ผู้หญิงสวมเสื้อสีเขียวกำลังนั่งอยู่ในบ้านหลังเล็กกับแมวสีขาวสองตัว",

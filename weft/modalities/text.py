@@ -146,6 +146,8 @@ class Text:
             words = [*dict.fromkeys(unknown)]
             more = f" and {len(words) - NAMED:,} more" if len(words) > NAMED else ""
             return f"has words that were never seen in training: {', '.join(words[:NAMED])}{more}"
+        if all(encoding.special_tokens_mask):
+            return "has no words that were seen in training"
         if encoding.overflowing:
             read = self.config.max_length
             return f"has {len(text):,} characters, more than the {read} tokens that are read (max_length of the stream)"
@@ -280,7 +282,7 @@ class TextConfig(Config[Modality]):
 
     kind: Literal["wordpiece", "bpe", "word", "pretrained"] = "wordpiece"
     """wordpiece and bpe (byte-level) are trained on the training captions, in any language; so is word: whole words
-    between blanks."""
+    and punctuation marks."""
     vocab_size: int = 8000
     """Maximum size of the trained vocabulary. Every character (wordpiece) or byte (bpe) is always included."""
     max_length: int = 64

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ _MAX_WORD = 100
 _MIN_FREQUENCY = 2
 _REWRITINGS = 4
 _PREFIX = "##"
+_MARKS = '.,;:!?…¡¿"“”„«»‹›()[]{}。，、；：！？（）【】《》「」『』؟،؛।'
+# Without apostrophes and hyphens, which are parts of words: "'s", "dogs'", "t-shirt".
 _CJK = r"[\p{Han}\u3000-\u303f\uff00-\uffef]"
 
 
@@ -158,29 +161,46 @@ def train_wordpiece(captions: Iterable[str], vocab_size: int, lowercase: bool) -
 def train_words(
     captions: Iterable[str], vocab_size: int, lowercase: bool, min_frequency: int
 ) -> Tokens:
-    """Whole words between blanks with a frequency of at least `min_frequency`; all others are unknown.
+    """Whole words and punctuation marks with a frequency of at least `min_frequency`; other words are unknown.
 
-    For captions with separate punctuation marks: the generated words are then exactly the words that caption metrics
-    count.
+    Marks at both ends of a word are separate: "a dog." has the words of "a dog .", which caption metrics count. Marks
+    that are not in the vocabulary are not read: where no caption ends with a full stop, "a dog." is "a dog".
     """
     _train_on_one_thread()
     normalizer = normalizers.Sequence(
         [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
     )
-    counts = Counter(word for text in captions for word in normalizer.normalize_str(text).split())
+    counts = Counter(
+        word
+        for text in captions
+        for word, _ in _words_and_marks().pre_tokenize_str(normalizer.normalize_str(text))
+    )
     # By frequency, then by name, so that ties have a fixed order.
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     frequent = [word for word, count in ranked if count >= min_frequency]
-    vocab = [*SPECIAL.values(), *(word for word in frequent if word not in SPECIAL.values())]
+    vocab = [*SPECIAL.values(), *frequent][:vocab_size]
     tokenizer = Tokenizer(
         models.WordLevel(
-            {word: place for place, word in enumerate(vocab[:vocab_size])}, unk_token=SPECIAL["unk"]
+            {word: place for place, word in enumerate(vocab)}, unk_token=SPECIAL["unk"]
         )
     )
     tokenizer.normalizer = normalizer
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.pre_tokenizer = _words_and_marks({*_MARKS} - {*vocab})
     tokenizer.add_special_tokens(list(SPECIAL.values()))
     return _between_cls_and_sep(tokenizer)
+
+
+def _words_and_marks(left_out: Iterable[str] = ()) -> pre_tokenizers.PreTokenizer:
+    """Splits at blanks, and separates each punctuation mark at the ends of a word. left_out: marks not returned."""
+    mark = f"[{re.escape(_MARKS)}]"
+    steps = [
+        pre_tokenizers.WhitespaceSplit(),
+        pre_tokenizers.Split(Regex(rf"\A{mark}+"), "isolated"),
+        pre_tokenizers.Split(Regex(rf"{mark}(?={mark}*\z)"), "isolated"),
+    ]
+    if unread := "".join(sorted(left_out)):
+        steps.append(pre_tokenizers.Split(Regex(rf"\A[{re.escape(unread)}]\z"), "removed"))
+    return pre_tokenizers.Sequence(steps)
 
 
 def _wordpiece(vocab: dict[str, int], lowercase: bool) -> Tokenizer:
