@@ -1,7 +1,7 @@
 """Explains decisions of runs: for new input, for rows, and for the predictions in a report."""
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from weft.core.errors import WeftError
 from weft.core.interfaces import Modality
 from weft.core.media import Alternatives
+from weft.core.progress import progress
 from weft.core.records import Batch, Features
 from weft.core.samples import Sample
 from weft.core.text import counted
@@ -137,8 +138,17 @@ def deletion_of_rows(
                 for stream in (s for s in part.inputs if s in decision.reads):
                     found.setdefault(stream, []).append(part)
     return [
-        deletion_test(decision, batches, stream, method=method) for stream, batches in found.items()
+        deletion_test(decision, _told(batches, stream), stream, method=method)
+        for stream, batches in found.items()
     ]
+
+
+def _told(batches: Sequence[Batch], stream: str) -> Iterator[Batch]:
+    """Yields the batches and shows how many of their rows were tested."""
+    with progress(f"deletion test of '{stream}'", sum(map(len, batches))) as advance:
+        for batch in batches:
+            yield batch
+            advance(len(batch))
 
 
 def _explained(
