@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
     file = tmp_path / "number"
     code = f"import os, time; open({str(file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     words = [*SCRIPT, "peak", sys.executable, "-c", code]
-    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE) as process:
+    # Where the tests run in the background, interrupts are ignored, and children inherit that.
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=ROOT, stderr=pipe, preexec_fn=heeded) as process:  # noqa: PLW1509
         until = time.monotonic() + 30
         while not (file.exists() and file.read_text()) and time.monotonic() < until:
             time.sleep(0.05)

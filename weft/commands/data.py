@@ -81,6 +81,13 @@ def main(words: list[str]) -> None:
 def _check(words: list[str]) -> None:
     arguments = parse(CheckArguments, words, "weft data check")
     said = arguments.said(arguments.path)
+    path = arguments.path.resolve()  # the path "." has no name
+    out = arguments.out or Path("runs") / f"{path.stem}-card"
+    written = ["card.html", "card.json"]
+    for found, run in (("mismatches", arguments.mismatches), ("novelty", arguments.novelty)):
+        written += [] if run is None else [f"{found}.csv", f"{found}.html"]
+    for name in written:
+        check_output(out / name, [path])
     searches = searches_of(
         arguments.path,
         said,
@@ -89,13 +96,6 @@ def _check(words: list[str]) -> None:
         arguments.false_alarms,
         arguments.trust,
     )
-    path = arguments.path.resolve()  # the path "." has no name
-    out = arguments.out or Path("runs") / f"{path.stem}-card"
-    written = ["card.html", "card.json"]
-    for found, run in (("mismatches", arguments.mismatches), ("novelty", arguments.novelty)):
-        written += [] if run is None else [f"{found}.csv", f"{found}.html"]
-    for name in written:
-        check_output(out / name, [path])
     dataset, bad = _open(arguments.path, arguments.format, said)
     schema = infer(dataset, said.columns, said.merge)
     print(schema)
