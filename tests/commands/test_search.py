@@ -121,6 +121,15 @@ def test_no_index_yet(scenes_run: Path) -> None:
     assert f"weft index build {scenes_run}" in line
 
 
+def test_a_first_search_says_which_rows_it_covers(scenes_copy: Path) -> None:
+    first = done("search", scenes_copy, "--text", "a red circle")
+    assert (
+        "a search finds only rows of the split 'test'; to index all rows of a data set: "
+        f"weft index build {scenes_copy} --data PATH"
+    ) in first.splitlines()
+    assert "weft index build" not in done("search", scenes_copy, "--text", "a red circle")
+
+
 def test_a_long_sentence_costs_nothing(searchable: tuple[Path, Path]) -> None:
     assert len(found(done("search", searchable[0], "--text", "word " * 20_000))) == 5
 

@@ -121,15 +121,25 @@ def _build(words: list[str]) -> None:
         metadata=arguments.metadata or None,
         errors=recipe.data.errors,
     ) as index:
-        finish_built(run, index, cutoff=arguments.cutoff)
+        finish_built(run, index, split=split, cutoff=arguments.cutoff)
 
 
-def finish_built(run: "Run", index: "Index", *, cutoff: bool = True) -> None:
-    """Prints a sentence about a new index. cutoff: whether to calibrate its cut-offs and print a line on each."""
+def finish_built(
+    run: "Run", index: "Index", *, split: str | None = None, cutoff: bool = True
+) -> None:
+    """Prints a sentence about a new index. split: the indexed split; None: all rows. cutoff: whether to calibrate its
+    cut-offs and print a line on each."""
     from weft.runs.cutoffs import calibrate
 
     entries = counted(len(index), "entry", "entries")
     print(say(f"{entries} of stream '{index.stream}' indexed ({index.kind}): {index.folder}"))
+    if split is not None:
+        print(
+            say(
+                f"a search finds only rows of the split '{split}'; to index all rows of a data set: "
+                f"weft index build {run.folder} --data PATH"
+            )
+        )
     for line in calibrate(run, index) if cutoff else ():
         print(line)
 

@@ -65,8 +65,9 @@ def main(words: list[str]) -> None:
             raise WeftError(
                 f"{folder}: holds no index; build one with: weft index build {arguments.run}"
             )
-        with index_rows(run, open_split(run.recipe, run.recipe.data.test), folder) as made:
-            finish_built(run, made)
+        split = run.recipe.data.test
+        with index_rows(run, open_split(run.recipe, split), folder) as made:
+            finish_built(run, made, split=split)
     page = arguments.out or (arguments.run / "search.html" if arguments.open else None)
     with open_index(run, folder) as index:
         where = parsed_where(arguments.where, index.columns())

@@ -39,32 +39,40 @@ SEED = 0
 
 
 def calibrate(run: TrainedModel, index: Index) -> list[str]:
-    """Sets the cut-off for queries of each stream of the run. Returns a line on the quality of each.
+    """Sets the cut-off for queries of each stream of the run. Returns a line on the quality of each, and a line on
+    all streams without a cut-off for the same reason.
 
     Known queries are values of training rows, real ones of validation rows; nonsense is generated. A stream gets no
     cut-off if its rows are missing, or if nonsense cannot be separated from real queries.
     """
-    return [
-        _of_stream(run, index, stream)
-        for stream in run.streams
-        if kind_of_stream(run.modalities[stream]) in KINDS
-    ]
+    lines: list[str] = []
+    without: dict[str, list[str]] = {}
+    for stream in run.streams:
+        if kind_of_stream(run.modalities[stream]) in KINDS:
+            try:
+                lines.append(_of_stream(run, index, stream))
+            except WeftError as error:
+                without.setdefault(str(error), []).append(f"'{stream}'")
+    for reason, streams in without.items():
+        queries = ", ".join(streams)
+        lines.append(
+            say(f"queries by {queries} always get results, even if nothing fits: {reason}")
+        )
+    return lines
 
 
 def _of_stream(run: TrainedModel, index: Index, stream: str) -> str:
+    """Sets the stream's cut-off, and returns a line on it. Raises WeftError if there is none, with the reason."""
     index.set_cutoff(stream, None)
     counts = TEXTS if kind_of_stream(run.modalities[stream]) == "text" else OTHERS
-    try:
-        one = calibration(run, index, stream, counts)
-    except WeftError as error:
-        return say(f"no cut-off for '{stream}': {error}")
-    index.set_cutoff(stream, one.cutoff)
+    one = calibration(run, index, stream, counts)
     answered, refused = f"{one.answered:.1%}", f"{one.refused:.1%}"
     if one.cutoff is None:
-        return say(
-            f"no cut-off for '{stream}': if {answered} of nonsense queries get results, {refused} of real queries "
-            "get none"
+        raise WeftError(
+            f"a minimum score at which {answered} of nonsense queries get results would leave {refused} of real "
+            "queries without any"
         )
+    index.set_cutoff(stream, one.cutoff)
     return say(
         f"cut-off for '{stream}': {answered} of nonsense queries get results, {refused} of real queries get none"
     )
@@ -87,7 +95,9 @@ def calibration(
     real, _ = _embedded(run, open_split(run.recipe, data.validation), stream, counts.real)
     if len(real) < FEWEST:
         rows_there = counted(len(real), "row")
-        raise WeftError(f"{rows_there} of the validation split can be used, expected {FEWEST}")
+        raise WeftError(
+            f"{rows_there} of the validation split can be used to find a minimum score, expected {FEWEST}"
+        )
     found = run.embed(**{stream: nonsense(kind, counts.nonsense, SEED, texts)})
     assert isinstance(found, Tensor)
     return calibrated(found, real, known, _best(index, found), _best(index, real), most)
