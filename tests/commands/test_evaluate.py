@@ -70,6 +70,15 @@ def test_without_audit(scenes_run: Path, tmp_path: Path) -> None:
     assert result(tmp_path / "r.json")["leakage"] is None
 
 
+@pytest.mark.parametrize(("command", "option"), [("evaluate", "--json"), ("report", "--out")])
+def test_few_measured_rows_are_a_warning(
+    command: str, option: str, scenes_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    done(command, scenes_run, option, tmp_path / "result")
+    said = "the test split has 12 rows, expected 20 or more: its metrics mean little"
+    assert caplog.text.count(said) == 1
+
+
 def test_an_ensemble(scenes_run: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     done("train", "scenes", *scenes_flags(run__seed=1), "--out", other)

@@ -23,10 +23,11 @@ from weft.evaluation.metric import RANK, Metric, Score
 from weft.inference.diagnostics import Diagnostics, Slice, Slices, StreamWeight
 from weft.inference.member import Entry
 from weft.inference.results import Prediction, RecognisedWord
+from weft.inference.wording import BIASED
 from weft.report.embedding_map import EmbeddingMap, MapPoint, Neighbours
 from weft.report.records import Measured, RunRecord, RunReport, chosen_step, read_log
 from weft.report.run import render, write_report
-from weft.report.summary import amount_of, cautions, sentence
+from weft.report.summary import amount_of, cautions, sentence, summary
 from weft.report.task import OPEN_CHARTS
 from weft.tasks.retrieval import RetrievalConfig
 from weft.tasks.zero_shot import ZeroShotConfig
@@ -240,6 +241,32 @@ def test_cautions_say_what_weakens_the_numbers(parts):
         "It was not checked"
         in cautions(report_of(w, dataclasses.replace(result, leakage=None), runs))[0]
     )
+
+
+def test_a_small_test_split_is_a_caution_whatever_was_measured(parts):
+    w, result = parts
+    sound = cautions(report_of(w, result))
+    assert not any("mean little" in one for one in sound)
+    small = [Measured("One", result, w.rows[:8]), Measured("Two", result, w.rows[:8])]
+    found = cautions(report_of(w, result, measured=small))
+    said = "The test split has 8 rows, expected 20 or more: its metrics mean little"
+    assert found.count(said) == 1
+    one_group = [dataclasses.replace(row, group="same") for row in w.rows]
+    found = cautions(report_of(w, result, measured=[Measured("One", result, one_group)]))
+    assert "The test split has 1 group, expected 20 or more: its metrics mean little" in found
+    lead = summary(report_of(w, result, measured=small))
+    assert f"{said}." in lead
+    assert "No reason was found" not in lead
+
+
+def test_a_biased_metric_is_a_caution(parts):
+    w, result = parts
+    found = dataclasses.replace(result, protocol={"split": "test", "FID of": f"300 rows{BIASED}"})
+    page = render(report_of(w, found))
+    assert "FID of 300 rows is biased: they are too few." in page
+    assert "No reason was found" not in page
+    with speaking("zh"):
+        assert "300 行的 FID 有偏：行数太少" in render(report_of(w, found))
 
 
 def test_the_chosen_step_is_the_first_best_one():

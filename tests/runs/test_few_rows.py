@@ -1,10 +1,11 @@
-"""A validation split that is too small for its metrics is named before the training."""
+"""A split that is too small for its metrics is named."""
 
 import pytest
 
 from weft.core.errors import DataError
 from weft.core.samples import Sample
-from weft.runs.train import FEW, MANY, _warn_of_few, _warn_of_repeats
+from weft.data.few_rows import FEW, MANY, few_rows, warn_of_few
+from weft.runs.train import _warn_of_repeats
 
 
 class Rows:
@@ -36,8 +37,9 @@ class Rows:
 def test_few_rows_or_groups_are_named(
     rows: int, groups: int, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _warn_of_few(Rows(rows, groups))
+    warn_of_few("test", Rows(rows, groups))
     assert said in caplog.text
+    assert (few_rows("test", Rows(rows, groups)) or "") in caplog.text
     assert bool(said) == bool(caplog.text)
 
 

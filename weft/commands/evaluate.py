@@ -168,6 +168,7 @@ def main(words: list[str]) -> None:
     arguments = parse(Arguments, words, "weft evaluate")
     if not arguments.runs:
         raise WeftError("weft evaluate needs one run directory or more")
+    from weft.data.few_rows import warn_of_few
     from weft.inference.missing_table import path_beside
     from weft.runs.measure import METRICS, first_task, save_result
     from weft.tasks.printing import print_result
@@ -186,6 +187,7 @@ def main(words: list[str]) -> None:
     if other is not None:
         _check_comparable(runs[0], other, task, arguments)
     found = _measured(runs, task, arguments)
+    warn_of_few(found.result.protocol["split"], found.dataset)
     found = _judged(found, judges, arguments.joint)
     print_result(found.result)
     against = None if other is None else _against(found, other, task, judges, arguments)

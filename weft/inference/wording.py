@@ -13,6 +13,8 @@ REAL, ORIGINAL = "real ones", "real ones, original"
 """Real values in the form that the generating model reads and shows, at its size and through its vocoder; and as
 they are stored.
 """
+BIASED = " (biased: few rows)"
+"""Suffix of an entry of a protocol: rows that are too few for an unbiased metric."""
 HOPED = (PERSON, HALVES, REAL, ORIGINAL)
 """Baselines that are upper references, not numbers to exceed: a person, real values."""
 

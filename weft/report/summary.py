@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from weft.core.language import say
 from weft.core.naming import plain
 from weft.core.text import counted, singular_of
+from weft.data.few_rows import few_rows
 from weft.evaluation.metric import PERCENT, Metric, Score
 from weft.inference.results import TaskResult
-from weft.inference.wording import HOPED, baseline_words
+from weft.inference.wording import BIASED, HOPED, baseline_words, protocol_words
 from weft.report import html
 from weft.report.html import Html
 from weft.report.records import Measured, RunRecord, RunReport
@@ -146,9 +147,11 @@ def cautions(report: RunReport) -> list[str]:
     for measured in report.measured:
         found += _leakage(measured)
     if report.measured:
+        found += _few(report.measured)
         found += _of_first(report.measured[0].result)
     for measured in report.measured:
         found += _left_out(measured)
+        found += _biased(measured)
     for run in report.runs[:1]:
         found += _of_training(run)
     return list(dict.fromkeys(found))
@@ -167,13 +170,31 @@ def _leakage(measured: Measured) -> list[str]:
     )
 
 
+def _few(measured: Sequence[Measured]) -> list[str]:
+    """Names each split with few rows or groups; else says if the first number has few groups behind it."""
+    said = [
+        few_rows(plain(str(one.result.protocol.get("split", "measured"))), one.dataset)
+        for one in measured
+    ]
+    found = [f"{one[0].upper()}{one[1:]}" for one in said if one]
+    first = headlines(measured[0].result)
+    warning = first[0][1].estimate.warning if first else ""
+    return found or [f"The numbers rest on few independent rows ({warning})"] * bool(warning)
+
+
+def _biased(measured: Measured) -> list[str]:
+    return [
+        f"{protocol_words(name)} {value.removesuffix(BIASED)} is biased: they are too few"
+        for name, value in measured.result.protocol.items()
+        if isinstance(value, str) and value.endswith(BIASED)
+    ]
+
+
 def _of_first(result: TaskResult) -> list[str]:
     shown = headlines(result)
     if not shown:
         return []
     (name, score), found = shown[0], []
-    if score.estimate.warning:
-        found.append(f"The numbers rest on few independent rows ({score.estimate.warning})")
     baseline = strongest(result.baselines, name, score.metric)
     if baseline is not None and verdict(score, baseline[1]) != BETTER:
         found.append(f"The model is not shown to be better than {baseline_words(baseline[0])}")

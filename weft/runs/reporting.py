@@ -12,6 +12,7 @@ from weft.core.config import to_json
 from weft.core.documents import read_mapping
 from weft.core.errors import WeftError
 from weft.core.version import version
+from weft.data.few_rows import warn_of_few
 from weft.data.prepare.check import check
 from weft.data.prepare.report import DataReport
 from weft.inference.missing_table import path_beside
@@ -97,6 +98,8 @@ def report_of(
             if one.missing is not None:
                 one.missing.save(path_beside(place))
         found.append((f"{task_words(task)}, {name} split", one))
+    for name, dataset in {m.result.protocol["split"]: m.dataset for _, m in found}.items():
+        warn_of_few(name, dataset)
     checked = None
     if card and found:
         first = found[0][1]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +12,14 @@ import torch
 from weft.architectures.model import Model, ModelConfig
 from weft.core import config as configs
 from weft.core.distributed import rank, world_size
-from weft.core.errors import DataError, WeftError
+from weft.core.errors import WeftError
 from weft.core.language import say
 from weft.core.precision import bf16_is_faster, resolved
 from weft.core.tensors import read_tensors
 from weft.core.text import counted
 from weft.core.trust import trust_modules
 from weft.data.chaining import Chaining
-from weft.data.columns import row_of
-from weft.data.formats import Dataset
+from weft.data.few_rows import warn_of_few
 from weft.data.learned import MODALITIES, Learned
 from weft.data.loader import Loader
 from weft.data.mixing import Mixing
@@ -68,11 +66,6 @@ from weft.training.players import build_players
 from weft.training.step import TrainStep
 
 log = logging.getLogger("weft.runs")
-FEW = 20
-"""With fewer rows or groups in the validation split, its metrics mean little: one right row more or less changes them
-by 5 points or more."""
-MANY = 10 * FEW
-"""With this many rows or more, groups are not counted, since that would read every row."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +288,7 @@ def validation(
     check_columns(recipe, dataset)
     check_presence(recipe, dataset, recipe.data.validation, "tasks")
     if rank() == 0:
-        _warn_of_few(dataset)
+        warn_of_few(recipe.data.validation, dataset)
     sources = build_sources(recipe, dataset, model, learned.modalities, train=False, device=device)
     tasks = {name: config.build() for name, config in recipe.tasks.items()}
     member = Member(model, sources, learned)
@@ -319,20 +312,4 @@ def _warn_of_repeats(rows: int, batch_size: int) -> None:
             "a batch has %s rows, the training split %s: rows repeat within a batch; set --run.batch-size",
             f"{batch_size:,}",
             f"{rows:,}",
-        )
-
-
-def _warn_of_few(dataset: Dataset) -> None:
-    """Warns if the metrics mean little because the split has few rows, or few groups."""
-    found = counted(len(dataset), "row")
-    few = len(dataset) < FEW
-    if not few and len(dataset) < MANY:
-        groups = set()
-        for number in range(len(dataset)):
-            with suppress(DataError):  # the error policy decides about bad rows when it is measured
-                groups.add(row_of(dataset, number).group)
-        found, few = counted(len(groups), "group"), len(groups) < FEW
-    if few:
-        log.warning(
-            "the validation split has %s, expected %d or more: its metrics mean little", found, FEW
         )

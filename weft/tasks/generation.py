@@ -32,7 +32,7 @@ from weft.inference.results import Drawing, Drawn, TaskResult, Values
 from weft.inference.rows import Selection
 from weft.inference.true_values import true_values
 from weft.inference.value_features import Floats, RowFeatures, ValueFeatures
-from weft.inference.wording import HALVES
+from weft.inference.wording import BIASED, HALVES
 from weft.tasks.base import TaskConfig
 
 KID = Metric(
@@ -242,7 +242,7 @@ class GenerationTask:
         config, way = self.config, output.drawing
         decoder = drawer_of(member.model.head(config.head).decoder)
         effective = settings_of(member.model, config.head)
-        few = " (biased: few rows)" if len(real) < distances.FEW else ""
+        few = BIASED if len(real) < distances.FEW else ""
         return {
             "generated": len(found),
             "real": len(real),
