@@ -130,7 +130,7 @@ def my_sounds(folder: Path) -> None:
         place = folder / "my_sounds" / ("rooster", "rain")[n % 2]
         place.mkdir(parents=True, exist_ok=True)
         samples = tone(0.3, 300 + 10 * n) if n % 2 == 0 else bursts(n, 0.3)
-        name = "1-26806-A-1.ogg" if n == 0 else f"{n}.ogg"
+        name = "1-26806-A-1.ogg" if n == 0 else f"1-{n}-A-1.ogg"
         (place / name).write_bytes(sound_file(samples, format="OGG"))
 
 

@@ -162,6 +162,10 @@ def test_a_sound_is_found_whatever_its_file_is_called():
         "this audit cannot find training sounds cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
         in leakage.lines()
     )
+    assert (
+        "this audit cannot find other parts of a training recording: give all parts of a recording the same value of the column `group`"
+        in leakage.lines()
+    )
 
 
 def test_texts_of_every_column_are_compared():

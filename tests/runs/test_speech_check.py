@@ -106,6 +106,8 @@ def test_each_fault_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptu
     }
     assert "training has 'a', see lowercase (1 of 1 read" in caplog.text
     assert "9 frames needed, 6 available" in caplog.text
+    setting = "otherwise set --data.streams.audio.rate 8000"
+    assert f"harmless if all sounds have the same rate, {setting}" in caplog.text
 
 
 def test_nothing_is_said_of_good_speech(tmp_path: Path) -> None:

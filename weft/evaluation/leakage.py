@@ -10,7 +10,12 @@ from weft.core.text import folded, normalised
 from weft.data.formats import Dataset
 from weft.data.prepare.engines import Processes, cores
 from weft.data.prepare.leakage import Look, like_looks, looks_of
-from weft.data.prepare.near_duplicates import NOT_FOUND, NOT_FOUND_RECORDINGS, NearConfig
+from weft.data.prepare.near_duplicates import (
+    NOT_FOUND,
+    NOT_FOUND_RECORDINGS,
+    OTHER_PARTS,
+    NearConfig,
+)
 from weft.data.prepare.scan import RowFacts, scan
 from weft.data.schema import infer
 
@@ -85,19 +90,20 @@ class Leakage:
     def lines(self) -> list[str]:
         """One sentence for each check, for comparisons that were impossible, and for the limits of all checks."""
         found = [f"{f.found:,} of {f.total:,} {what}" for what, f in self.findings().items()]
-        limits = [f"pictures {NOT_FOUND}"] if "image" in self.near_duplicates else []
+        limits = [f"training pictures {NOT_FOUND}"] if "image" in self.near_duplicates else []
         alike = [f"{NOUNS[kind]}s" for kind in self.near_duplicates if kind != "image"]
-        limits += [f"{', '.join(alike)} {NOT_FOUND_RECORDINGS}"] if alike else []
+        if alike:
+            limits += [f"training {', '.join(alike)} {NOT_FOUND_RECORDINGS}", OTHER_PARTS]
         others = [
             f"{NOUNS[kind]}s"
             for kind in self.identical
             if kind != "image" and kind not in self.near_duplicates
         ]
-        limits += [f"{', '.join(others)} that differ in a byte"] if others else []
+        limits += [f"training {', '.join(others)} that differ in a byte"] if others else []
         return [
             *found,
             *(f"not compared: {what}" for what in self.not_compared),
-            *(f"this audit cannot find training {limit}" for limit in limits),
+            *(f"this audit cannot find {limit}" for limit in limits),
         ]
 
     def findings(self) -> dict[str, Finding]:

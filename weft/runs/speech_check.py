@@ -217,12 +217,19 @@ def _of_rates(
             sound = dataset[row.index].items.get(stream)
             if not isinstance(sound, Media):
                 continue
-            if sound_facts(sound).rate < needed:
-                slow.append(row)
+            if (rate := sound_facts(sound).rate) < needed:
+                slow.append((rate, row))
             headers += 1
     if slow:
-        what = f"{stream}: sound has fewer than the {needed:g} samples a second that the highest frequency needs"
-        yield Finding(what, len(slow), headers, slow[0].source)
+        lowest = min(rate for rate, _ in slow)
+        own = config.output == "spectrogram" and config.spectrogram.high is not None
+        setting = f"spectrogram.high {lowest / 2:g}" if own else f"rate {lowest}"
+        what = (
+            f"{stream}: sound has fewer than the {needed:g} samples a second that the highest frequency needs, so its "
+            "high frequencies are empty: harmless if all sounds have the same rate, otherwise set "
+            f"--data.streams.{stream}.{setting}"
+        )
+        yield Finding(what, len(slow), headers, slow[0][1].source)
 
 
 def _of_windows(

@@ -66,12 +66,14 @@ class NearConfig(Settings):
         return [n for n in tried if self.mirrored or not _changes_hands(TURNS[n])]
 
 
-NOT_FOUND = "cropped by more than about 5 % a side, turned by a few degrees, drawn over"
+NOT_FOUND = "cropped by more than about 5 % a side, rotated by a few degrees, or drawn over"
 """Changes after which a picture is not recognised, for messages."""
 NOT_FOUND_RECORDINGS = (
     "cut by more than about 2 %, mixed with others, played faster or slower, cropped, or mirrored"
 )
 """The same for sounds and videos."""
+OTHER_PARTS = "other parts of a training recording: give all parts of a recording the same value of the column `group`"
+"""What else is not recognised of sounds and videos."""
 
 
 def _changes_hands(turn: Turn) -> bool:
