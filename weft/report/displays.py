@@ -23,17 +23,27 @@ DARK = (
     "dark: does not matter; bright: matters; inside the orange line: more than half as much as the part that "
     "matters most"
 )
+WIDE = 3
 DRAWN_SIDE = 320
 """Longer side of a picture with weights, in pixels."""
 
 
-def figures(display: Display, caption: str, width: int, *, played: bool = True) -> Html:
+def figures(
+    display: Display, caption: str, width: int, *, played: bool = True, wide: int = WIDE
+) -> Html:
     """Returns the pictures, `width` CSS pixels wide. In pictures with weights, unimportant parts are dark.
 
-    Sounds and videos are drawn, with a player if `played`.
+    Sounds and videos are drawn, with a player if `played`. Spectrograms, which are wide and low, get `wide` times the
+    width.
     """
-    found = [html.figure(drawn(p), _captioned(caption, p), width) for p in display.pictures]
-    found += [recording(one, caption, width, played=played) for one in display.recordings]
+    found = [
+        html.figure(drawn(p), _captioned(caption, p), width * (wide if p.columns or p.rows else 1))
+        for p in display.pictures
+    ]
+    found += [
+        recording(one, caption, width * (1 if one.media.kind == "video" else wide), played=played)
+        for one in display.recordings
+    ]
     return Html("".join(found))
 
 

@@ -136,7 +136,9 @@ def row_card(rows: Rows, row: int, streams: Sequence[str]) -> tuple[str, Html]:
     displays = []
     for stream in streams:
         displays += rows.all_of(row, stream)[:1]
-    pictures = "".join(figures(display, "", THUMBNAIL, played=False) for display in displays)
+    pictures = "".join(
+        figures(display, "", THUMBNAIL, played=False, wide=1) for display in displays
+    )
     said = " · ".join(display.text for display in displays if display.words) or sample.id
     texts = [
         f"<div>{html.text(_short(display.text)) if len(display.text) > LONGEST else words(display)}</div>"

@@ -29,7 +29,7 @@ CONTAINERS = {"mp4": "mp4", "m4v": "mp4", "webm": "webm"}
 
 
 def recording(found: Recording, caption: str, width: int, *, played: bool = True) -> Html:
-    """Shows a spectrogram or some frames, `width` CSS pixels wide, with a player below if `played`.
+    """Shows a spectrogram or some frames, `width` CSS pixels wide, with a player of the same width below if `played`.
 
     A recording that cannot be decoded becomes an empty frame with the reason, such as a missing package.
     """
@@ -43,7 +43,10 @@ def recording(found: Recording, caption: str, width: int, *, played: bool = True
         below = f"<figcaption>{html.text(caption)}</figcaption>" if caption else ""
         gone = f'<div class="gone">{reason}</div>'
         return Html(f'<figure class="picture" style="width:{width}px">{gone}{below}</figure>')
-    return Html(f"{html.figure(pixels, caption, width)}{player}")
+    figure = html.figure(pixels, caption, width)
+    if not player:
+        return figure
+    return Html(f'<div class="recording" style="width:{width}px">{figure}{player}</div>')
 
 
 def spectrogram(media: Media) -> np.ndarray:

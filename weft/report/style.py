@@ -83,6 +83,8 @@ svg .chosen { stroke: var(--s2); stroke-width: 1.4; stroke-dasharray: 5 3; }
 svg .cell { fill: rgb(var(--heat)); } svg text.on { fill: var(--on-heat); } svg .right { fill: none; stroke: var(--good); stroke-width: 1.5; }
 .shown { display: grid; grid-template-columns: minmax(0, max-content) minmax(0, 1fr); gap: .2rem 1.2rem; padding: .7rem 0; border-bottom: 1px solid var(--grid); }
 .shown > .pictures { display: flex; flex-wrap: wrap; gap: .6rem; } .shown > .told { min-width: 0; overflow-wrap: anywhere; }
+.recording { max-width: 100%; min-width: 0; } .grid.fixed:has(.recording) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 9rem), 1fr)); }
+.shown > .pictures:has(.recording) { max-width: 30rem; }
 .shown > .told { max-height: 32rem; overflow-y: auto; } .shown > .told:only-child { grid-column: 1 / -1; }
 .answer { font-weight: 600; } .yes { color: var(--good); } .no { color: var(--bad); }
 .weighed { display: inline-flex; flex-wrap: wrap; max-width: calc(100% - 1.6rem); gap: .3rem .9rem; vertical-align: top; } .weighed > span { display: grid; min-width: 3.2rem; line-height: 1.3; }
