@@ -95,3 +95,38 @@ def test_wrong_timestamps_are_named(tmp_path: Path) -> None:
         f"{tmp_path}/train.json:v_a: a timestamp is [0.5], expected [start, end]",
         f"{tmp_path}/train.json:v_b: has 1 timestamps and 0 sentences, expected as many",
     ]
+
+
+@pytest.mark.parametrize("place", ["s1/align", "align/s1", "align", "alignments/s1"])
+def test_grid_as_published(tmp_path: Path, place: str) -> None:
+    touch(tmp_path / "s1", "bbaf2n.mpg", "bbaf3s.mpg")
+    words = "0 23750 sil\n23750 29500 bin\n29500 34000 blue\n34000 74500 sil\n"
+    write(tmp_path / place / "bbaf2n.align", words)
+    (row,) = open_dataset(tmp_path)
+    assert (row.id, row.items["text"], row.items["speaker"]) == ("s1/bbaf2n", "bin blue", "s1")
+    assert row.items["words"] == [
+        {"word": "bin", "start": 0.95, "end": 1.18},
+        {"word": "blue", "start": 1.18, "end": 1.36},
+    ]
+    assert row.items["video"].path == row.items["audio"].path == tmp_path / "s1" / "bbaf2n.mpg"
+
+
+def test_esc50_as_published(tmp_path: Path) -> None:
+    touch(tmp_path / "audio", "1-100032-A-0.wav", "1-100032-B-0.wav")
+    header = "filename,fold,target,category,esc10,src_file,take\n"
+    rows = "1-100032-A-0.wav,1,0,dog,True,100032,A\n1-100032-B-0.wav,1,0,dog,True,100032,B\n"
+    write(tmp_path / "meta" / "esc50.csv", header + rows)
+    first, second = open_dataset(tmp_path)
+    assert first.group == second.group
+    assert (first.items["label"], first.items["fold"]) == ("dog", "1")
+
+
+def test_fsdd_as_published(tmp_path: Path) -> None:
+    touch(tmp_path / "recordings", "0_jackson_0.wav", "7_theo_31.wav")
+    first, second = open_dataset(tmp_path)
+    assert [(r.items["speaker"], r.items["split"]) for r in (first, second)] == [
+        *(("jackson", "test"), ("theo", "train"))
+    ]
+    assert [r.items["audio"].path.name for r in (first, second)] == [
+        *("0_jackson_0.wav", "7_theo_31.wav")
+    ]

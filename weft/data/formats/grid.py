@@ -1,7 +1,7 @@
 """GRID (Cooke et al. 2006): videos of a face that says a sentence, with the time of each word.
 
-As published: s1/ holds bbaf2n.mpg, and s1/align/ or align/ holds bbaf2n.align, with begin, end (in 1/25000 s) and
-word in each line. Or as one table: clips.jsonl with {"clip", "id", "text", "words": [{"word", "start", "end"}],
+As published: s1/ holds bbaf2n.mpg, and s1/align/, align/s1/, align/ or alignments/s1/ holds bbaf2n.align, with begin,
+end (in 1/25000 s) and word in each line. Or as one table: clips.jsonl with {"clip", "id", "text", "words": [{"word", "start", "end"}],
 "split"} in each line.
 """
 
@@ -84,7 +84,12 @@ def _aligned(path: Path) -> Iterator[tuple[str, Path, Path]]:
         for clip in sorted(folder.iterdir()) if folder.is_dir() else ():
             if clip.suffix.lower() not in SUFFIXES:
                 continue
-            for place in (folder / "align", folder.parent / "align", path / "align" / folder.name):
+            for place in (
+                folder / "align",
+                folder.parent / "align",
+                path / "align" / folder.name,
+                path / "alignments" / folder.name,
+            ):
                 align = place / f"{clip.stem}.align"
                 if align.is_file():
                     yield folder.name, clip, align
