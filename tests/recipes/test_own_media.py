@@ -2,13 +2,16 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_media import film, sound_file, tone
-from tiny_runs import weft
+from made_media import bursts, film, sound_file, tone
+from tiny_runs import done, weft
 
 ROWS = 24
+SUFFIXES = {"audio": ".wav", "video": ".mp4"}
+ANSWERS = ("grey", "black")
 FAST = ("--run.steps", 2, "--run.batch-size", 4, "--run.workers", 0, "--run.precision", "fp32")
 
 
@@ -104,19 +107,71 @@ def check_one_recording(run: Path, folder: Path) -> None:
     assert refused.out == ""
 
 
-def test_sounds_and_videos_are_searched_and_captioned(tmp_path: Path) -> None:
-    for n in range(ROWS):
-        (tmp_path / f"{n}.wav").write_bytes(sound_file(tone(0.3, 200 + 300 * (n % 2))))
-        (tmp_path / f"{n}.mp4").write_bytes(film(4 + n % 3))
-    for column, suffix in (("sound", "wav"), ("clip", "mp4")):
-        path = tmp_path / f"{column}.csv"
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[[str], Path]:
+    """A kind of media -> a table of ROWS files n.wav or n.mp4 that all differ, with a text, a question and an answer."""
+
+    def written(kind: str) -> Path:
+        suffix = SUFFIXES[kind]
+        for n in range(ROWS):
+            content = sound_file(bursts(n, 0.4)) if kind == "audio" else film(4, first=n)
+            (tmp_path / f"{n}{suffix}").write_bytes(content)
+        path = tmp_path / f"{kind}.csv"
         with path.open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow([column, "words"])
-            rows.writerows([f"{n}.{suffix}", f"a {n} tone of no use"] for n in range(ROWS))
-        for recipe in ("retrieve", "caption"):
-            run = tmp_path / f"{column}-{recipe}"
-            trained = weft("train", recipe, "--data", path, "--out", run, *FAST)
-            assert trained.code == 0, trained.err
-            measured = weft("evaluate", run)
-            assert measured.code == 0, measured.err
+            rows.writerow(["recording", "words", "question", "answer"])
+            for n in range(ROWS):
+                about = ("what is it?", "is it over?")[n // 2 % 2]
+                rows.writerow([f"{n}{suffix}", f"a {n} of no use", about, ANSWERS[n % 2]])
+        return path
+
+    return written
+
+
+def trained(recipe: str, table: Path, *words: object) -> Path:
+    """A measured run beside the table."""
+    run = table.parent / recipe
+    done("train", recipe, "--data", table, "--out", run, *words, *FAST)
+    done("evaluate", run)
+    return run
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_an_indexed_recording_finds_itself(kind: str, told: Callable[[str], Path]) -> None:
+    table = told(kind)
+    run = trained("retrieve", table, "--target", "words")
+    done("index", "build", run, "--data", table)
+    for n in (0, 5, ROWS - 1):
+        file = table.parent / f"{n}{SUFFIXES[kind]}"
+        out = done("search", run, f"--{kind}", file, "--k", 3)
+        hits = [line.split() for line in out.splitlines()[1:]]
+        assert len(hits) == 3
+        assert hits[0] == ["1.000", file.name, str(file)]
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_recordings_are_captioned(kind: str, told: Callable[[str], Path]) -> None:
+    table = told(kind)
+    run = trained("caption", table, "--target", "words")
+    files = [str(table.parent / f"{n}{SUFFIXES[kind]}") for n in (3, 7)]
+    lines = [line.split("\t") for line in done("caption", run, f"--{kind}", *files).splitlines()]
+    assert [name for name, _ in lines] == files
+    known = {word for n in range(ROWS) for word in f"a {n} of no use".split()}
+    assert all(set(said.split()) <= known for _, said in lines), lines
+    assert all(said for _, said in lines), lines
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_questions_about_recordings_are_answered(kind: str, told: Callable[[str], Path]) -> None:
+    table = told(kind)
+    run = trained("answer", table, "--target", "answer", "--question", "question")
+    question = ("--text", "what is it?")
+    answered = [
+        [line.split() for line in done("ask", run, *given, *question).splitlines()]
+        for given in ((), *((f"--{kind}", table.parent / f"{n}{SUFFIXES[kind]}") for n in (0, 9)))
+    ]
+    for lines in answered:
+        assert {answer for _, answer in lines} == set(ANSWERS)
+        assert sum(float(share) for share, _ in lines) == pytest.approx(1, abs=0.003)
+    alone, *seen = answered
+    assert alone not in seen, "the recording does not matter"

@@ -1,5 +1,6 @@
-"""Answers to questions about pictures, for your own table."""
+"""Answers to questions about pictures, sounds or videos, for your own table."""
 
+from itertools import chain
 from typing import Annotated
 
 from weft.core.errors import WeftError
@@ -10,6 +11,7 @@ from weft.objectives.classification import ClassificationConfig
 from weft.recipes._own import classes_of, head_of, inference, lenient, target_of
 from weft.recipes._own_streams import ImageModel, TextModel, Towers, Tuned, inputs_of
 from weft.recipes._predicting import Predicted, predicting
+from weft.recipes.retrieve import FOUND
 from weft.runs.recipe import Recipe
 from weft.tasks.vqa import VQAConfig
 
@@ -29,14 +31,15 @@ def answer(
     text_model: TextModel = None,
     tune: Tuned = "frozen",
 ) -> Recipe:
-    """Your table: answers a question about a picture with one of the answers in the training rows."""
+    """Your table: answers a question about a picture, sound or video with one of the answers in the training rows."""
     column = target_of(schema, target, ("category",), "answer")
     head = head_of(schema, column, HEAD)
     asked = _question(schema, question)
     errors = lenient(schema)
     classes = classes_of(schema, column)
-    # Other columns may be about the answer, so only the question and the pictures are read.
-    others = [n for n in schema.columns if n not in (asked, *schema.of("image", "images"))]
+    # Other columns may be about the answer, so only the question and what it is about are read.
+    seen = schema.of(*chain(*FOUND.values()))
+    others = [name for name in schema.columns if name not in (asked, *seen)]
     # A crop may cut off the object of the question.
     towers = Towers(image_model, text_model, tune, crop=None)
     inputs = inputs_of(schema, others, towers, texts=[asked])
