@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tiny_drawings as tiny
 import torch
@@ -51,6 +52,24 @@ def test_streams_are_coherent_where_all_show_one_class() -> None:
     classes = [["star", "star", "ring", ""], ["star", "ring", "ring", ""]]
     assert same(classes).tolist() == [1, 0, 1, 0]
     assert same([*classes, ["star", "star", "star", "star"]]).tolist() == [1, 0, 0, 0]
+
+
+def test_a_reconstruction_shows_what_is_made_of_all_streams_and_of_each(runs: Path) -> None:
+    run = load(runs / "mean")
+    found = measure([run], "reconstruction", audited=False)
+    shown = found.result.drawings[0]
+    row = shown.inputs[0].row
+    assert [entry.stream for entry in shown.inputs] == ["image", "text"]
+    assert list(shown.others) == ["generated from image", "generated from text"]
+    items = found.dataset[row].items
+    made = run.predict(head="image", image=items["image"]).values.display(0)
+    assert np.array_equal(
+        shown.others["generated from image"].pictures[0].pixels, made.pictures[0].pixels
+    )
+    assert not np.array_equal(shown.drawn.pictures[0].pixels, made.pictures[0].pixels)
+    done("report", runs / "mean")
+    page = (runs / "mean" / "report.html").read_text(encoding="utf-8")
+    assert "generated from text" in page
 
 
 def test_made_of_one_sample_all_agree_and_made_of_others_by_chance(

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from weft.core.display import Display
 from weft.core.errors import WeftError
+from weft.core.naming import plain
 from weft.core.needs import Needs
 from weft.core.ranges import COUNT, require
 from weft.core.records import Field
@@ -19,9 +22,9 @@ from weft.heads.output import Output, Values
 from weft.heads.sounds import SoundOutput
 from weft.heads.texts import TextOutput
 from weft.inference.encoded_once import encoded_once
-from weft.inference.member import Member, only, seeing
-from weft.inference.predict import predict
-from weft.inference.results import TaskResult
+from weft.inference.member import Entry, Member, only, seeing
+from weft.inference.predict import Predictions, predict
+from weft.inference.results import Drawing, TaskResult
 from weft.inference.rows import Selection
 from weft.inference.true_values import true_values
 from weft.inference.value_features import MeanValue
@@ -93,6 +96,7 @@ class ReconstructionTask:
         truths: dict[str, _Truth] = {}
         scores: list[Score] = []
         baselines: dict[str, dict[str, float]] = {MEAN: {}, ANOTHER: {}}
+        drawings: list[Drawing] = []
         rows = 0
         for head in config.heads:
             output = member.model.head(head).output
@@ -103,11 +107,13 @@ class ReconstructionTask:
             )
             truths[output.stream] = truth
             given = [s for s in member.model.streams_of(head) if s in member.sources]
+            made: dict[tuple[str, ...], Predictions] = {}
             for inputs in _sets(given):
                 seen = seeing(encoded, head, inputs)
                 found = predict(
                     [seen], dataset, head, config.inference, selection=chosen, device=device
                 )
+                made[inputs] = found
                 rows = max(rows, len(found))
                 way = f"{'+'.join(inputs)} to {output.stream}"
                 places, field = truth.of(found.rows)
@@ -117,13 +123,21 @@ class ReconstructionTask:
                 each_N = likeness.each
                 scores.append(mean_score(metric, each_N, groups_N, config.bootstrap(groups_N)))
                 baselines[likeness.of][metric.name] = likeness.plain
+            if isinstance(output, DrawnOutput):
+                drawings += _drawings(made, self._shown(measured))
         return TaskResult(
             task=self.name,
             protocol={"rows": rows, **config.protocol([member], measured, range(rows))},
             metrics=by_name(scores),
             baselines={name: values for name, values in baselines.items() if values},
             leakage=leakage,
+            drawings=drawings,
         )
+
+    def _shown(self, measured: Sequence[int]) -> list[int]:
+        """Random rows whose reconstructions are shown."""
+        order = np.random.default_rng(self.config.seed).permutation(len(measured))
+        return [measured[place] for place in order[: self.config.examples]]
 
     def _truth(
         self, member: Member, dataset: Dataset, measured: Sequence[int], stream: str
@@ -188,6 +202,29 @@ def _likeness(
         return _Likeness(LSD, each_N, MEAN, float(plain.mean()))
     plain = _psnr(always, right)
     return _Likeness(PSNR, _psnr(values, right), MEAN, float(plain.mean()))
+
+
+def _drawings(made: Mapping[tuple[str, ...], Predictions], rows: Sequence[int]) -> list[Drawing]:
+    """For each of the rows what was made from all its streams, beside what was made from each of them alone."""
+    everything = max(made, key=len)
+    places = {inputs: {row: n for n, row in enumerate(of.rows)} for inputs, of in made.items()}
+
+    def display(inputs: tuple[str, ...], row: int) -> Display:
+        return cast(DrawnValues, made[inputs].values).display(places[inputs][row])
+
+    return [
+        Drawing(
+            tuple(Entry(stream, row) for stream in everything if row in places[stream,]),
+            display(everything, row),
+            {
+                f"generated from {plain(inputs[0])}": display(inputs, row)
+                for inputs in made
+                if inputs != everything and row in places[inputs]
+            },
+        )
+        for row in rows
+        if row in places[everything]
+    ]
 
 
 def _sets(streams: Sequence[str]) -> list[tuple[str, ...]]:
